@@ -1,0 +1,78 @@
+//! The registry of stable error codes. Each has a page in `docs/errors/`.
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RetryClass {
+    /// The same request will fail the same way.
+    Never,
+    /// The same request may succeed later, unchanged.
+    Later,
+    /// The outcome is unknown: it may have run.
+    Unknown,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $retry:ident;)*) => {
+        /// A stable public error code. Adding one is compatible; renaming one is not.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code as it appears in answers and as the name of its page.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Whether trying again can help.
+            #[must_use]
+            pub const fn retry_class(self) -> RetryClass {
+                match self { $(Self::$variant => RetryClass::$retry,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A field's value is malformed or out of range.
+    InvalidField = "invalid_field", Never;
+    /// The code is empty.
+    CodeEmpty = "code_empty", Never;
+    /// The code is larger than the limit.
+    CodeTooLarge = "code_too_large", Never;
+    /// The code or a text field is not UTF-8 or holds a NUL byte.
+    NotText = "not_text", Never;
+    /// The program file cannot be read.
+    ProgramUnreadable = "program_unreadable", Never;
+    /// No language of that name.
+    UnknownLanguage = "unknown_language", Never;
+    /// The language's interpreter is not installed on this host.
+    RuntimeMissing = "runtime_missing", Never;
+    /// The command does not exist in the sandbox or cannot be executed.
+    CommandNotFound = "command_not_found", Never;
+    /// The isolation asked for cannot be given here.
+    IsolationUnavailable = "isolation_unavailable", Never;
+    /// A limit cannot be enforced here.
+    LimitNotEnforceable = "limit_not_enforceable", Never;
+    /// The host has less than what was asked for.
+    ResourcesAboveHost = "resources_above_host", Never;
+    /// The executor does not offer this verb.
+    VerbUnsupported = "verb_unsupported", Never;
+    /// A file to be passed in has a name or a size that is refused.
+    FileRefused = "file_refused", Never;
+    /// The configuration is wrong.
+    ConfigInvalid = "config_invalid", Never;
+    /// Every sandbox the host may run at once is in use.
+    AtCapacity = "at_capacity", Later;
+    /// A sandbox could not be assembled.
+    SandboxAssemblyFailed = "sandbox_assembly_failed", Later;
+    /// The sandbox broke the protocol or went away.
+    SandboxLost = "sandbox_lost", Unknown;
+    /// The launcher is gone; the process must be restarted.
+    LauncherLost = "launcher_lost", Unknown;
+}

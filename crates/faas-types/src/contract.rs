@@ -1,0 +1,122 @@
+//! How user code is called, and in which language it is written.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// How user code is called (API.md, Contracts).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contract {
+    /// Code runs top to bottom; the result is stdout, stderr and the exit code.
+    Script,
+    /// A program with argv, environment and stdin bytes.
+    Command,
+    /// JSON text in `argv[1]`; the last JSON document on stdout is the result.
+    ArgvJson,
+}
+
+impl Contract {
+    /// Every contract, in the order the documentation lists them.
+    pub const ALL: [Self; 3] = [Self::Script, Self::Command, Self::ArgvJson];
+
+    /// The name used in requests, records and documentation.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Script => "script",
+            Self::Command => "command",
+            Self::ArgvJson => "argv-json",
+        }
+    }
+}
+
+impl fmt::Display for Contract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A contract name nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown contract {name:?}; accepted: script, command, argv-json")]
+pub struct UnknownContract {
+    /// The name as given.
+    pub name: String,
+}
+
+impl FromStr for Contract {
+    type Err = UnknownContract;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|contract| contract.as_str() == name)
+            .ok_or_else(|| UnknownContract { name: name.to_owned() })
+    }
+}
+
+/// A language the platform runs code in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// CPython, at least 3.9.
+    Python,
+    /// Node.js, at least 18.
+    JavaScript,
+    /// GNU bash.
+    Bash,
+}
+
+impl Language {
+    /// Every language, in the order the documentation lists them.
+    pub const ALL: [Self; 3] = [Self::Python, Self::JavaScript, Self::Bash];
+
+    /// The name used in requests, records and documentation.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::Bash => "bash",
+        }
+    }
+
+    /// The language a file name's extension stands for.
+    #[must_use]
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        match extension {
+            "py" => Some(Self::Python),
+            "js" | "cjs" | "mjs" => Some(Self::JavaScript),
+            "sh" | "bash" => Some(Self::Bash),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A language name nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown language {name:?}; accepted: python (py, python3), javascript (js, node), bash (sh)")]
+pub struct UnknownLanguage {
+    /// The name as given.
+    pub name: String,
+}
+
+impl FromStr for Language {
+    type Err = UnknownLanguage;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "python" | "python3" | "py" => Ok(Self::Python),
+            "javascript" | "js" | "node" => Ok(Self::JavaScript),
+            "bash" | "sh" => Ok(Self::Bash),
+            _ => Err(UnknownLanguage { name: name.to_owned() }),
+        }
+    }
+}
