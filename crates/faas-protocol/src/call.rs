@@ -1,0 +1,267 @@
+//! Host and runner, over a byte stream.
+//!
+//! ```text
+//! runner            host
+//!   Hello  ------->        the runner is initialised and waits
+//!          <-------  Begin   what to run
+//!          <-------  Body*   the code, in pieces
+//!          <-------  End     the code is complete
+//!          <-------  Credit* how much the runner may answer
+//!   Head   ------->
+//!   Body*  ------->
+//!   End    ------->
+//! ```
+//! For the `script` and `argv-json` contracts the runner closes the socket after `End` and before
+//! user code runs: nothing of the host's is left inside, and no `Credit` is sent. Contracts with
+//! responses answer with `Head`, `Body` under credit ([`crate::flow`]) and `End`; then the host may
+//! begin the next call. The host may send all of its frames before it has read `Hello`.
+//!
+//! # The bytes
+//!
+//! Runners are written in other languages, so this table is the contract. Every frame is a 16-byte
+//! header and a body of `length` bytes, at most 131072. All numbers are little endian and unsigned.
+//!
+//! | offset | bytes | header field | value |
+//! |---|---|---|---|
+//! | 0 | 4 | length | bytes of the body, without the header |
+//! | 4 | 1 | type | the number in the tables below |
+//! | 5 | 1 | flags | 0 |
+//! | 6 | 2 | zero | 0 |
+//! | 8 | 4 | call | which call; 0 in `Hello` |
+//! | 12 | 4 | sequence | in `Body`: 0, 1, 2 … within the call; 0 in every other frame |
+//!
+//! Python's `struct` format of the header is `<IBBHII`. In a body, fields follow each other in the
+//! order given, without padding, and the body ends with the last one:
+//! - `u16`, `u32`, `u64`: 2, 4, 8 bytes.
+//! - `string`: `u32` number of bytes, then that many bytes of UTF-8. `bytes`: the same, any bytes.
+//! - `list of X`: `u32` count (at most 4096), then that many `X`.
+//! - `raw`: the rest of the body as it is, without a length of its own.
+//!
+//! Host to runner ([`ToRunner`]):
+//!
+//! | type | frame | call | sequence | body |
+//! |---|---|---|---|---|
+//! | 0x30 | `Begin` | call | 0 | `string` contract, `string` name, `list of string` args, `u64` code_bytes |
+//! | 0x31 | `Body` | call | 0, 1, 2 … | `raw` piece of the code, 1 to 131072 bytes |
+//! | 0x32 | `End` | call | 0 | empty |
+//! | 0x33 | `Credit` | call | 0 | `u32` bytes |
+//!
+//! Code of no bytes has no `Body` at all. The pieces together are `code_bytes` long.
+//!
+//! Runner to host ([`FromRunner`]):
+//!
+//! | type | frame | call | sequence | body |
+//! |---|---|---|---|---|
+//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 1) |
+//! | 0x41 | `Head` | call | 0 | `u16` status, `list of` (`string` name, `bytes` value) |
+//! | 0x42 | `Body` | call | 0, 1, 2 … | `raw` piece of the response, 1 to 131072 bytes |
+//! | 0x43 | `End` | call | 0 | empty |
+//!
+//! A call starts with no credit. Each `Credit` adds its bytes, each byte of a `Body` takes one away
+//! (the header takes none), and a runner without credit waits for the next `Credit`.
+//! [`RunnerFrames`] refuses a runner that breaks any of this.
+//!
+//! Example, `Hello` of version 1: `02000000 40 00 0000 00000000 00000000 0100`.
+//! Example, `End` of call 7 from the host: `00000000 32 00 0000 07000000 00000000`.
+
+mod runner_frames;
+#[cfg(test)]
+mod tests;
+
+pub use runner_frames::{BeginError, RunnerFrames, RunnerFramesError};
+
+use crate::frame::{FrameError, Header, RawFrame};
+use crate::wire::{Reader, Writer};
+
+/// What the host says to a runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToRunner {
+    /// What to run. The code follows in `Body` frames.
+    Begin {
+        /// Which call.
+        call: u32,
+        /// The contract's name.
+        contract: String,
+        /// The file name shown in tracebacks.
+        name: String,
+        /// Arguments after the program's name.
+        args: Vec<String>,
+        /// How many bytes of code follow.
+        code_bytes: u64,
+    },
+    /// A piece of the code.
+    Body {
+        /// Which call.
+        call: u32,
+        /// Position of this piece, from 0.
+        sequence: u32,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// The code is complete.
+    End {
+        /// Which call.
+        call: u32,
+    },
+    /// The runner may send this many more bytes of body.
+    Credit {
+        /// Which call.
+        call: u32,
+        /// How many bytes.
+        bytes: u32,
+    },
+}
+
+/// What a runner says to the host. Hostile: user code may hold the socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromRunner {
+    /// It is initialised and waits.
+    Hello {
+        /// [`crate::VERSION`] of the runner.
+        version: u16,
+    },
+    /// The head of a response.
+    Head {
+        /// Which call.
+        call: u32,
+        /// The status code.
+        status: u16,
+        /// Names and values in order.
+        headers: Vec<(String, Vec<u8>)>,
+    },
+    /// A piece of a response; takes credit.
+    Body {
+        /// Which call.
+        call: u32,
+        /// Position of this piece, from 0.
+        sequence: u32,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// The response is complete.
+    End {
+        /// Which call.
+        call: u32,
+    },
+}
+
+const BEGIN: u8 = 0x30;
+const CODE: u8 = 0x31;
+const CODE_END: u8 = 0x32;
+const CREDIT: u8 = 0x33;
+
+impl ToRunner {
+    /// As one frame.
+    ///
+    /// # Errors
+    /// `TooLong` or `TooMany` for what does not fit in one frame.
+    pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
+        match self {
+            Self::Begin { call, contract, name, args, code_bytes } => {
+                let mut body = Writer::new(Header::of_call(BEGIN, *call));
+                body.string(contract);
+                body.string(name);
+                body.list("args", args, |body, arg| body.string(arg));
+                body.u64(*code_bytes);
+                body.finish()
+            }
+            Self::Body { call, sequence, bytes } => piece(CODE, *call, *sequence, bytes),
+            Self::End { call } => Writer::new(Header::of_call(CODE_END, *call)).finish(),
+            Self::Credit { call, bytes } => {
+                let mut body = Writer::new(Header::of_call(CREDIT, *call));
+                body.u32(*bytes);
+                body.finish()
+            }
+        }
+    }
+
+    /// From one whole frame.
+    ///
+    /// # Errors
+    /// Anything that `encode` does not produce.
+    pub fn decode(frame: &[u8]) -> Result<Self, FrameError> {
+        let frame = RawFrame::parse(frame)?;
+        let header = frame.header();
+        let mut body = Reader::new(frame.body());
+        let message = match header.kind {
+            BEGIN => Self::Begin {
+                call: header.expect_of_call()?,
+                contract: body.string("contract")?,
+                name: body.string("name")?,
+                args: body.list("args", |body| body.string("args"))?,
+                code_bytes: body.u64()?,
+            },
+            CODE => Self::Body { call: header.call, sequence: header.sequence, bytes: body.rest().to_vec() },
+            CODE_END => Self::End { call: header.expect_of_call()? },
+            CREDIT => Self::Credit { call: header.expect_of_call()?, bytes: body.u32()? },
+            kind => return Err(FrameError::UnknownType { kind }),
+        };
+        body.finish()?;
+        Ok(message)
+    }
+}
+
+const HELLO: u8 = 0x40;
+const HEAD: u8 = 0x41;
+const RESPONSE: u8 = 0x42;
+const RESPONSE_END: u8 = 0x43;
+
+impl FromRunner {
+    /// As one frame.
+    ///
+    /// # Errors
+    /// `TooLong` or `TooMany` for what does not fit in one frame.
+    pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
+        match self {
+            Self::Hello { version } => {
+                let mut body = Writer::new(Header::plain(HELLO));
+                body.u16(*version);
+                body.finish()
+            }
+            Self::Head { call, status, headers } => {
+                let mut body = Writer::new(Header::of_call(HEAD, *call));
+                body.u16(*status);
+                body.list("headers", headers, |body, (name, value)| {
+                    body.string(name);
+                    body.bytes(value);
+                });
+                body.finish()
+            }
+            Self::Body { call, sequence, bytes } => piece(RESPONSE, *call, *sequence, bytes),
+            Self::End { call } => Writer::new(Header::of_call(RESPONSE_END, *call)).finish(),
+        }
+    }
+
+    /// From one whole frame.
+    ///
+    /// # Errors
+    /// Anything that `encode` does not produce.
+    pub fn decode(frame: &[u8]) -> Result<Self, FrameError> {
+        let frame = RawFrame::parse(frame)?;
+        let header = frame.header();
+        let mut body = Reader::new(frame.body());
+        let message = match header.kind {
+            HELLO => {
+                header.expect_plain()?;
+                Self::Hello { version: body.u16()? }
+            }
+            HEAD => Self::Head {
+                call: header.expect_of_call()?,
+                status: body.u16()?,
+                headers: body.list("headers", |body| Ok((body.string("header name")?, body.bytes()?.to_vec())))?,
+            },
+            RESPONSE => Self::Body { call: header.call, sequence: header.sequence, bytes: body.rest().to_vec() },
+            RESPONSE_END => Self::End { call: header.expect_of_call()? },
+            kind => return Err(FrameError::UnknownType { kind }),
+        };
+        body.finish()?;
+        Ok(message)
+    }
+}
+
+/// A `Body` frame of either direction.
+fn piece(kind: u8, call: u32, sequence: u32, bytes: &[u8]) -> Result<Vec<u8>, FrameError> {
+    let mut body = Writer::new(Header { kind, call, sequence });
+    body.raw(bytes);
+    body.finish()
+}

@@ -1,0 +1,251 @@
+//! Server and launcher. Both ends are ours, yet the launcher checks every field: it is the only
+//! privileged process.
+
+mod codec;
+
+/// What the server says to the launcher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToLauncher {
+    /// Assembles a sandbox. Carries one descriptor: init's end of the control socket. Answered by
+    /// `CreateFailed`, or by `Ready` on the control socket.
+    Create(Create),
+    /// Asks for a sandbox's usage so far. Answered by `Usage`.
+    Stat {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+    },
+    /// Kills everything in a sandbox. Answered by `Ended`, also when it is already gone.
+    Kill {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+    },
+}
+
+/// What kind of sandbox. Every number is enforced or the creation fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    /// Its id; never reused.
+    pub sandbox: [u8; 16],
+    /// Whose it is; nothing is recycled from one tenant to another.
+    pub tenant: [u8; 16],
+    /// Whether a missing layer or limit is a failure.
+    pub strict: bool,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Bytes of the writable areas.
+    pub disk_bytes: u64,
+    /// Inodes of the writable areas.
+    pub inodes: u64,
+    /// Thousandths of a core.
+    pub cpu_milli: u32,
+    /// Processes and threads.
+    pub pids: u32,
+    /// Makes one step fail: how the tests walk through every failure. `None` otherwise.
+    pub fail_at: Option<Step>,
+}
+
+/// What the launcher says to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromLauncher {
+    /// Opens the conversation: what this host gives.
+    Hello(Host),
+    /// The launcher cannot work here at all; it exits after this.
+    Refused {
+        /// Why, in a sentence.
+        reason: String,
+        /// What to do about it, in a sentence.
+        fix: String,
+    },
+    /// A sandbox was not made; nothing is left of it.
+    CreateFailed {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+        /// The step that failed.
+        step: Step,
+        /// The kernel's answer.
+        errno: i32,
+    },
+    /// A sandbox's usage so far.
+    Usage {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+        /// From the kernel's accounting.
+        counters: Counters,
+    },
+    /// Every process of a sandbox is dead.
+    Ended {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+        /// From the kernel's accounting, final.
+        counters: Counters,
+    },
+}
+
+/// What the kernel counted for one sandbox. `None` where the host cannot measure it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Processor time in microseconds.
+    pub cpu_us: Option<u64>,
+    /// Highest memory in bytes.
+    pub memory_peak_bytes: Option<u64>,
+    /// Processes the kernel killed because the memory limit was reached.
+    pub oom_kills: Option<u64>,
+    /// Forks refused because the process limit was reached.
+    pub pids_refused: Option<u64>,
+}
+
+/// What this host gives to sandboxes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// [`crate::VERSION`] of the launcher.
+    pub version: u16,
+    /// Whether the launcher is real root (else root of its own user namespace only).
+    pub root: bool,
+    /// The uid the server must become; 0 where it stays who it is.
+    pub server_uid: u32,
+    /// Names of the layers that hold, as `faas_types::Layer::as_str`.
+    pub layers: Vec<String>,
+    /// Limits and what enforces them: (`memory`, `cgroup1`).
+    pub limits: Vec<(String, String)>,
+    /// What is missing: (name, why, the command that gives it).
+    pub missing: Vec<(String, String, String)>,
+    /// Interpreters found: (language, path inside the sandbox).
+    pub runtimes: Vec<(String, String)>,
+    /// Bytes of memory the host can give to one sandbox.
+    pub memory_bytes: u64,
+    /// Thousandths of a core the host has.
+    pub cpu_milli: u32,
+    /// Processes the host can give to one sandbox.
+    pub pids: u32,
+    /// How many sandboxes may live at once.
+    pub max_sandboxes: u32,
+    /// How many sandboxes of dead launchers were removed before this one began.
+    pub reconciled: u32,
+}
+
+/// The steps of an assembly, in order. Numbers are stable within one build only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Step {
+    /// The request itself is checked.
+    Check = 0,
+    /// A host uid is taken.
+    TakeUid,
+    /// The cgroup is made and its limits are written.
+    Cgroup,
+    /// A network namespace is taken from the pool or made.
+    NetNs,
+    /// The child is cloned into its namespaces.
+    Clone,
+    /// The id maps are written.
+    IdMaps,
+    /// The child is placed in its cgroup.
+    Place,
+    /// The journal records it.
+    Journal,
+    /// The child is told to go on.
+    Go,
+    /// The child ties its life to the launcher's.
+    DeathSignal,
+    /// The child switches to the sandbox's uid.
+    Uid,
+    /// The cgroup namespace is unshared.
+    CgroupNs,
+    /// A session of its own.
+    Session,
+    /// The host name is set.
+    HostName,
+    /// `/proc` of the new pid namespace.
+    Proc,
+    /// What `/proc` must not show is covered.
+    ProcMasks,
+    /// The writable areas.
+    Areas,
+    /// Resource limits.
+    Rlimits,
+    /// Every descriptor but init's is closed.
+    Fds,
+    /// All capabilities and the bounding set are dropped.
+    Caps,
+    /// `no_new_privs`.
+    NoNewPrivs,
+    /// The landlock rules.
+    Landlock,
+    /// The seccomp seal.
+    Seal,
+    /// Init is executed.
+    Exec,
+}
+
+impl Step {
+    /// Every step in order.
+    pub const ALL: [Self; 24] = [
+        Self::Check,
+        Self::TakeUid,
+        Self::Cgroup,
+        Self::NetNs,
+        Self::Clone,
+        Self::IdMaps,
+        Self::Place,
+        Self::Journal,
+        Self::Go,
+        Self::DeathSignal,
+        Self::Uid,
+        Self::CgroupNs,
+        Self::Session,
+        Self::HostName,
+        Self::Proc,
+        Self::ProcMasks,
+        Self::Areas,
+        Self::Rlimits,
+        Self::Fds,
+        Self::Caps,
+        Self::NoNewPrivs,
+        Self::Landlock,
+        Self::Seal,
+        Self::Exec,
+    ];
+
+    /// Its number on the wire.
+    #[must_use]
+    pub const fn as_u8(self) -> u8 {
+        self as u8
+    }
+
+    /// The step behind a number.
+    #[must_use]
+    pub fn from_u8(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The name used in errors.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::TakeUid => "take_uid",
+            Self::Cgroup => "cgroup",
+            Self::NetNs => "net_ns",
+            Self::Clone => "clone",
+            Self::IdMaps => "id_maps",
+            Self::Place => "place",
+            Self::Journal => "journal",
+            Self::Go => "go",
+            Self::DeathSignal => "death_signal",
+            Self::Uid => "uid",
+            Self::CgroupNs => "cgroup_ns",
+            Self::Session => "session",
+            Self::HostName => "host_name",
+            Self::Proc => "proc",
+            Self::ProcMasks => "proc_masks",
+            Self::Areas => "areas",
+            Self::Rlimits => "rlimits",
+            Self::Fds => "fds",
+            Self::Caps => "caps",
+            Self::NoNewPrivs => "no_new_privs",
+            Self::Landlock => "landlock",
+            Self::Seal => "seal",
+            Self::Exec => "exec",
+        }
+    }
+}

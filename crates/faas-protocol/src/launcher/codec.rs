@@ -1,0 +1,208 @@
+//! The bytes of the messages between server and launcher.
+
+use super::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+use crate::frame::{FrameError, Header, RawFrame};
+use crate::wire::{Reader, Writer};
+
+const CREATE: u8 = 0x50;
+const STAT: u8 = 0x51;
+const KILL: u8 = 0x52;
+
+impl ToLauncher {
+    /// As one frame.
+    ///
+    /// # Errors
+    /// `TooLong` for what does not fit in one frame.
+    pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
+        let mut body = Writer::new(Header::plain(match self {
+            Self::Create(_) => CREATE,
+            Self::Stat { .. } => STAT,
+            Self::Kill { .. } => KILL,
+        }));
+        match self {
+            Self::Create(create) => create.write(&mut body),
+            Self::Stat { sandbox } | Self::Kill { sandbox } => body.raw(sandbox),
+        }
+        body.finish()
+    }
+
+    /// From one whole frame.
+    ///
+    /// # Errors
+    /// Anything that `encode` does not produce.
+    pub fn decode(frame: &[u8]) -> Result<Self, FrameError> {
+        let frame = RawFrame::parse(frame)?;
+        let header = frame.header();
+        header.expect_plain()?;
+        let mut body = Reader::new(frame.body());
+        let message = match header.kind {
+            CREATE => Self::Create(Create::read(&mut body)?),
+            STAT => Self::Stat { sandbox: body.array()? },
+            KILL => Self::Kill { sandbox: body.array()? },
+            kind => return Err(FrameError::UnknownType { kind }),
+        };
+        body.finish()?;
+        Ok(message)
+    }
+}
+
+const HELLO: u8 = 0x60;
+const REFUSED: u8 = 0x61;
+const CREATE_FAILED: u8 = 0x62;
+const USAGE: u8 = 0x63;
+const ENDED: u8 = 0x64;
+
+impl FromLauncher {
+    /// As one frame.
+    ///
+    /// # Errors
+    /// `TooLong` or `TooMany` for what does not fit in one frame.
+    pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
+        let mut body = Writer::new(Header::plain(match self {
+            Self::Hello(_) => HELLO,
+            Self::Refused { .. } => REFUSED,
+            Self::CreateFailed { .. } => CREATE_FAILED,
+            Self::Usage { .. } => USAGE,
+            Self::Ended { .. } => ENDED,
+        }));
+        match self {
+            Self::Hello(host) => host.write(&mut body),
+            Self::Refused { reason, fix } => {
+                body.string(reason);
+                body.string(fix);
+            }
+            Self::CreateFailed { sandbox, step, errno } => {
+                body.raw(sandbox);
+                body.u8(step.as_u8());
+                body.i32(*errno);
+            }
+            Self::Usage { sandbox, counters } | Self::Ended { sandbox, counters } => {
+                body.raw(sandbox);
+                counters.write(&mut body);
+            }
+        }
+        body.finish()
+    }
+
+    /// From one whole frame.
+    ///
+    /// # Errors
+    /// Anything that `encode` does not produce.
+    pub fn decode(frame: &[u8]) -> Result<Self, FrameError> {
+        let frame = RawFrame::parse(frame)?;
+        let header = frame.header();
+        header.expect_plain()?;
+        let mut body = Reader::new(frame.body());
+        let message = match header.kind {
+            HELLO => Self::Hello(Host::read(&mut body)?),
+            REFUSED => Self::Refused { reason: body.string("reason")?, fix: body.string("fix")? },
+            CREATE_FAILED => {
+                Self::CreateFailed { sandbox: body.array()?, step: read_step(&mut body)?, errno: body.i32()? }
+            }
+            USAGE => Self::Usage { sandbox: body.array()?, counters: Counters::read(&mut body)? },
+            ENDED => Self::Ended { sandbox: body.array()?, counters: Counters::read(&mut body)? },
+            kind => return Err(FrameError::UnknownType { kind }),
+        };
+        body.finish()?;
+        Ok(message)
+    }
+}
+
+fn read_step(body: &mut Reader<'_>) -> Result<Step, FrameError> {
+    let value = body.u8()?;
+    Step::from_u8(value).ok_or(FrameError::BadValue { field: "step", value })
+}
+
+impl Create {
+    fn write(&self, body: &mut Writer) {
+        body.raw(&self.sandbox);
+        body.raw(&self.tenant);
+        body.bool(self.strict);
+        body.u64(self.memory_bytes);
+        body.u64(self.disk_bytes);
+        body.u64(self.inodes);
+        body.u32(self.cpu_milli);
+        body.u32(self.pids);
+        body.optional(self.fail_at, |body, step| body.u8(step.as_u8()));
+    }
+
+    fn read(body: &mut Reader<'_>) -> Result<Self, FrameError> {
+        Ok(Self {
+            sandbox: body.array()?,
+            tenant: body.array()?,
+            strict: body.bool("strict")?,
+            memory_bytes: body.u64()?,
+            disk_bytes: body.u64()?,
+            inodes: body.u64()?,
+            cpu_milli: body.u32()?,
+            pids: body.u32()?,
+            fail_at: body.optional("fail_at", read_step)?,
+        })
+    }
+}
+
+impl Counters {
+    fn write(&self, body: &mut Writer) {
+        for counter in [self.cpu_us, self.memory_peak_bytes, self.oom_kills, self.pids_refused] {
+            body.optional(counter, Writer::u64);
+        }
+    }
+
+    fn read(body: &mut Reader<'_>) -> Result<Self, FrameError> {
+        Ok(Self {
+            cpu_us: body.optional("cpu_us", Reader::u64)?,
+            memory_peak_bytes: body.optional("memory_peak_bytes", Reader::u64)?,
+            oom_kills: body.optional("oom_kills", Reader::u64)?,
+            pids_refused: body.optional("pids_refused", Reader::u64)?,
+        })
+    }
+}
+
+impl Host {
+    fn write(&self, body: &mut Writer) {
+        body.u16(self.version);
+        body.bool(self.root);
+        body.u32(self.server_uid);
+        body.list("layers", &self.layers, |body, layer| body.string(layer));
+        body.list("limits", &self.limits, write_pair);
+        body.list("missing", &self.missing, |body, (name, why, command)| {
+            body.string(name);
+            body.string(why);
+            body.string(command);
+        });
+        body.list("runtimes", &self.runtimes, write_pair);
+        body.u64(self.memory_bytes);
+        body.u32(self.cpu_milli);
+        body.u32(self.pids);
+        body.u32(self.max_sandboxes);
+        body.u32(self.reconciled);
+    }
+
+    fn read(body: &mut Reader<'_>) -> Result<Self, FrameError> {
+        Ok(Self {
+            version: body.u16()?,
+            root: body.bool("root")?,
+            server_uid: body.u32()?,
+            layers: body.list("layers", |body| body.string("layers"))?,
+            limits: body.list("limits", |body| read_pair(body, "limits"))?,
+            missing: body.list("missing", |body| {
+                Ok((body.string("missing")?, body.string("missing")?, body.string("missing")?))
+            })?,
+            runtimes: body.list("runtimes", |body| read_pair(body, "runtimes"))?,
+            memory_bytes: body.u64()?,
+            cpu_milli: body.u32()?,
+            pids: body.u32()?,
+            max_sandboxes: body.u32()?,
+            reconciled: body.u32()?,
+        })
+    }
+}
+
+fn write_pair(body: &mut Writer, (first, second): &(String, String)) {
+    body.string(first);
+    body.string(second);
+}
+
+fn read_pair(body: &mut Reader<'_>, field: &'static str) -> Result<(String, String), FrameError> {
+    Ok((body.string(field)?, body.string(field)?))
+}

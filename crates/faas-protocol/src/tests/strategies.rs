@@ -1,0 +1,155 @@
+//! Any message of each conversation, as proptest strategies.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::call::{FromRunner, ToRunner};
+use crate::control::{FromInit, Spawn, ToInit};
+use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..40)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..12).prop_map(|characters| characters.into_iter().collect())
+}
+
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    vec(text(), 0..5)
+}
+
+fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
+    vec((text(), text()), 0..5)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop::sample::select(Step::ALL.as_slice())
+}
+
+pub(crate) fn to_init() -> impl Strategy<Value = ToInit> {
+    let spawn = (any::<u32>(), vec(bytes(), 0..5), vec(bytes(), 0..5), bytes(), any::<bool>())
+        .prop_map(|(call, argv, env, cwd, runner)| ToInit::Spawn(Spawn { call, argv, env, cwd, runner }));
+    prop_oneof![
+        any::<u16>().prop_map(|version| ToInit::Hello { version }),
+        (bytes(), any::<bool>(), any::<bool>(), bytes())
+            .prop_map(|(path, executable, append, content)| ToInit::PutFile { path, executable, append, content }),
+        spawn,
+        any::<u8>().prop_map(|signal| ToInit::Signal { signal }),
+    ]
+}
+
+pub(crate) fn from_init() -> impl Strategy<Value = FromInit> {
+    prop_oneof![
+        any::<u16>().prop_map(|version| FromInit::Ready { version }),
+        any::<(u8, i32)>().prop_map(|(step, errno)| FromInit::AssemblyFailed { step, errno }),
+        (bytes(), any::<i32>()).prop_map(|(path, errno)| FromInit::FileFailed { path, errno }),
+        any::<(u32, u32)>().prop_map(|(call, pid)| FromInit::Spawned { call, pid }),
+        any::<(u32, i32)>().prop_map(|(call, errno)| FromInit::SpawnFailed { call, errno }),
+        any::<(u32, u8, u8)>().prop_map(|(call, code, signal)| FromInit::Exited { call, code, signal }),
+    ]
+}
+
+pub(crate) fn to_runner() -> impl Strategy<Value = ToRunner> {
+    prop_oneof![
+        (any::<u32>(), text(), text(), texts(), any::<u64>()).prop_map(|(call, contract, name, args, code_bytes)| {
+            ToRunner::Begin { call, contract, name, args, code_bytes }
+        }),
+        (any::<u32>(), any::<u32>(), bytes()).prop_map(|(call, sequence, bytes)| ToRunner::Body {
+            call,
+            sequence,
+            bytes
+        }),
+        any::<u32>().prop_map(|call| ToRunner::End { call }),
+        any::<(u32, u32)>().prop_map(|(call, bytes)| ToRunner::Credit { call, bytes }),
+    ]
+}
+
+pub(crate) fn from_runner() -> impl Strategy<Value = FromRunner> {
+    prop_oneof![
+        any::<u16>().prop_map(|version| FromRunner::Hello { version }),
+        (any::<u32>(), any::<u16>(), vec((text(), bytes()), 0..5))
+            .prop_map(|(call, status, headers)| FromRunner::Head { call, status, headers }),
+        (any::<u32>(), any::<u32>(), bytes()).prop_map(|(call, sequence, bytes)| FromRunner::Body {
+            call,
+            sequence,
+            bytes
+        }),
+        any::<u32>().prop_map(|call| FromRunner::End { call }),
+    ]
+}
+
+pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
+    let create = (any::<([u8; 16], [u8; 16], bool)>(), any::<(u64, u64, u64, u32, u32)>(), prop::option::of(step()))
+        .prop_map(|((sandbox, tenant, strict), (memory_bytes, disk_bytes, inodes, cpu_milli, pids), fail_at)| {
+            ToLauncher::Create(Create {
+                sandbox,
+                tenant,
+                strict,
+                memory_bytes,
+                disk_bytes,
+                inodes,
+                cpu_milli,
+                pids,
+                fail_at,
+            })
+        });
+    prop_oneof![
+        create,
+        any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Stat { sandbox }),
+        any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Kill { sandbox }),
+    ]
+}
+
+fn counters() -> impl Strategy<Value = Counters> {
+    any::<(Option<u64>, Option<u64>, Option<u64>, Option<u64>)>().prop_map(
+        |(cpu_us, memory_peak_bytes, oom_kills, pids_refused)| Counters {
+            cpu_us,
+            memory_peak_bytes,
+            oom_kills,
+            pids_refused,
+        },
+    )
+}
+
+fn host() -> impl Strategy<Value = Host> {
+    (
+        any::<(u16, bool, u32)>(),
+        (texts(), pairs(), vec((text(), text(), text()), 0..5), pairs()),
+        any::<(u64, u32, u32, u32, u32)>(),
+    )
+        .prop_map(
+            |(
+                (version, root, server_uid),
+                (layers, limits, missing, runtimes),
+                (memory_bytes, cpu_milli, pids, max_sandboxes, reconciled),
+            )| Host {
+                version,
+                root,
+                server_uid,
+                layers,
+                limits,
+                missing,
+                runtimes,
+                memory_bytes,
+                cpu_milli,
+                pids,
+                max_sandboxes,
+                reconciled,
+            },
+        )
+}
+
+pub(crate) fn from_launcher() -> impl Strategy<Value = FromLauncher> {
+    prop_oneof![
+        host().prop_map(FromLauncher::Hello),
+        (text(), text()).prop_map(|(reason, fix)| FromLauncher::Refused { reason, fix }),
+        (any::<[u8; 16]>(), step(), any::<i32>()).prop_map(|(sandbox, step, errno)| FromLauncher::CreateFailed {
+            sandbox,
+            step,
+            errno
+        }),
+        (any::<[u8; 16]>(), counters()).prop_map(|(sandbox, counters)| FromLauncher::Usage { sandbox, counters }),
+        (any::<[u8; 16]>(), counters()).prop_map(|(sandbox, counters)| FromLauncher::Ended { sandbox, counters }),
+    ]
+}

@@ -1,0 +1,5 @@
+//! Fuzzes a runner's byte stream.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| faas_fuzz::call(data));

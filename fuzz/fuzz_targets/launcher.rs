@@ -1,0 +1,5 @@
+//! Fuzzes what server and launcher say to each other.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| faas_fuzz::launcher(data));
