@@ -1,0 +1,73 @@
+//! What is asked of an executor: plain data, no live resources.
+
+use bytes::Bytes;
+use faas_types::{Contract, IsolationLevel, Language, OutputLimits, Resources, TenantId};
+use std::time::Instant;
+
+/// What a sandbox is to be. A spec that passes [`crate::Executor::validate`] is honoured in full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxSpec {
+    /// Whose code will run. Nothing is recycled from one tenant to another.
+    pub tenant: TenantId,
+    /// The language environment it is for; `None` for plain commands.
+    pub language: Option<Language>,
+    /// The limits.
+    pub resources: Resources,
+    /// The isolation insisted on.
+    pub isolation: IsolationLevel,
+}
+
+/// A file placed in the sandbox's working directory before user code runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileIn {
+    /// Relative to the working directory; no `..`, no empty part, no NUL, at most 4096 bytes.
+    pub path: String,
+    /// The whole content.
+    pub content: Bytes,
+    /// Whether it gets the execute permission.
+    pub executable: bool,
+}
+
+/// User code in a language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The source text, UTF-8 without NUL.
+    pub code: Bytes,
+    /// The file name shown in tracebacks, such as `main.py`.
+    pub name: String,
+}
+
+/// One call of user code through the sandbox's runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// How the code is called.
+    pub contract: Contract,
+    /// The code.
+    pub program: Program,
+    /// Arguments after the program's name.
+    pub args: Vec<String>,
+    /// The whole environment; nothing is added.
+    pub env: Vec<(String, String)>,
+    /// Files placed before the code runs.
+    pub files: Vec<FileIn>,
+    /// When it must have ended, whatever it is doing.
+    pub deadline: Instant,
+    /// How much output it may produce.
+    pub output: OutputLimits,
+}
+
+/// One command in the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Program and arguments; never empty. A name without a slash is searched in the environment's
+    /// `PATH`, else in `/usr/bin:/bin`.
+    pub argv: Vec<String>,
+    /// The whole environment; nothing is added.
+    pub env: Vec<(String, String)>,
+    /// Files placed before the command runs.
+    pub files: Vec<FileIn>,
+    /// When it must have ended, whatever it is doing.
+    pub deadline: Instant,
+    /// How much output it may produce.
+    pub output: OutputLimits,
+}

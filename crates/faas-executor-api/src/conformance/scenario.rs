@@ -1,0 +1,27 @@
+//! The scenarios, one file for each family.
+
+mod command;
+mod ending;
+mod files;
+mod input;
+mod interrupt;
+mod invoke;
+mod lifecycle;
+mod limits;
+mod output;
+mod output_limit;
+mod spec;
+mod verbs;
+
+pub use command::*;
+pub use ending::*;
+pub use files::*;
+pub use input::*;
+pub use interrupt::*;
+pub use invoke::*;
+pub use lifecycle::*;
+pub use limits::*;
+pub use output::*;
+pub use output_limit::*;
+pub use spec::*;
+pub use verbs::*;

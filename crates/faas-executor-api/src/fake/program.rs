@@ -1,0 +1,63 @@
+//! Finding and reading fake programs.
+
+use super::disk::Disk;
+use super::instruction::Instruction;
+use crate::CallError;
+
+/// Where every fake sandbox has its one built-in program.
+const BUILT_IN: &str = "/usr/bin/fake";
+/// Where a bare name is searched without `PATH`.
+const DEFAULT_PATH: &str = "/usr/bin:/bin";
+
+/// What is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) instructions: Vec<Instruction>,
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+}
+
+impl Process {
+    /// As a command.
+    pub(super) fn find(argv: &[String], env: Vec<(String, String)>, disk: &Disk) -> Result<Self, CallError> {
+        let Some((program, args)) = argv.split_first() else {
+            return Err(not_found("", "no program"));
+        };
+        let instructions = if located(program, &env).iter().any(|path| path == BUILT_IN) {
+            let words: Vec<&str> = args.iter().map(String::as_str).collect();
+            Instruction::parse(&words).map(|instruction| vec![instruction])
+        } else {
+            let relative = program.strip_prefix("./").unwrap_or(program);
+            let content = disk.executable(relative).ok_or_else(|| not_found(program, "no such executable file"))?;
+            parse_text(&content)
+        };
+        let instructions = instructions.ok_or_else(|| not_found(program, "not a fake program"))?;
+        Ok(Self { instructions, args: args.to_vec(), env })
+    }
+
+    /// As user code; anything that is not the fake's language is a program that exits with 1.
+    pub(super) fn of_code(code: &[u8], args: Vec<String>, env: Vec<(String, String)>) -> Self {
+        let instructions = parse_text(code).unwrap_or_else(|| {
+            let stderr = "syntax error\n".into();
+            vec![Instruction::Print { stdout: "".into(), stderr, exit: 1 }]
+        });
+        Self { instructions, args, env }
+    }
+}
+
+fn located(program: &str, env: &[(String, String)]) -> Vec<String> {
+    if program.contains('/') {
+        return vec![program.to_owned()];
+    }
+    let path = env.iter().find(|(name, _)| name == "PATH").map_or(DEFAULT_PATH, |(_, value)| value);
+    path.split(':').map(|directory| format!("{directory}/{program}")).collect()
+}
+
+fn parse_text(text: &[u8]) -> Option<Vec<Instruction>> {
+    let lines = str::from_utf8(text).ok()?.lines().filter(|line| !line.is_empty());
+    lines.map(|line| Instruction::parse(&line.split(' ').collect::<Vec<_>>())).collect()
+}
+
+fn not_found(program: &str, reason: &str) -> CallError {
+    CallError::NotFound { program: program.to_owned(), reason: reason.to_owned() }
+}

@@ -1,0 +1,104 @@
+//! One run: the program against its input, its deadline and whoever interrupts it.
+
+use super::console::Console;
+use super::instruction::Instruction;
+use super::machine::Machine;
+use super::program::Process;
+use super::state::{RunHandle, Shared};
+use crate::{EventSender, ExecSession, InputItem, InputReceiver, event_channel, input_channel};
+use bytes::Bytes;
+use faas_types::{Outcome, OutputLimits};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Events a reader may be behind.
+const EVENTS: usize = 16;
+/// Pieces of input a program may be behind.
+const INPUTS: usize = 8;
+const SIGTERM: u8 = 15;
+
+/// Starts a program; the caller has checked that the sandbox is idle.
+pub(super) fn start(shared: &Arc<Shared>, process: Process, deadline: Instant, limits: OutputLimits) -> ExecSession {
+    let (sender, events) = event_channel(EVENTS);
+    let (input, receiver) = input_channel(INPUTS);
+    let end = Arc::new(watch::Sender::new(None));
+    let (ended_sender, ended) = watch::channel(false);
+    let interrupts = end.subscribe();
+    shared.lock().run = Some(RunHandle { end, ended });
+    let run = Run {
+        shared: Arc::clone(shared),
+        process,
+        interrupts,
+        left: deadline.saturating_duration_since(Instant::now()),
+    };
+    tokio::spawn(run.drive(receiver, sender, limits, ended_sender));
+    ExecSession { input, events }
+}
+
+struct Run {
+    shared: Arc<Shared>,
+    process: Process,
+    interrupts: watch::Receiver<Option<Outcome>>,
+    left: Duration,
+}
+
+impl Run {
+    async fn drive(
+        mut self,
+        input: InputReceiver,
+        events: EventSender,
+        limits: OutputLimits,
+        ended: watch::Sender<bool>,
+    ) {
+        let mut console = Console::new(events, self.shared.gate(), limits);
+        let (stdin_sender, stdin) = mpsc::channel(1);
+        let machine = Machine { console: &mut console, stdin, gate: self.shared.gate(), shared: &self.shared };
+        let ignores_terminate = self
+            .process
+            .instructions
+            .iter()
+            .any(|instruction| matches!(instruction, Instruction::Sleep { ignores_terminate: true, .. }));
+        let outcome = tokio::select! {
+            biased;
+            outcome = interrupted(&mut self.interrupts) => outcome,
+            () = tokio::time::sleep(self.left) => Outcome::TimedOut,
+            outcome = machine.run(&self.process) => outcome,
+            signal = deliver(input, stdin_sender, ignores_terminate) => Outcome::Signaled { signal },
+        };
+        let usage = self.shared.finish(outcome);
+        ended.send_replace(true);
+        console.done(outcome, usage).await;
+    }
+}
+
+async fn interrupted(interrupts: &mut watch::Receiver<Option<Outcome>>) -> Outcome {
+    match interrupts.wait_for(Option::is_some).await.map(|end| *end) {
+        Ok(Some(outcome)) => outcome,
+        // The sandbox was dropped without being destroyed.
+        Ok(None) | Err(_) => Outcome::SandboxLost,
+    }
+}
+
+/// Passes stdin on; the signal that ends the program.
+async fn deliver(mut input: InputReceiver, stdin: mpsc::Sender<Bytes>, ignores_terminate: bool) -> u8 {
+    let mut stdin = Some(stdin);
+    loop {
+        match input.next().await {
+            Some(InputItem::Stdin(bytes)) => {
+                if let Some(stdin) = &stdin {
+                    // A program that no longer reads is no reason to stop taking its signals.
+                    drop(stdin.send(bytes).await);
+                }
+            }
+            Some(InputItem::Eof) => stdin = None,
+            Some(InputItem::Signal(SIGTERM)) if ignores_terminate => {}
+            Some(InputItem::Signal(signal)) => return signal,
+            Some(InputItem::Resize { .. }) => {}
+            None => {
+                drop(stdin);
+                return std::future::pending().await;
+            }
+        }
+    }
+}

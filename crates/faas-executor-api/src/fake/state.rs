@@ -1,0 +1,146 @@
+//! What a fake sandbox remembers between and during calls, shared by its handles.
+
+use super::disk::Disk;
+use crate::{CallError, Health};
+use faas_types::{LimitKind, Outcome, Resources, Usage};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// Memory of a program that has allocated nothing.
+const PROGRAM_MEMORY: u64 = 1024 * 1024;
+/// Processor time of a program that has done nothing, in microseconds.
+const PROGRAM_CPU: u64 = 10;
+
+/// Closed while the sandbox is paused: programs wait before everything they do.
+#[derive(Debug, Clone)]
+pub(super) struct Gate(watch::Receiver<bool>);
+
+impl Gate {
+    pub(super) async fn open(&mut self) {
+        if self.0.wait_for(|paused| !paused).await.is_err() {
+            // The sandbox is gone; its end comes from elsewhere.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What reaches a running program from outside.
+#[derive(Debug, Clone)]
+pub(super) struct RunHandle {
+    /// Why it is to end; only the first reason is kept.
+    pub(super) end: Arc<watch::Sender<Option<Outcome>>>,
+    /// Whether the program has ended.
+    pub(super) ended: watch::Receiver<bool>,
+}
+
+impl RunHandle {
+    pub(super) fn interrupt(&self, outcome: Outcome) {
+        self.end.send_if_modified(|end| {
+            let first = end.is_none();
+            end.get_or_insert(outcome);
+            first
+        });
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) health: Health,
+    pub(super) disk: Disk,
+    pub(super) run: Option<RunHandle>,
+    /// Processes that outlived the call that started them.
+    pub(super) daemons: u32,
+    peak: u64,
+}
+
+/// One sandbox's limits and state.
+#[derive(Debug)]
+pub(super) struct Shared {
+    resources: Resources,
+    limits: Vec<LimitKind>,
+    state: Mutex<State>,
+    paused: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(super) fn new(resources: Resources, limits: Vec<LimitKind>, disk: Option<Disk>) -> Self {
+        let disk = disk.unwrap_or_else(|| {
+            if limits.contains(&LimitKind::Disk) {
+                Disk::new(resources.disk.as_bytes(), resources.inodes())
+            } else {
+                Disk::new(u64::MAX, u64::MAX)
+            }
+        });
+        let state = State { health: Health::Ready, disk, run: None, daemons: 0, peak: 0 };
+        Self { resources, limits, state: Mutex::new(state), paused: watch::Sender::new(false) }
+    }
+
+    /// No step between two locks leaves the state half changed, so a panic elsewhere is no reason
+    /// to give up.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) const fn resources(&self) -> Resources {
+        self.resources
+    }
+
+    pub(super) fn gate(&self) -> Gate {
+        Gate(self.paused.subscribe())
+    }
+
+    pub(super) fn pause(&self, paused: bool) {
+        self.paused.send_replace(paused);
+    }
+
+    /// Why no call can be taken now.
+    pub(super) fn check_idle(&self) -> Result<(), CallError> {
+        let state = self.lock();
+        if state.health != Health::Ready {
+            return Err(CallError::Lost { reason: "an earlier call ended it".to_owned() });
+        }
+        if state.run.is_some() {
+            return Err(CallError::Invalid {
+                field: "call",
+                reason: "another call is running".to_owned(),
+                accepted: "one call at a time; read the running one to its Done first",
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes memory for a moment; `false` when there is not enough.
+    pub(super) fn allocate(&self, bytes: u64) -> bool {
+        let mut state = self.lock();
+        let used = PROGRAM_MEMORY + state.disk.used() + bytes;
+        if self.enforces(LimitKind::Memory) && used > self.resources.memory.as_bytes() {
+            state.peak = self.resources.memory.as_bytes();
+            return false;
+        }
+        state.peak = state.peak.max(used);
+        true
+    }
+
+    /// How many of the processes wanted can live beside init, the program and what runs already.
+    pub(super) fn spawnable(&self, wanted: u32) -> u32 {
+        let running = 2 + self.lock().daemons;
+        if self.enforces(LimitKind::Pids) { wanted.min(self.resources.pids.saturating_sub(running)) } else { wanted }
+    }
+
+    /// Closes the run: from here the sandbox takes the next call, or none any more.
+    pub(super) fn finish(&self, outcome: Outcome) -> Usage {
+        let mut state = self.lock();
+        state.run = None;
+        if state.health == Health::Ready {
+            state.health = Health::after(outcome);
+        }
+        Usage {
+            cpu_us: self.enforces(LimitKind::Cpu).then_some(PROGRAM_CPU),
+            memory_peak_bytes: self.enforces(LimitKind::Memory).then_some(std::mem::take(&mut state.peak)),
+        }
+    }
+
+    fn enforces(&self, limit: LimitKind) -> bool {
+        self.limits.contains(&limit)
+    }
+}

@@ -1,0 +1,155 @@
+//! One live isolated environment.
+
+use crate::{CallError, Command, EventStream, InputSink, Invocation, Verb};
+use async_trait::async_trait;
+use faas_types::{IsolationReport, Outcome, SandboxId};
+use std::fmt;
+use std::sync::Arc;
+
+/// Whether a sandbox can be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// It takes calls.
+    Ready,
+    /// Its state is unknown; it takes no further call.
+    Poisoned,
+    /// It is gone.
+    Unrecoverable,
+}
+
+impl Health {
+    /// What a call's end leaves behind; the same for every backend.
+    #[must_use]
+    pub const fn after(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Exited { .. } | Outcome::Signaled { .. } => Self::Ready,
+            Outcome::TimedOut
+            | Outcome::OutOfMemory
+            | Outcome::LimitExceeded { .. }
+            | Outcome::Cancelled
+            | Outcome::SandboxLost => Self::Unrecoverable,
+        }
+    }
+}
+
+/// Why a sandbox is destroyed; goes into records and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DestroyReason {
+    /// Its work is done.
+    Finished,
+    /// Its deadline passed.
+    Deadline,
+    /// Somebody asked for it.
+    Cancelled,
+    /// It broke the protocol or its health is not `Ready`.
+    Unhealthy,
+    /// The platform is stopping.
+    Shutdown,
+}
+
+/// Why a running call is interrupted; decides the outcome it ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Interrupt {
+    /// Cancelled by the caller.
+    Cancel,
+    /// The deadline passed.
+    Deadline,
+    /// Output passed its limit and the caller had asked to kill.
+    OutputLimit,
+}
+
+/// Ends a running call from outside. Cheap, cloneable, usable while a verb runs, harmless afterwards.
+#[derive(Clone)]
+pub struct Interrupter {
+    interrupt: Arc<dyn Fn(Interrupt) + Send + Sync>,
+}
+
+impl Interrupter {
+    /// From what carries the interrupt to the backend; it must not block.
+    pub fn new(interrupt: impl Fn(Interrupt) + Send + Sync + 'static) -> Self {
+        Self { interrupt: Arc::new(interrupt) }
+    }
+
+    /// Kills the whole tree of the running call, whose stream then ends with the matching outcome.
+    /// The first reason wins; without a running call nothing happens.
+    pub fn interrupt(&self, why: Interrupt) {
+        (self.interrupt)(why);
+    }
+}
+
+impl fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interrupter")
+    }
+}
+
+/// A running command: what goes in and what comes out.
+#[derive(Debug)]
+pub struct ExecSession {
+    /// Standard input, signals, window sizes.
+    pub input: InputSink,
+    /// Its output and its end.
+    pub events: EventStream,
+}
+
+/// One live isolated environment, owned by one driver task (hence `&mut self`). Streams are
+/// detached from the borrow. One call at a time: a second one while the first runs is
+/// [`CallError::Invalid`].
+///
+/// After `TimedOut`, `OutOfMemory`, `Cancelled`, `LimitExceeded` or `SandboxLost` the sandbox is
+/// [`Health::Unrecoverable`].
+#[async_trait]
+pub trait Sandbox: Send {
+    /// Its id.
+    fn id(&self) -> SandboxId;
+
+    /// Whether it can be used again.
+    fn health(&self) -> Health;
+
+    /// What isolation it really has.
+    fn isolation(&self) -> &IsolationReport;
+
+    /// Calls user code. The sink carries its standard input; events come as it produces them, then
+    /// exactly one `Done`. A failing guest is a `Done`.
+    ///
+    /// # Errors
+    /// The call could not be made; nothing ran.
+    async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError>;
+
+    /// Runs a command in the same sandbox.
+    ///
+    /// # Errors
+    /// The call could not be made; nothing ran.
+    async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError>;
+
+    /// Stops it in place.
+    ///
+    /// # Errors
+    /// `Unsupported` unless the capabilities declare it.
+    async fn pause(&mut self) -> Result<(), CallError> {
+        Err(CallError::Unsupported(Verb::Pause))
+    }
+
+    /// Goes on after a pause.
+    ///
+    /// # Errors
+    /// `Unsupported` unless the capabilities declare it.
+    async fn resume(&mut self) -> Result<(), CallError> {
+        Err(CallError::Unsupported(Verb::Resume))
+    }
+
+    /// Saves its state; the name is opaque.
+    ///
+    /// # Errors
+    /// `Unsupported` unless the capabilities declare it.
+    async fn checkpoint(&mut self) -> Result<String, CallError> {
+        Err(CallError::Unsupported(Verb::Checkpoint))
+    }
+
+    /// What ends a running call from outside.
+    fn interrupter(&self) -> Interrupter;
+
+    /// Ends it and everything in it. Idempotent by construction; returns when nothing of it runs,
+    /// whether or not anybody reads. A call that was running ends with `Cancelled` or `SandboxLost`.
+    async fn destroy(self: Box<Self>, reason: DestroyReason);
+}

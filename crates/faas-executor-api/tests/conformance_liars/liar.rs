@@ -1,0 +1,263 @@
+//! A wrapper around the fake that breaks one promise.
+
+use async_trait::async_trait;
+use faas_executor_api::fake::{FakeExecutor, FakeHost};
+use faas_executor_api::{
+    CallError, Capabilities, Command, CreateError, DestroyReason, Event, ExecSession, Executor, Health, Interrupter,
+    Invocation, OutputEvent, RecoverError, Sandbox, SandboxSpec, SpecError, Verb, event_channel, input_channel,
+};
+use faas_types::{IsolationLevel, IsolationReport, LimitKind, Outcome, OutputLimits, SandboxId, Usage};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Large enough that nothing is ever held back.
+const UNBOUNDED: usize = 1 << 20;
+
+/// Which promise is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lie {
+    None,
+    DeclaresPause,
+    DeclaresCheckpoint,
+    HidesPause,
+    HidesInvoke,
+    ClaimsMemory,
+    ClaimsPids,
+    ClaimsDisk,
+    PassesStrict,
+    HidesWhatIsMissing,
+    SendsNoDone,
+    NeverEndsTheStream,
+    LosesStderr,
+    LosesTheLastPiece,
+    BuffersOutput,
+    BuffersInput,
+    SwallowsTheEndOfInput,
+    IgnoresOutputLimit,
+    IgnoresDeadline,
+    IgnoresInterrupts,
+    StaysReady,
+    ExitsWithZero,
+    AddsToTheEnvironment,
+    AcceptsAnyPath,
+    ForgetsFiles,
+    MeasuresNothing,
+}
+
+impl Lie {
+    fn host(self) -> FakeHost {
+        let mut host = FakeHost::default();
+        match self {
+            Self::DeclaresPause => host.verbs.retain(|verb| !matches!(verb, Verb::Pause | Verb::Resume)),
+            Self::DeclaresCheckpoint => host.verbs.retain(|verb| *verb != Verb::Checkpoint),
+            Self::ClaimsMemory | Self::PassesStrict => host.limits.retain(|limit| *limit != LimitKind::Memory),
+            Self::HidesWhatIsMissing | Self::ClaimsPids => host.limits.retain(|limit| *limit != LimitKind::Pids),
+            Self::ClaimsDisk => host.limits.retain(|limit| *limit != LimitKind::Disk),
+            _ => {}
+        }
+        host
+    }
+
+    /// Whether the isolation it shows is that of a better host.
+    fn claims_limits(self) -> bool {
+        matches!(self, Self::ClaimsMemory | Self::ClaimsPids | Self::ClaimsDisk)
+    }
+}
+
+pub(crate) struct Liar {
+    lie: Lie,
+    inner: Arc<FakeExecutor>,
+    capabilities: Capabilities,
+}
+
+impl Liar {
+    pub(crate) fn new(lie: Lie) -> Self {
+        let inner = Arc::new(FakeExecutor::new(lie.host()));
+        let mut capabilities = inner.capabilities().clone();
+        match lie {
+            Lie::DeclaresPause | Lie::DeclaresCheckpoint => capabilities.verbs = Verb::ALL.to_vec(),
+            Lie::HidesPause => capabilities.verbs.retain(|verb| !matches!(verb, Verb::Pause | Verb::Resume)),
+            Lie::HidesInvoke => capabilities.verbs.retain(|verb| *verb != Verb::Invoke),
+            Lie::HidesWhatIsMissing => capabilities.report.missing.clear(),
+            _ if lie.claims_limits() => capabilities.report = FakeExecutor::default().capabilities().report.clone(),
+            _ => {}
+        }
+        Self { lie, inner, capabilities }
+    }
+
+    /// What the honest executor is asked for instead.
+    fn bent(&self, spec: &SandboxSpec) -> SandboxSpec {
+        let mut spec = spec.clone();
+        if self.lie.claims_limits() || matches!(self.lie, Lie::PassesStrict | Lie::HidesWhatIsMissing) {
+            spec.isolation = IsolationLevel::Standard;
+        }
+        spec
+    }
+
+    fn wrap(&self, inner: Box<dyn Sandbox>, spec: SandboxSpec) -> Box<dyn Sandbox> {
+        let mut isolation = inner.isolation().clone();
+        isolation.level = spec.isolation;
+        if self.lie.claims_limits() {
+            isolation = IsolationReport { level: spec.isolation, ..self.capabilities.report.clone() };
+        }
+        if self.lie == Lie::HidesWhatIsMissing {
+            isolation.missing.clear();
+        }
+        let executor = Arc::clone(&self.inner);
+        Box::new(LyingSandbox { lie: self.lie, inner, isolation, executor, spec })
+    }
+}
+
+#[async_trait]
+impl Executor for Liar {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn validate(&self, spec: &SandboxSpec) -> Result<(), SpecError> {
+        self.inner.validate(&self.bent(spec))
+    }
+
+    async fn create(&self, id: SandboxId, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
+        let inner = self.inner.create(id, self.bent(&spec)).await?;
+        Ok(self.wrap(inner, spec))
+    }
+
+    async fn restore(&self, snapshot: &str, id: SandboxId) -> Result<Box<dyn Sandbox>, CreateError> {
+        self.inner.restore(snapshot, id).await
+    }
+
+    async fn branch(&self, snapshot: &str, ids: &[SandboxId]) -> Result<Vec<Box<dyn Sandbox>>, CreateError> {
+        self.inner.branch(snapshot, ids).await
+    }
+
+    async fn recover(&self) -> Result<u32, RecoverError> {
+        self.inner.recover().await
+    }
+}
+
+struct LyingSandbox {
+    lie: Lie,
+    inner: Box<dyn Sandbox>,
+    isolation: IsolationReport,
+    executor: Arc<FakeExecutor>,
+    spec: SandboxSpec,
+}
+
+#[async_trait]
+impl Sandbox for LyingSandbox {
+    fn id(&self) -> SandboxId {
+        self.inner.id()
+    }
+
+    fn health(&self) -> Health {
+        if self.lie == Lie::StaysReady { Health::Ready } else { self.inner.health() }
+    }
+
+    fn isolation(&self) -> &IsolationReport {
+        &self.isolation
+    }
+
+    async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
+        self.inner.invoke(call).await.map(|session| self.lie.bend(session))
+    }
+
+    async fn exec(&mut self, mut command: Command) -> Result<ExecSession, CallError> {
+        match self.lie {
+            Lie::IgnoresDeadline => command.deadline += Duration::from_secs(3600),
+            Lie::IgnoresOutputLimit => command.output = OutputLimits::default(),
+            Lie::AddsToTheEnvironment => command.env.push(("HOME".to_owned(), "/root".to_owned())),
+            Lie::AcceptsAnyPath => command.files.clear(),
+            Lie::ForgetsFiles => {
+                self.inner = match self.executor.create(self.inner.id(), self.spec.clone()).await {
+                    Ok(fresh) => fresh,
+                    Err(error) => panic!("the fake made no second sandbox: {error}"),
+                };
+            }
+            _ => {}
+        }
+        self.inner.exec(command).await.map(|session| self.lie.bend(session))
+    }
+
+    async fn pause(&mut self) -> Result<(), CallError> {
+        self.inner.pause().await
+    }
+
+    async fn resume(&mut self) -> Result<(), CallError> {
+        self.inner.resume().await
+    }
+
+    async fn checkpoint(&mut self) -> Result<String, CallError> {
+        self.inner.checkpoint().await
+    }
+
+    fn interrupter(&self) -> Interrupter {
+        if self.lie == Lie::IgnoresInterrupts { Interrupter::new(|_| ()) } else { self.inner.interrupter() }
+    }
+
+    async fn destroy(self: Box<Self>, reason: DestroyReason) {
+        self.inner.destroy(reason).await;
+    }
+}
+
+impl Lie {
+    fn bend(self, session: ExecSession) -> ExecSession {
+        let input = match self {
+            Lie::BuffersInput | Lie::SwallowsTheEndOfInput => self.bend_input(&session),
+            _ => session.input,
+        };
+        let lie = self;
+        let mut inner = session.events;
+        let (sender, events) = event_channel(if lie == Lie::BuffersOutput { UNBOUNDED } else { 1 });
+        tokio::spawn(async move {
+            let mut held_back = None;
+            while let Some(event) = inner.next().await {
+                let output = match event {
+                    Event::Done(mut done) => {
+                        match lie {
+                            Lie::SendsNoDone => return,
+                            Lie::NeverEndsTheStream => std::future::pending().await,
+                            Lie::ExitsWithZero => done.outcome = Outcome::Exited { code: 0 },
+                            Lie::MeasuresNothing => done.usage = Usage::default(),
+                            _ => {}
+                        }
+                        return sender.done(done).await;
+                    }
+                    Event::Stderr(_) if lie == Lie::LosesStderr => continue,
+                    Event::Stderr(bytes) => OutputEvent::Stderr(bytes),
+                    Event::Stdout(bytes) => OutputEvent::Stdout(bytes),
+                    Event::Body(bytes) => OutputEvent::Body(bytes),
+                    Event::ResponseHead(head) => OutputEvent::ResponseHead(head),
+                };
+                let next = if lie == Lie::LosesTheLastPiece { held_back.replace(output) } else { Some(output) };
+                if let Some(output) = next
+                    && !sender.send(output).await
+                {
+                    // The honest sandbox is told that nobody reads.
+                    return;
+                }
+            }
+        });
+        ExecSession { input, events }
+    }
+
+    fn bend_input(self, session: &ExecSession) -> faas_executor_api::InputSink {
+        let capacity = if self == Lie::BuffersInput { UNBOUNDED } else { 1 };
+        let takes_all = self == Lie::BuffersInput;
+        let (sink, mut receiver) = input_channel(capacity);
+        let inner = session.input.clone();
+        tokio::spawn(async move {
+            if !takes_all {
+                while let Some(item) = receiver.next().await {
+                    if inner.send(item).await.is_err() {
+                        break;
+                    }
+                }
+            }
+            // Kept until the call ended: the end of the outer sink does not get through.
+            inner.closed().await;
+            drop(receiver);
+        });
+        sink
+    }
+}

@@ -1,0 +1,69 @@
+//! The suite can fail: each backend that breaks one promise fails the scenario of that promise, and
+//! the same wrapper without a lie passes them all.
+
+mod liar;
+
+use faas_executor_api::conformance::{SCENARIOS, Scenario};
+use faas_executor_api::fake::FakeGuest;
+use liar::{Liar, Lie};
+use std::sync::Arc;
+
+/// Each lie and a scenario that must find it.
+const LIES: &[(Lie, &str)] = &[
+    (Lie::DeclaresPause, "pause_is_as_declared"),
+    (Lie::DeclaresCheckpoint, "saved_state_is_as_declared"),
+    (Lie::HidesPause, "pause_is_as_declared"),
+    (Lie::HidesInvoke, "invoke_is_as_declared"),
+    (Lie::ClaimsMemory, "memory_limit_is_enforced"),
+    (Lie::ClaimsPids, "pids_limit_is_enforced"),
+    (Lie::ClaimsDisk, "disk_bytes_are_limited"),
+    (Lie::ClaimsDisk, "disk_inodes_are_limited"),
+    (Lie::PassesStrict, "strict_is_refused_when_something_is_missing"),
+    (Lie::PassesStrict, "unenforced_limits_are_not_claimed"),
+    (Lie::HidesWhatIsMissing, "reports_account_for_everything"),
+    (Lie::SendsNoDone, "output_keeps_its_order"),
+    (Lie::NeverEndsTheStream, "exec_is_as_declared"),
+    (Lie::LosesStderr, "output_is_separate_and_binary_safe"),
+    (Lie::LosesTheLastPiece, "slow_reader_loses_nothing"),
+    (Lie::BuffersOutput, "unread_output_holds_the_program_back"),
+    (Lie::BuffersInput, "unread_stdin_holds_the_sender_back"),
+    (Lie::SwallowsTheEndOfInput, "dropped_sink_is_the_end_of_stdin"),
+    (Lie::IgnoresOutputLimit, "output_past_the_limit_is_discarded"),
+    (Lie::IgnoresOutputLimit, "output_past_the_limit_kills_when_asked"),
+    (Lie::IgnoresDeadline, "deadline_ends_the_whole_tree"),
+    (Lie::IgnoresInterrupts, "first_interrupt_decides"),
+    (Lie::StaysReady, "deadline_ends_the_whole_tree"),
+    (Lie::ExitsWithZero, "exit_codes_are_exact"),
+    (Lie::AddsToTheEnvironment, "environment_is_exactly_what_was_given"),
+    (Lie::AcceptsAnyPath, "malformed_paths_are_refused"),
+    (Lie::ForgetsFiles, "files_belong_to_one_sandbox"),
+    (Lie::MeasuresNothing, "usage_is_measured"),
+];
+
+/// The message of the failure; `None` when the scenario passed.
+async fn failure(lie: Lie, scenario: &Scenario) -> Option<String> {
+    let run = scenario.run;
+    let ended = tokio::spawn(async move { run(Arc::new(Liar::new(lie)), &FakeGuest).await }).await;
+    let panic = ended.err()?.into_panic();
+    Some(panic.downcast::<String>().map_or_else(|_| "a panic without a text".to_owned(), |text| *text))
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_lie_every_scenario_passes() {
+    for scenario in SCENARIOS {
+        assert_eq!(failure(Lie::None, scenario).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_lie_is_found_by_the_scenario_of_its_promise() {
+    let mut believed = Vec::new();
+    for (lie, name) in LIES {
+        let scenario = SCENARIOS.iter().find(|scenario| scenario.name == *name).expect("a scenario of that name");
+        match failure(*lie, scenario).await {
+            Some(message) => assert!(message.starts_with(name), "the failure does not name its scenario: {message}"),
+            None => believed.push((lie, name)),
+        }
+    }
+    assert!(believed.is_empty(), "lies the suite believed: {believed:?}");
+}
