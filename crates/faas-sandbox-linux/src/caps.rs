@@ -1,0 +1,67 @@
+//! Giving up privilege for good.
+
+use rustix::io::Errno;
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+/// Empties every capability set, the bounding and ambient sets included. What the process executes
+/// afterwards cannot gain any back.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn drop_all() -> Result<(), Errno> {
+    empty_bounding_set()?;
+    rustix::thread::clear_ambient_capability_set()?;
+    empty_sets()
+}
+
+/// Whether the calling process can do what assembling sandboxes as real root takes.
+#[must_use]
+pub fn is_real_root() -> bool {
+    let needed = CapabilitySet::SYS_ADMIN
+        | CapabilitySet::SETUID
+        | CapabilitySet::SETGID
+        | CapabilitySet::CHOWN
+        | CapabilitySet::KILL
+        | CapabilitySet::MKNOD;
+    rustix::process::geteuid().is_root()
+        && rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
+}
+
+/// Becomes an ordinary user for good: no groups, no capabilities, no way back. The calling process
+/// must have one thread, because the kernel keeps credentials per thread.
+///
+/// # Errors
+/// The kernel's answer; the process may then hold less privilege than before and must exit.
+pub fn become_user(uid: u32) -> Result<(), Errno> {
+    let (user, group) = (rustix::process::Uid::from_raw(uid), rustix::process::Gid::from_raw(uid));
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(group, group, group)?;
+    // The bounding set can only be emptied while CAP_SETPCAP is there, and changing the uid away
+    // from 0 empties the other sets.
+    empty_bounding_set()?;
+    rustix::thread::set_thread_res_uid(user, user, user)?;
+    empty_sets()?;
+    rustix::thread::set_no_new_privs(true)
+}
+
+fn empty_bounding_set() -> Result<(), Errno> {
+    for capability in CapabilitySet::all().iter() {
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            // An older kernel than the list: it has no such capability to drop.
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn empty_sets() -> Result<(), Errno> {
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets {
+            effective: CapabilitySet::empty(),
+            permitted: CapabilitySet::empty(),
+            inheritable: CapabilitySet::empty(),
+        },
+    )
+}

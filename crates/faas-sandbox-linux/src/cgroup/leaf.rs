@@ -1,0 +1,188 @@
+//! One sandbox's cgroup.
+
+use super::files::{self, read_keyed, read_number};
+use super::tree::{Controller, Tree, Version};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+
+/// What a sandbox may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory, swap included.
+    pub memory_bytes: u64,
+    /// Processes and threads.
+    pub pids: u32,
+    /// Thousandths of a core.
+    pub cpu_milli: u32,
+}
+
+/// What the kernel counted. `None` where it cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeafCounters {
+    /// Processor time in microseconds.
+    pub cpu_us: Option<u64>,
+    /// Highest memory in bytes.
+    pub memory_peak_bytes: Option<u64>,
+    /// Processes killed because the memory limit was reached.
+    pub oom_kills: Option<u64>,
+    /// Forks refused because the process limit was reached.
+    pub pids_refused: Option<u64>,
+}
+
+/// The period over which a processor share is measured: the kernel's default, 100 ms.
+const CPU_PERIOD_US: u64 = 100_000;
+
+#[derive(Debug)]
+struct Twig {
+    version: Version,
+    controllers: Vec<Controller>,
+    dir: OwnedFd,
+}
+
+impl Twig {
+    fn has(&self, controller: Controller) -> bool {
+        self.controllers.contains(&controller)
+    }
+}
+
+/// One sandbox's directory in each hierarchy.
+#[derive(Debug)]
+pub struct Leaf {
+    name: String,
+    twigs: Vec<Twig>,
+}
+
+impl Leaf {
+    pub(super) fn create(tree: &Tree, name: &str, limits: &Limits) -> Result<Self, Errno> {
+        let mut leaf = Self { name: name.to_owned(), twigs: Vec::with_capacity(tree.branches.len()) };
+        for branch in &tree.branches {
+            let made = super::tree::child(&branch.own, name).and_then(|dir| {
+                let twig = Twig { version: branch.version, controllers: branch.controllers.clone(), dir };
+                write_limits(&twig, limits)?;
+                Ok(twig)
+            });
+            match made {
+                Ok(twig) => leaf.twigs.push(twig),
+                Err(errno) => {
+                    // Nothing was ever in them, so nothing keeps them busy.
+                    let _ = tree.remove_leaf(&leaf);
+                    return Err(errno);
+                }
+            }
+        }
+        Ok(leaf)
+    }
+
+    /// The directory's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The directory a child can be born in, where every controller is on v2.
+    #[must_use]
+    pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        match self.twigs.as_slice() {
+            [twig] if twig.version == Version::Two => Some(twig.dir.as_fd()),
+            _ => None,
+        }
+    }
+
+    /// Moves a process in, in each hierarchy it was not born in.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn place(&self, pid: i32) -> Result<(), Errno> {
+        if self.birthplace().is_some() {
+            return Ok(());
+        }
+        let pid = pid.to_string();
+        self.twigs.iter().try_for_each(|twig| files::write(&twig.dir, "cgroup.procs", &pid))
+    }
+
+    /// Kills everything in it at once, where the kernel can (v2).
+    pub fn kill(&self) {
+        for twig in self.twigs.iter().filter(|twig| twig.version == Version::Two) {
+            // Killing init through its descriptor, which follows, has the same effect.
+            let _ = files::write(&twig.dir, "cgroup.kill", "1");
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> LeafCounters {
+        let mut counters = LeafCounters::default();
+        for twig in &self.twigs {
+            match twig.version {
+                Version::One => read_version_one(twig, &mut counters),
+                Version::Two => read_version_two(twig, &mut counters),
+            }
+        }
+        counters
+    }
+}
+
+fn write_limits(twig: &Twig, limits: &Limits) -> Result<(), Errno> {
+    let quota = (u64::from(limits.cpu_milli) * CPU_PERIOD_US / 1000).max(1000);
+    let memory = limits.memory_bytes.to_string();
+    let pids = limits.pids.to_string();
+    match twig.version {
+        Version::One => {
+            if twig.has(Controller::Memory) {
+                files::write(&twig.dir, "memory.limit_in_bytes", &memory)?;
+                match files::write(&twig.dir, "memory.memsw.limit_in_bytes", &memory) {
+                    // Without swap accounting there is no such file, and no swap to limit.
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(errno) => return Err(errno),
+                }
+            }
+            if twig.has(Controller::Pids) {
+                files::write(&twig.dir, "pids.max", &pids)?;
+            }
+            if twig.has(Controller::Cpu) {
+                files::write(&twig.dir, "cpu.cfs_period_us", &CPU_PERIOD_US.to_string())?;
+                files::write(&twig.dir, "cpu.cfs_quota_us", &quota.to_string())?;
+            }
+        }
+        Version::Two => {
+            if twig.has(Controller::Memory) {
+                files::write(&twig.dir, "memory.max", &memory)?;
+                match files::write(&twig.dir, "memory.swap.max", "0") {
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(errno) => return Err(errno),
+                }
+            }
+            if twig.has(Controller::Pids) {
+                files::write(&twig.dir, "pids.max", &pids)?;
+            }
+            if twig.has(Controller::Cpu) {
+                files::write(&twig.dir, "cpu.max", &format!("{quota} {CPU_PERIOD_US}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_version_one(twig: &Twig, counters: &mut LeafCounters) {
+    if twig.has(Controller::Memory) {
+        counters.memory_peak_bytes = read_number(&twig.dir, "memory.max_usage_in_bytes");
+        counters.oom_kills = read_keyed(&twig.dir, "memory.oom_control", "oom_kill");
+    }
+    if twig.has(Controller::Pids) {
+        counters.pids_refused = read_keyed(&twig.dir, "pids.events", "max");
+    }
+    if twig.has(Controller::CpuAccounting) {
+        counters.cpu_us = read_number(&twig.dir, "cpuacct.usage").map(|nanoseconds| nanoseconds / 1000);
+    }
+}
+
+fn read_version_two(twig: &Twig, counters: &mut LeafCounters) {
+    if twig.has(Controller::Memory) {
+        counters.memory_peak_bytes = read_number(&twig.dir, "memory.peak");
+        counters.oom_kills = read_keyed(&twig.dir, "memory.events", "oom_kill");
+    }
+    if twig.has(Controller::Pids) {
+        counters.pids_refused = read_keyed(&twig.dir, "pids.events", "max");
+    }
+    counters.cpu_us = read_keyed(&twig.dir, "cpu.stat", "usage_usec");
+}

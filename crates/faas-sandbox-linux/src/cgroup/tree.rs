@@ -1,0 +1,141 @@
+//! What one launcher may use of the host's cgroups.
+
+use super::files;
+use super::leaf::{Leaf, Limits};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
+/// Which interface a hierarchy speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// One hierarchy for each controller.
+    One,
+    /// One hierarchy for all.
+    Two,
+}
+
+/// A controller a sandbox needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Controller {
+    /// Limits and counts memory.
+    Memory,
+    /// Limits processes.
+    Pids,
+    /// Limits processor time.
+    Cpu,
+    /// Counts processor time (v1 only; v2 does it without a controller).
+    CpuAccounting,
+}
+
+impl Controller {
+    /// Every controller.
+    pub const ALL: [Self; 4] = [Self::Memory, Self::Pids, Self::Cpu, Self::CpuAccounting];
+
+    /// The kernel's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+            Self::Cpu => "cpu",
+            Self::CpuAccounting => "cpuacct",
+        }
+    }
+}
+
+/// One hierarchy's directory in which a launcher makes its sandboxes' directories.
+#[derive(Debug)]
+pub(super) struct Branch {
+    pub(super) version: Version,
+    pub(super) controllers: Vec<Controller>,
+    /// The directory that holds every launcher's, named by [`super::find`].
+    pub(super) base: OwnedFd,
+    /// This launcher's own directory in it.
+    pub(super) own: OwnedFd,
+}
+
+/// A launcher's directories in every hierarchy it uses.
+#[derive(Debug)]
+pub struct Tree {
+    pub(super) name: String,
+    pub(super) branches: Vec<Branch>,
+}
+
+impl Tree {
+    /// Takes possession of the directory `name` in each base directory.
+    ///
+    /// # Errors
+    /// The kernel's answer; what was made is removed.
+    pub fn open(name: &str, found: super::Found) -> Result<Self, Errno> {
+        let mut tree = Self { name: name.to_owned(), branches: Vec::new() };
+        for base in found.bases {
+            match super::find::open_own(&base, name) {
+                Ok(own) => tree.branches.push(Branch {
+                    version: base.version,
+                    controllers: base.controllers,
+                    base: base.dir,
+                    own,
+                }),
+                Err(errno) => {
+                    tree.remove();
+                    return Err(errno);
+                }
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Which interface offers a controller, if any does.
+    #[must_use]
+    pub fn offers(&self, controller: Controller) -> Option<Version> {
+        self.branches.iter().find(|branch| branch.controllers.contains(&controller)).map(|branch| branch.version)
+    }
+
+    /// Makes a sandbox's directory in each hierarchy and writes its limits.
+    ///
+    /// # Errors
+    /// The kernel's answer; what was made is removed.
+    pub fn create(&self, name: &str, limits: &Limits) -> Result<Leaf, Errno> {
+        Leaf::create(self, name, limits)
+    }
+
+    /// Removes a sandbox's directories. `false` when one is still busy; call again then.
+    #[must_use]
+    pub fn remove_leaf(&self, leaf: &Leaf) -> bool {
+        let mut gone = true;
+        for branch in &self.branches {
+            match rustix::fs::unlinkat(&branch.own, leaf.name(), rustix::fs::AtFlags::REMOVEDIR) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(_) => gone = false,
+            }
+        }
+        gone
+    }
+
+    /// Removes this launcher's own directories, and the common ones when they are empty.
+    pub fn remove(&self) {
+        for branch in &self.branches {
+            // A directory that is still busy stays for the next launcher's reconciliation.
+            let _ = rustix::fs::unlinkat(&branch.base, self.name.as_str(), rustix::fs::AtFlags::REMOVEDIR);
+        }
+    }
+
+    /// Removes what a dead launcher of another slot left.
+    pub fn remove_sibling(&self, name: &str) {
+        for branch in &self.branches {
+            super::reconcile::remove_tree(&branch.base, name);
+        }
+    }
+
+    /// Kills what dead launchers of this slot left in its directories and removes what is in them.
+    pub fn reconcile(&self) {
+        for branch in &self.branches {
+            super::reconcile::empty(&branch.own);
+        }
+    }
+}
+
+/// Opens a directory made by this crate.
+pub(super) fn child(dir: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    files::make_dir(dir, name)
+}

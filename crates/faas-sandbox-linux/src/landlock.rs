@@ -1,0 +1,63 @@
+//! Path rules the kernel enforces on top of the mounts: a second wall behind the first.
+
+use crate::root::{READABLE, WRITABLE};
+use ::landlock::{
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, Scope,
+};
+use rustix::io::Errno;
+
+/// The newest rules this crate asks for; an older kernel enforces the part it knows.
+const WANTED: ABI = ABI::V6;
+
+/// Whether the kernel has landlock and it is switched on.
+#[must_use]
+pub fn available() -> bool {
+    // Creating a ruleset object and dropping it restricts nothing.
+    Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(ABI::V1))
+        .and_then(Ruleset::create)
+        .is_ok()
+}
+
+/// Restricts the calling process to the sandbox's own paths: programs and libraries can be read
+/// and executed, `/proc` read, the writable areas used in full.
+///
+/// # Errors
+/// `EPERM` when the rules cannot be made or enforced.
+pub fn restrict_to_sandbox() -> Result<(), Errno> {
+    restrict().map_err(|_| Errno::PERM)
+}
+
+fn restrict() -> Result<(), ::landlock::RulesetError> {
+    let all = AccessFs::from_all(WANTED);
+    let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+    let devices = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir;
+    let mut rules = Ruleset::default()
+        .handle_access(all)?
+        .scope(Scope::AbstractUnixSocket | Scope::Signal)?
+        .create()?
+        .no_new_privs(false);
+    for path in READABLE {
+        rules = allow(rules, path, read)?;
+    }
+    rules = allow(rules, "/dev", devices)?;
+    for path in WRITABLE {
+        rules = allow(rules, path, all)?;
+    }
+    rules.restrict_self()?;
+    Ok(())
+}
+
+fn allow(
+    rules: RulesetCreated,
+    path: &str,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, ::landlock::RulesetError> {
+    match PathFd::new(path) {
+        Ok(fd) => rules.add_rule(PathBeneath::new(fd, access)),
+        // A path the root does not have needs no rule.
+        Err(_) => Ok(rules),
+    }
+}

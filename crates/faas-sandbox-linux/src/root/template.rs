@@ -1,0 +1,211 @@
+//! The minimal root, built once in memory.
+//!
+//! `/usr` read-only without `/usr/local`, a synthetic `/etc`, five harmless devices, the runners.
+//! Nothing in it can be written once [`Template::enter`] returns.
+
+use super::{CODE, RUNNERS, WORKSPACE};
+use crate::sys::mount_read_only;
+use rustix::fs::{FileType, Mode, makedev};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use rustix::thread::UnshareFlags;
+use std::ffi::CString;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// A runner's source, placed under `/opt/faas`.
+#[derive(Debug, Clone, Copy)]
+pub struct RunnerFile {
+    /// File name.
+    pub name: &'static str,
+    /// Content.
+    pub source: &'static str,
+}
+
+/// A step of building the root that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("building the sandboxes' root failed at {step}: {errno}")]
+pub struct TemplateError {
+    /// What was being done.
+    pub step: String,
+    /// The kernel's answer.
+    pub errno: Errno,
+}
+
+/// How to build the root.
+#[derive(Debug)]
+pub struct Template<'a> {
+    /// An existing directory; only the launcher's own mount namespace changes.
+    pub scratch: &'a Path,
+    /// Whether the caller may make device nodes; otherwise the host's are bound.
+    pub real_root: bool,
+    /// The runners.
+    pub runners: &'a [RunnerFile],
+}
+
+/// Devices with their numbers (`Documentation/admin-guide/devices.txt`): harmless to everybody.
+const DEVICES: [(&str, u32, u32); 5] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
+
+/// Directories of the root that hold nothing.
+const EMPTY: [&str; 9] = ["proc", "mnt", "dev", "tmp", "workspace", "code", "opt", "opt/faas", "opt/empty"];
+
+/// Where top-level program directories may be links into `/usr`.
+const PROGRAM_DIRECTORIES: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+
+const PASSWD: &str = "\
+root:x:0:0:root:/:/usr/sbin/nologin
+user:x:1000:1000:user:/workspace:/bin/bash
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+";
+const GROUP: &str = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n";
+const HOSTS: &str = "127.0.0.1 localhost sandbox\n::1 localhost sandbox\n";
+const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files dns\n";
+
+/// Gives the calling process a mount namespace of its own, from which nothing spreads.
+///
+/// # Errors
+/// Names the step.
+pub fn private_mounts() -> Result<(), TemplateError> {
+    step("mount namespace", crate::sys::unshare(UnshareFlags::NEWNS))?;
+    step(
+        "private propagation",
+        rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC),
+    )
+}
+
+impl Template<'_> {
+    /// Builds the root in the calling process's own mount namespace and moves into it.
+    ///
+    /// # Errors
+    /// Names the step. The process must exit then: its root is in an unknown state.
+    pub fn enter(&self) -> Result<(), TemplateError> {
+        self.tmpfs("", "size=16m,nr_inodes=4096,mode=0755", MountFlags::NOSUID | MountFlags::NODEV)?;
+        for name in EMPTY {
+            io_step(name, fs::create_dir(self.path(name)))?;
+        }
+        self.programs()?;
+        self.etc()?;
+        self.devices()?;
+        for runner in self.runners {
+            io_step(runner.name, fs::write(self.path(RUNNERS).join(runner.name), runner.source))?;
+        }
+        // The host's own, for id maps; covered by its own in every sandbox before anything runs.
+        step("proc", rustix::mount::mount_bind_recursive("/proc", self.path("proc")))?;
+        self.pivot()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.scratch.join(name.trim_start_matches('/'))
+    }
+
+    fn tmpfs(&self, name: &str, options: &str, flags: MountFlags) -> Result<(), TemplateError> {
+        let options = CString::new(options).map_err(|_| failed("options", Errno::INVAL))?;
+        step("tmpfs", rustix::mount::mount("tmpfs", self.path(name), "tmpfs", flags, Some(options.as_c_str())))
+    }
+
+    fn bind_read_only(&self, source: &str, name: &str) -> Result<(), TemplateError> {
+        let target = self.path(name);
+        io_step(name, fs::create_dir_all(&target))?;
+        step(source, rustix::mount::mount_bind_recursive(source, &target))?;
+        self.read_only(&target, true)
+    }
+
+    fn read_only(&self, target: &Path, recursive: bool) -> Result<(), TemplateError> {
+        let path = CString::new(target.as_os_str().as_encoded_bytes()).map_err(|_| failed("path", Errno::INVAL))?;
+        step("read-only", mount_read_only(&path, recursive))
+    }
+
+    fn programs(&self) -> Result<(), TemplateError> {
+        self.bind_read_only("/usr", "usr")?;
+        if self.path("usr/local").is_dir() {
+            // What an administrator put there is nobody else's business.
+            self.tmpfs("usr/local", "size=4k,nr_inodes=2,mode=0555", MountFlags::NOSUID | MountFlags::NODEV)?;
+            self.read_only(&self.path("usr/local"), false)?;
+        }
+        for name in PROGRAM_DIRECTORIES {
+            let host = Path::new("/").join(name);
+            match fs::read_link(&host) {
+                Ok(target) => io_step(name, symlink(target, self.path(name)))?,
+                Err(_) if host.is_dir() => self.bind_read_only(&format!("/{name}"), name)?,
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn etc(&self) -> Result<(), TemplateError> {
+        io_step("etc", fs::create_dir(self.path("etc")))?;
+        for (name, text) in [
+            ("passwd", PASSWD),
+            ("group", GROUP),
+            ("hosts", HOSTS),
+            ("hostname", "sandbox\n"),
+            ("nsswitch.conf", NSSWITCH),
+            ("resolv.conf", ""),
+        ] {
+            io_step(name, fs::write(self.path("etc").join(name), text))?;
+        }
+        for name in ["ld.so.cache", "ld.so.conf"] {
+            if let Ok(content) = fs::read(Path::new("/etc").join(name)) {
+                io_step(name, fs::write(self.path("etc").join(name), content))?;
+            }
+        }
+        if Path::new("/etc/alternatives").is_dir() {
+            self.bind_read_only("/etc/alternatives", "etc/alternatives")?;
+        }
+        Ok(())
+    }
+
+    fn devices(&self) -> Result<(), TemplateError> {
+        self.tmpfs("dev", "size=64k,nr_inodes=64,mode=0755", MountFlags::NOSUID | MountFlags::NOEXEC)?;
+        for (name, major, minor) in DEVICES {
+            let path = self.path("dev").join(name);
+            if self.real_root {
+                let mode = Mode::from_raw_mode(0o666);
+                step(
+                    name,
+                    rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::CharacterDevice, mode, makedev(major, minor)),
+                )?;
+                // The process's umask does not get a say.
+                io_step(name, fs::set_permissions(&path, fs::Permissions::from_mode(0o666)))?;
+            } else {
+                io_step(name, fs::write(&path, ""))?;
+                step(name, rustix::mount::mount_bind(Path::new("/dev").join(name), &path))?;
+            }
+        }
+        for (name, target) in [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")] {
+            io_step(name, symlink(target, self.path("dev").join(name)))?;
+        }
+        io_step("shm", fs::create_dir(self.path("dev/shm")))
+    }
+
+    fn pivot(&self) -> Result<(), TemplateError> {
+        self.read_only(&self.path("dev"), false)?;
+        step("chdir", rustix::process::chdir(self.scratch))?;
+        step("pivot_root", rustix::process::pivot_root(".", "."))?;
+        // The old root is now mounted over the new one; detaching it leaves the new one alone.
+        step("old root", rustix::mount::unmount(".", UnmountFlags::DETACH))?;
+        step("chdir", rustix::process::chdir("/"))?;
+        step("read-only root", mount_read_only(c"/", false))
+    }
+}
+
+/// The paths a sandbox may read, for landlock.
+pub(crate) const READABLE: [&str; 10] =
+    ["/usr", "/etc", "/proc", RUNNERS, "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+/// The paths a sandbox may write, for landlock.
+pub(crate) const WRITABLE: [&str; 4] = [WORKSPACE, "/tmp", CODE, "/dev/shm"];
+
+fn failed(step: &str, errno: Errno) -> TemplateError {
+    TemplateError { step: step.to_owned(), errno }
+}
+
+fn step<T>(name: &str, result: Result<T, Errno>) -> Result<T, TemplateError> {
+    result.map_err(|errno| failed(name, errno))
+}
+
+fn io_step<T>(name: &str, result: std::io::Result<T>) -> Result<T, TemplateError> {
+    result.map_err(|error| failed(name, Errno::from_io_error(&error).unwrap_or(Errno::IO)))
+}

@@ -1,0 +1,77 @@
+//! The base filter: what neither the launcher nor any sandbox ever needs.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the kernel compares the low half of an argument"
+)]
+
+use super::{Action, Condition, Program, Rule};
+use Condition::{Call, CallUnless, CallWith, Calls};
+
+const DENY: Action = Action::Errno(libc::EPERM);
+
+const fn deny(condition: Condition) -> Rule {
+    Rule { condition, action: DENY }
+}
+
+const fn absent(condition: Condition) -> Rule {
+    Rule { condition, action: Action::Errno(libc::ENOSYS) }
+}
+
+/// The families user code may have: Unix, IPv4, IPv6.
+const FAMILIES: &[u32] = &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32];
+
+/// The execution domains that change nothing: Linux, and asking which one it is.
+const PERSONALITIES: &[u32] = &[0, 0xffff_ffff];
+
+/// Terminal calls that type into, or paste into, somebody's terminal (CVE-2017-5226).
+const TERMINAL_INJECTION: &[u32] = &[libc::TIOCSTI as u32, libc::TIOCLINUX as u32];
+
+const RULES: &[Rule] = &[
+    // io_uring runs operations outside the filter's sight.
+    absent(Calls(libc::SYS_io_uring_setup, libc::SYS_io_uring_register)),
+    // Keyrings are not namespaced.
+    deny(Calls(libc::SYS_add_key, libc::SYS_keyctl)),
+    deny(Call(libc::SYS_bpf)),
+    deny(Call(libc::SYS_userfaultfd)),
+    deny(Call(libc::SYS_perf_event_open)),
+    // The host's kernel, clock, swap, accounting and quotas.
+    deny(Call(libc::SYS_kexec_load)),
+    deny(Call(libc::SYS_kexec_file_load)),
+    deny(Calls(libc::SYS_init_module, libc::SYS_delete_module)),
+    deny(Call(libc::SYS_finit_module)),
+    deny(Calls(libc::SYS_swapon, libc::SYS_reboot)),
+    deny(Call(libc::SYS_acct)),
+    deny(Call(libc::SYS_quotactl)),
+    deny(Call(libc::SYS_quotactl_fd)),
+    deny(Call(libc::SYS_settimeofday)),
+    deny(Call(libc::SYS_adjtimex)),
+    deny(Call(libc::SYS_clock_settime)),
+    deny(Call(libc::SYS_clock_adjtime)),
+    deny(Call(libc::SYS_syslog)),
+    deny(Call(libc::SYS_vhangup)),
+    deny(Calls(libc::SYS_iopl, libc::SYS_ioperm)),
+    deny(Call(libc::SYS_modify_ldt)),
+    deny(Call(libc::SYS_lookup_dcookie)),
+    deny(Call(libc::SYS_nfsservctl)),
+    // Files by handle pass over every directory's permissions.
+    deny(Calls(libc::SYS_name_to_handle_at, libc::SYS_open_by_handle_at)),
+    // Other processes' memory and descriptors.
+    deny(Calls(libc::SYS_process_vm_readv, libc::SYS_kcmp)),
+    deny(Call(libc::SYS_pidfd_getfd)),
+    deny(Call(libc::SYS_process_madvise)),
+    deny(Calls(libc::SYS_fanotify_init, libc::SYS_fanotify_mark)),
+    deny(Call(libc::SYS_memfd_secret)),
+    deny(Call(libc::SYS_migrate_pages)),
+    deny(Call(libc::SYS_move_pages)),
+    deny(CallUnless(libc::SYS_personality, 0, PERSONALITIES)),
+    deny(CallWith(libc::SYS_ioctl, 1, TERMINAL_INJECTION)),
+    Rule { condition: CallUnless(libc::SYS_socket, 0, FAMILIES), action: Action::Errno(libc::EAFNOSUPPORT) },
+];
+
+/// The base filter. Also kills calls of other architectures.
+#[must_use]
+pub fn base() -> Program {
+    Program::compile(RULES, true)
+}

@@ -1,0 +1,163 @@
+//! The filters interpreted as the kernel would.
+
+use super::{base, seal};
+use libc::{c_long, sock_filter};
+
+const X86_64: u32 = 0xC000_003E;
+
+/// Runs a classic BPF program over one call.
+fn answer(program: &[sock_filter], architecture: u32, call: u32, arguments: [u64; 6]) -> u32 {
+    let mut accumulator = 0_u32;
+    let mut at = 0_usize;
+    loop {
+        let instruction = program[at];
+        at += 1;
+        let class = u32::from(instruction.code) & 0x07;
+        if class == libc::BPF_LD {
+            accumulator = match instruction.k {
+                0 => call,
+                4 => architecture,
+                offset => {
+                    let argument = arguments[usize::try_from((offset - 16) / 8).expect("index")];
+                    u32::try_from(argument & 0xffff_ffff).expect("half")
+                }
+            };
+        } else if class == libc::BPF_RET {
+            return instruction.k;
+        } else {
+            let holds = match u32::from(instruction.code) & 0xf0 {
+                libc::BPF_JEQ => accumulator == instruction.k,
+                libc::BPF_JGE => accumulator >= instruction.k,
+                libc::BPF_JGT => accumulator > instruction.k,
+                libc::BPF_JSET => accumulator & instruction.k != 0,
+                other => panic!("unexpected jump {other:#x}"),
+            };
+            at += usize::from(if holds { instruction.jt } else { instruction.jf });
+        }
+    }
+}
+
+fn call(program: &super::Program, number: c_long, arguments: [u64; 6]) -> u32 {
+    answer(program.instructions(), X86_64, u32::try_from(number).expect("number"), arguments)
+}
+
+fn errno(code: i32) -> u32 {
+    libc::SECCOMP_RET_ERRNO | u32::try_from(code).expect("errno")
+}
+
+const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+const NONE: [u64; 6] = [0; 6];
+
+#[test]
+fn seal_is_short() {
+    let length = seal().instructions().len();
+    assert!(length <= 30, "{length} instructions: installing the seal is on the path of every sandbox");
+}
+
+#[test]
+fn other_architectures_are_killed() {
+    let base = base();
+    assert_eq!(answer(base.instructions(), 0x4000_0003, 1, NONE), libc::SECCOMP_RET_KILL_PROCESS, "int 0x80");
+    assert_eq!(answer(base.instructions(), X86_64, 0x4000_0001, NONE), libc::SECCOMP_RET_KILL_PROCESS, "x32");
+}
+
+#[test]
+fn base_denies_what_nobody_needs() {
+    let base = base();
+    for (number, code) in [
+        (libc::SYS_io_uring_setup, libc::ENOSYS),
+        (libc::SYS_io_uring_enter, libc::ENOSYS),
+        (libc::SYS_io_uring_register, libc::ENOSYS),
+        (libc::SYS_keyctl, libc::EPERM),
+        (libc::SYS_add_key, libc::EPERM),
+        (libc::SYS_request_key, libc::EPERM),
+        (libc::SYS_bpf, libc::EPERM),
+        (libc::SYS_userfaultfd, libc::EPERM),
+        (libc::SYS_perf_event_open, libc::EPERM),
+        (libc::SYS_kexec_load, libc::EPERM),
+        (libc::SYS_init_module, libc::EPERM),
+        (libc::SYS_delete_module, libc::EPERM),
+        (libc::SYS_finit_module, libc::EPERM),
+        (libc::SYS_swapon, libc::EPERM),
+        (libc::SYS_reboot, libc::EPERM),
+        (libc::SYS_open_by_handle_at, libc::EPERM),
+        (libc::SYS_process_vm_readv, libc::EPERM),
+        (libc::SYS_process_vm_writev, libc::EPERM),
+        (libc::SYS_kcmp, libc::EPERM),
+        (libc::SYS_pidfd_getfd, libc::EPERM),
+        (libc::SYS_clock_settime, libc::EPERM),
+        (libc::SYS_iopl, libc::EPERM),
+    ] {
+        assert_eq!(call(&base, number, NONE), errno(code), "call {number}");
+    }
+    for number in [libc::SYS_read, libc::SYS_mount, libc::SYS_clone3, libc::SYS_setns, libc::SYS_execve] {
+        assert_eq!(call(&base, number, NONE), ALLOW, "the launcher needs call {number}");
+    }
+}
+
+#[test]
+fn base_allows_three_socket_families() {
+    let base = base();
+    for family in 0..50_u64 {
+        let expected = if [1, 2, 10].contains(&family) { ALLOW } else { errno(libc::EAFNOSUPPORT) };
+        assert_eq!(call(&base, libc::SYS_socket, [family, 0, 0, 0, 0, 0]), expected, "family {family}");
+    }
+}
+
+#[test]
+fn base_looks_at_the_low_half_only_where_the_kernel_does() {
+    let base = base();
+    let high = 0xdead_beef_0000_0000_u64;
+    assert_eq!(call(&base, libc::SYS_ioctl, [0, high | libc::TIOCSTI, 0, 0, 0, 0]), errno(libc::EPERM));
+    assert_eq!(call(&base, libc::SYS_ioctl, [0, libc::TIOCGWINSZ, 0, 0, 0, 0]), ALLOW);
+    assert_eq!(call(&base, libc::SYS_personality, [0x0040_0000, 0, 0, 0, 0, 0]), errno(libc::EPERM));
+    assert_eq!(call(&base, libc::SYS_personality, [0xffff_ffff, 0, 0, 0, 0, 0]), ALLOW);
+}
+
+#[test]
+fn seal_denies_new_namespaces_and_mounts() {
+    let seal = seal();
+    for flag in [
+        libc::CLONE_NEWNS,
+        libc::CLONE_NEWCGROUP,
+        libc::CLONE_NEWUTS,
+        libc::CLONE_NEWIPC,
+        libc::CLONE_NEWUSER,
+        libc::CLONE_NEWPID,
+        libc::CLONE_NEWNET,
+        libc::CLONE_PARENT,
+    ] {
+        let flags = u64::from(flag.cast_unsigned()) | 17;
+        assert_eq!(call(&seal, libc::SYS_clone, [flags, 0, 0, 0, 0, 0]), errno(libc::EPERM), "flag {flag:#x}");
+    }
+    let thread = u64::from((libc::CLONE_VM | libc::CLONE_THREAD | libc::CLONE_SIGHAND).cast_unsigned());
+    assert_eq!(call(&seal, libc::SYS_clone, [thread, 0, 0, 0, 0, 0]), ALLOW);
+    assert_eq!(call(&seal, libc::SYS_clone3, NONE), errno(libc::ENOSYS));
+    for number in [
+        libc::SYS_unshare,
+        libc::SYS_setns,
+        libc::SYS_mount,
+        libc::SYS_umount2,
+        libc::SYS_pivot_root,
+        libc::SYS_chroot,
+        libc::SYS_ptrace,
+        libc::SYS_seccomp,
+        libc::SYS_sethostname,
+        libc::SYS_open_tree,
+        libc::SYS_move_mount,
+        libc::SYS_fsopen,
+        libc::SYS_fsconfig,
+        libc::SYS_fsmount,
+        libc::SYS_fspick,
+        libc::SYS_mount_setattr,
+        467,
+    ] {
+        assert_eq!(call(&seal, number, NONE), errno(libc::EPERM), "call {number}");
+    }
+    assert_eq!(call(&seal, libc::SYS_prlimit64, [0; 6]), ALLOW);
+    assert_eq!(call(&seal, libc::SYS_prlimit64, [1, 0, 0, 0, 0, 0]), errno(libc::EPERM));
+    for number in [libc::SYS_read, libc::SYS_execve, libc::SYS_openat, libc::SYS_pidfd_open, libc::SYS_clock_nanosleep]
+    {
+        assert_eq!(call(&seal, number, NONE), ALLOW, "call {number}");
+    }
+}

@@ -1,0 +1,246 @@
+//! What one launcher owns on this host, and what dead ones left.
+//!
+//! A slot is a number: it names the launcher's cgroup directories and its range of host uids. It is
+//! held by a lock on a file, which the kernel releases when the launcher dies, however it dies. The
+//! slot's journal lists the sandboxes that live; whoever takes the slot next ends them first.
+//!
+//! Invariant: a pid from a journal is killed only while its start time is the recorded one.
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::collections::BTreeMap;
+
+/// How many launchers can run at once on a host.
+const SLOTS: u32 = 4096;
+/// Host uids of one slot: the first is the server's, the others are for sandboxes.
+pub const UIDS_PER_SLOT: u32 = 1024;
+/// Where the slots' uids begin: above what distributions and directory services hand out, below
+/// 2^31, where some programs stop counting.
+const FIRST_UID: u32 = 1_610_612_736;
+
+/// A launcher's slot. Dropping it gives it up.
+#[derive(Debug)]
+pub struct Slot {
+    index: u32,
+    journal: OwnedFd,
+    _lock: OwnedFd,
+}
+
+/// A sandbox found in a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    pid: i32,
+    started: u64,
+}
+
+impl Slot {
+    /// Takes the lowest free slot in `dir`, a directory that only this user can write, and ends
+    /// what its last owner left. Returns how many sandboxes that were.
+    ///
+    /// # Errors
+    /// The kernel's answer; `EUSERS` when every slot is taken.
+    pub fn take(dir: &OwnedFd) -> Result<(Self, u32), Errno> {
+        for index in 0..SLOTS {
+            let Some(lock) = lock(dir, index)? else { continue };
+            let journal = open_journal(dir, index)?;
+            let ended = end_leftovers(&journal)?;
+            return Ok((Self { index, journal, _lock: lock }, ended));
+        }
+        Err(Errno::USERS)
+    }
+
+    /// Names of the cgroup directories of other slots whose launcher is dead, after their sandboxes
+    /// were ended; `count` is how many those were.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn reap_dead(&self, dir: &OwnedFd) -> Result<(Vec<String>, u32), Errno> {
+        let mut names = Vec::new();
+        let mut count = 0;
+        for entry in rustix::fs::Dir::read_from(dir)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some(index) = name.strip_suffix(".lock").and_then(|number| number.parse().ok()) else { continue };
+            if index == self.index {
+                continue;
+            }
+            if let Some(_lock) = lock(dir, index)? {
+                count += end_leftovers(&open_journal(dir, index)?)?;
+                names.push(directory_name(index));
+            }
+        }
+        Ok((names, count))
+    }
+
+    /// The name of the slot's cgroup directories.
+    #[must_use]
+    pub fn directory_name(&self) -> String {
+        directory_name(self.index)
+    }
+
+    /// The uid a server of real root becomes.
+    #[must_use]
+    pub fn server_uid(&self) -> u32 {
+        FIRST_UID + self.index * UIDS_PER_SLOT
+    }
+
+    /// The uid of the sandbox with this number, from 1 to [`UIDS_PER_SLOT`] - 1.
+    #[must_use]
+    pub fn sandbox_uid(&self, number: u32) -> u32 {
+        self.server_uid() + number
+    }
+
+    /// Records that a sandbox lives.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn record_start(&self, sequence: u64, pid: i32) -> Result<(), Errno> {
+        let started = start_time(pid).ok_or(Errno::SRCH)?;
+        append(&self.journal, &format!("+ {sequence} {pid} {started}\n"))
+    }
+
+    /// Records that a sandbox is gone. When none lives the journal starts afresh.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn record_end(&self, sequence: u64, none_left: bool) -> Result<(), Errno> {
+        if none_left {
+            rustix::fs::ftruncate(&self.journal, 0)
+        } else {
+            append(&self.journal, &format!("- {sequence}\n"))
+        }
+    }
+}
+
+fn directory_name(index: u32) -> String {
+    format!("faas-{index}")
+}
+
+/// The slot's lock, `None` while somebody holds it.
+fn lock(dir: &OwnedFd, index: u32) -> Result<Option<OwnedFd>, Errno> {
+    let file = open_file(dir, &format!("{index}.lock"), OFlags::RDWR)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn open_journal(dir: &OwnedFd, index: u32) -> Result<OwnedFd, Errno> {
+    open_file(dir, &format!("{index}.journal"), OFlags::RDWR | OFlags::APPEND)
+}
+
+fn open_file(dir: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(
+        dir,
+        name,
+        flags | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        Mode::from_raw_mode(0o600),
+    )
+}
+
+fn append(journal: &OwnedFd, line: &str) -> Result<(), Errno> {
+    if rustix::io::write(journal, line.as_bytes())? == line.len() { Ok(()) } else { Err(Errno::IO) }
+}
+
+/// Kills the sandboxes a journal says live, and empties it.
+fn end_leftovers(journal: &OwnedFd) -> Result<u32, Errno> {
+    let mut text = String::new();
+    let mut buffer = [0_u8; 4096];
+    let mut at = 0;
+    loop {
+        let length = rustix::io::pread(journal, &mut buffer, at)?;
+        if length == 0 {
+            break;
+        }
+        at += length as u64;
+        text.push_str(&String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()));
+    }
+    let entries = parse(&text);
+    let mut ended = 0;
+    for entry in entries.values() {
+        if kill_if_same(*entry) {
+            ended += 1;
+        }
+    }
+    rustix::fs::ftruncate(journal, 0)?;
+    Ok(ended)
+}
+
+/// What lives according to a journal. A line cut short by a crash counts for nothing.
+fn parse(text: &str) -> BTreeMap<u64, Entry> {
+    let mut live = BTreeMap::new();
+    for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+        let mut words = line.split(' ');
+        let (kind, sequence) = (words.next(), words.next().and_then(|word| word.parse::<u64>().ok()));
+        let Some(sequence) = sequence else { continue };
+        match kind {
+            Some("+") => {
+                let pid = words.next().and_then(|word| word.parse().ok());
+                let started = words.next().and_then(|word| word.parse().ok());
+                if let (Some(pid), Some(started)) = (pid, started) {
+                    live.insert(sequence, Entry { pid, started });
+                }
+            }
+            Some("-") => {
+                live.remove(&sequence);
+            }
+            _ => {}
+        }
+    }
+    live
+}
+
+fn kill_if_same(entry: Entry) -> bool {
+    let Some(pid) = Pid::from_raw(entry.pid) else { return false };
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
+    // The descriptor holds the process; what is checked now is what the signal reaches.
+    start_time(entry.pid) == Some(entry.started) && pidfd_send_signal(&pidfd, Signal::KILL).is_ok()
+}
+
+/// When a process started, in clock ticks since boot: field 22 of `/proc/PID/stat` (proc(5)).
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; the fields count from its end.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Slot, parse};
+    use rustix::fs::{Mode, OFlags};
+
+    #[test]
+    fn journal_keeps_what_lives() {
+        let live = parse("+ 1 10 100\n+ 2 20 200\n- 1\n+ 3 30 3");
+        assert_eq!(live.into_iter().collect::<Vec<_>>(), [(2, Entry { pid: 20, started: 200 })]);
+        assert!(parse("garbage\n+\n+ x y z\n- q\n").is_empty());
+    }
+
+    #[test]
+    fn slots_are_exclusive_and_leftovers_end() {
+        let dir = std::env::temp_dir().join(format!("faas-slot-{}", std::process::id()));
+        std::fs::create_dir(&dir).expect("directory");
+        let fd =
+            rustix::fs::open(&dir, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).expect("open");
+        let mut sleeper = std::process::Command::new("/bin/sleep").arg("1000").spawn().expect("sleep");
+        let pid = i32::try_from(sleeper.id()).expect("pid");
+
+        let (first, ended) = Slot::take(&fd).expect("slot");
+        assert_eq!((first.index, ended), (0, 0));
+        let (second, _) = Slot::take(&fd).expect("slot");
+        assert_eq!(second.index, 1);
+        second.record_start(7, pid).expect("record");
+        // A recycled pid: same number, other start time.
+        super::append(&second.journal, &format!("+ 8 {} 1\n", std::process::id())).expect("append");
+        drop(second);
+
+        let (names, ended) = first.reap_dead(&fd).expect("reap");
+        assert_eq!((names, ended), (vec!["faas-1".to_owned()], 1));
+        assert!(!sleeper.wait().expect("wait").success());
+        std::fs::remove_dir_all(&dir).expect("clean up");
+    }
+}
