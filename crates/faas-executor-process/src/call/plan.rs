@@ -1,0 +1,158 @@
+//! What a call means for init: files, a program, and code for the runner.
+
+use crate::validate::interpreter;
+use bytes::Bytes;
+use faas_executor_api::{CallError, Command, FileIn, Invocation};
+use faas_protocol::call::ToRunner;
+use faas_protocol::control::{MAX_PIECE, Spawn, ToInit};
+use faas_protocol::frame::{FrameError, MAX_BODY};
+use faas_protocol::launcher::Host;
+use faas_types::{Language, OutputLimits};
+use std::time::Instant;
+
+/// A call as init and the runner need it.
+#[derive(Debug)]
+pub(crate) struct CallPlan {
+    pub(crate) files: Vec<FilePlan>,
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    /// What goes to the runner; `None` when the program is not one.
+    pub(crate) runner: Option<RunnerPlan>,
+    pub(crate) deadline: Instant,
+    pub(crate) output: OutputLimits,
+}
+
+/// A file to be placed.
+#[derive(Debug)]
+pub(crate) struct FilePlan {
+    /// As the caller named it.
+    pub(crate) name: String,
+    /// Absolute, inside the sandbox.
+    pub(crate) path: String,
+    content: Bytes,
+    executable: bool,
+}
+
+/// Code for a runner.
+#[derive(Debug)]
+pub(crate) struct RunnerPlan {
+    contract: String,
+    name: String,
+    args: Vec<String>,
+    code: Bytes,
+}
+
+impl CallPlan {
+    pub(crate) fn from_command(command: Command) -> Self {
+        Self {
+            files: command.files.into_iter().map(FilePlan::in_workspace).collect(),
+            argv: command.argv,
+            env: command.env,
+            runner: None,
+            deadline: command.deadline,
+            output: command.output,
+        }
+    }
+
+    pub(crate) fn from_invocation(
+        call: Invocation,
+        language: Option<Language>,
+        host: &Host,
+    ) -> Result<Self, CallError> {
+        let language = language.ok_or_else(|| CallError::Invalid {
+            field: "language",
+            reason: "this sandbox was made for commands".to_owned(),
+            accepted: "a sandbox made for a language",
+        })?;
+        let interpreter = interpreter(language, host)
+            .map_err(|error| CallError::NotFound { program: language.to_string(), reason: error.to_string() })?
+            .to_owned();
+        let mut files: Vec<FilePlan> = call.files.into_iter().map(FilePlan::in_workspace).collect();
+        let runner = RunnerPlan {
+            contract: call.contract.as_str().to_owned(),
+            name: call.program.name,
+            args: call.args,
+            code: call.program.code,
+        };
+        let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let (argv, runner) = match language {
+            // Isolated from files and variables of the program's, without `site`, which the runner
+            // stands in for, and UTF-8 whatever the environment says.
+            Language::Python => (argv(&[&interpreter, "-I", "-S", "-X", "utf8", "/opt/faas/runner.py"]), Some(runner)),
+            // One thread for V8's background work instead of one for each processor.
+            Language::JavaScript => (argv(&[&interpreter, "--v8-pool-size=1", "/opt/faas/runner.js"]), Some(runner)),
+            // A shell reads its program as it goes, from a file of its own.
+            Language::Bash => {
+                let script = FilePlan::code(runner.name, runner.code);
+                let argv = [interpreter, script.path.clone()].into_iter().chain(runner.args).collect();
+                files.push(script);
+                (argv, None)
+            }
+        };
+        Ok(Self { files, argv, env: call.env, runner, deadline: call.deadline, output: call.output })
+    }
+
+    /// What starts the program, as one frame.
+    pub(crate) fn spawn_frame(&self, call: u32) -> Result<Vec<u8>, FrameError> {
+        ToInit::Spawn(Spawn {
+            call,
+            argv: self.argv.iter().map(|word| word.clone().into_bytes()).collect(),
+            env: self.env.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect(),
+            cwd: b"/workspace".to_vec(),
+            runner: self.runner.is_some(),
+        })
+        .encode()
+    }
+}
+
+impl FilePlan {
+    fn in_workspace(file: FileIn) -> Self {
+        Self {
+            path: format!("/workspace/{}", file.path),
+            name: file.path,
+            content: file.content,
+            executable: file.executable,
+        }
+    }
+
+    fn code(name: String, content: Bytes) -> Self {
+        Self { path: format!("/code/{name}"), name, content, executable: false }
+    }
+
+    /// The file in frames of at most [`MAX_PIECE`] bytes; at least one, which creates it.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+        let pieces = self.content.len().div_ceil(MAX_PIECE).max(1);
+        (0..pieces).map(move |index| {
+            let start = index * MAX_PIECE;
+            let end = (start + MAX_PIECE).min(self.content.len());
+            ToInit::PutFile {
+                path: self.path.clone().into_bytes(),
+                executable: self.executable,
+                append: index > 0,
+                content: self.content.slice(start..end).to_vec(),
+            }
+            .encode()
+        })
+    }
+}
+
+impl RunnerPlan {
+    /// Everything the runner is told, frame by frame.
+    pub(crate) fn frames(&self, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+        let begin = ToRunner::Begin {
+            call,
+            contract: self.contract.clone(),
+            name: self.name.clone(),
+            args: self.args.clone(),
+            code_bytes: self.code.len() as u64,
+        };
+        let pieces = self.code.len().div_ceil(MAX_BODY);
+        let bodies = (0..pieces).map(move |index| {
+            let start = index * MAX_BODY;
+            let end = (start + MAX_BODY).min(self.code.len());
+            let sequence = u32::try_from(index).unwrap_or(u32::MAX);
+            ToRunner::Body { call, sequence, bytes: self.code.slice(start..end).to_vec() }.encode()
+        });
+        std::iter::once(begin.encode()).chain(bodies).chain(std::iter::once(ToRunner::End { call }.encode()))
+    }
+}

@@ -1,0 +1,133 @@
+//! Placing files and starting the program.
+
+use super::drive::{Drive, Runner};
+use super::plan::CallPlan;
+use crate::link::State;
+use crate::pipes::{OutputPipe, StdinPipe};
+use crate::sandbox::{Running, Shared};
+use faas_executor_api::{CallError, ExecSession, event_channel, input_channel};
+use faas_protocol::control::FromInit;
+use faas_protocol::frame::FrameError;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// How many events wait for a slow reader before the program is held back.
+const EVENTS: usize = 16;
+/// How many pieces of input wait for a slow program.
+const INPUTS: usize = 16;
+
+/// Starts a call. When it returns a session the program runs, and a task of its own sees it
+/// through to its `Done`.
+pub(crate) async fn start(
+    shared: &Arc<Shared>,
+    state: watch::Receiver<State>,
+    call: u32,
+    plan: CallPlan,
+) -> Result<ExecSession, CallError> {
+    let descriptors = spawn(shared, call, &plan).await?;
+    let program = Program::new(descriptors, plan.runner.is_some()).map_err(|error| lost(&error.to_string()))?;
+    let (events, stream) = event_channel(EVENTS);
+    let (sink, input) = input_channel(INPUTS);
+    shared.running.send_replace(Running::Call);
+    let runner = plan.runner.zip(program.call_socket).map(|(plan, socket)| Runner { plan, socket });
+    let drive = Drive {
+        shared: Arc::clone(shared),
+        state,
+        call,
+        before: shared.counters(),
+        deadline: plan.deadline,
+        output: plan.output,
+        stdin: program.stdin,
+        stdout: program.stdout,
+        stderr: program.stderr,
+        runner,
+        input,
+        events,
+    };
+    tokio::spawn(drive.run());
+    Ok(ExecSession { input: sink, events: stream })
+}
+
+/// Our ends of what the program is connected to.
+struct Program {
+    stdin: StdinPipe,
+    stdout: OutputPipe,
+    stderr: OutputPipe,
+    call_socket: Option<tokio::net::UnixStream>,
+}
+
+impl Program {
+    fn new(descriptors: Vec<OwnedFd>, runner: bool) -> std::io::Result<Self> {
+        let mut descriptors = descriptors.into_iter();
+        let mut next = || descriptors.next().ok_or_else(|| std::io::Error::other("init sent too few descriptors"));
+        let (stdin, stdout, stderr) = (StdinPipe::new(next()?)?, OutputPipe::new(next()?)?, OutputPipe::new(next()?)?);
+        let call_socket = if runner {
+            let socket = std::os::unix::net::UnixStream::from(next()?);
+            socket.set_nonblocking(true)?;
+            Some(tokio::net::UnixStream::from_std(socket)?)
+        } else {
+            None
+        };
+        Ok(Self { stdin, stdout, stderr, call_socket })
+    }
+}
+
+async fn spawn(shared: &Shared, call: u32, plan: &CallPlan) -> Result<Vec<OwnedFd>, CallError> {
+    let too_long = |error: FrameError| CallError::Invalid {
+        field: "arguments",
+        reason: error.to_string(),
+        accepted: "arguments and environment of at most 96 KiB together",
+    };
+    let spawn = plan.spawn_frame(call).map_err(too_long)?;
+    let mut failed = None;
+    for file in &plan.files {
+        for frame in file.frames() {
+            let frame =
+                frame.map_err(|error| CallError::File { path: file.name.clone(), reason: error.to_string() })?;
+            send(shared, &frame).await?;
+        }
+    }
+    send(shared, &spawn).await?;
+    let mut buffer = Vec::new();
+    loop {
+        let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
+        let frame = buffer.get(..received.length).unwrap_or_default();
+        match FromInit::decode(frame) {
+            Ok(FromInit::FileFailed { path, errno }) => {
+                let path = String::from_utf8_lossy(&path).into_owned();
+                let name = plan.files.iter().find(|file| file.path == path).map_or(path, |file| file.name.clone());
+                failed.get_or_insert(CallError::File { path: name, reason: file_reason(errno) });
+            }
+            Ok(FromInit::SpawnFailed { call: answered, errno }) if answered == call => {
+                return Err(failed.unwrap_or_else(|| CallError::NotFound {
+                    program: plan.argv.first().cloned().unwrap_or_default(),
+                    reason: Errno::from_raw_os_error(errno).to_string(),
+                }));
+            }
+            Ok(FromInit::Spawned { call: answered, .. }) if answered == call => return Ok(received.descriptors),
+            // Whatever else it says is no answer to this: init is broken or not ours any more.
+            _ => {
+                shared.link.kill(shared.id).await;
+                return Err(lost("init broke the protocol"));
+            }
+        }
+    }
+}
+
+async fn send(shared: &Shared, frame: &[u8]) -> Result<(), CallError> {
+    shared.control.send(frame, &[]).await.map_err(|errno| lost(&errno.to_string()))
+}
+
+fn lost(reason: &str) -> CallError {
+    CallError::Lost { reason: reason.to_owned() }
+}
+
+fn file_reason(errno: i32) -> String {
+    match Errno::from_raw_os_error(errno) {
+        Errno::NOSPC => "it does not fit: raise the disk limit".to_owned(),
+        Errno::LOOP => "a symlink is on its path".to_owned(),
+        errno => errno.to_string(),
+    }
+}

@@ -1,0 +1,22 @@
+//! Layer 3: the process executor.
+//!
+//! Sandboxes of Linux namespaces, cgroups, seccomp and landlock. This crate is the unprivileged
+//! half: it starts the launcher ([`Launcher`], before any thread exists), asks it for sandboxes, and
+//! then talks to each sandbox's init and runner on sockets of its own. Nothing here needs a
+//! privilege, and nothing of a tenant passes through the launcher.
+
+mod call;
+mod capabilities;
+mod create;
+mod error;
+mod link;
+mod output;
+mod packets;
+mod pipes;
+mod sandbox;
+mod start;
+mod validate;
+
+pub use create::ProcessExecutor;
+pub use error::{DelegateError, StartError};
+pub use start::{Launcher, Settings, delegate, undelegate};

@@ -1,0 +1,187 @@
+//! The conversation with the launcher, shared by every sandbox.
+
+use crate::packets::Packets;
+use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{oneshot, watch};
+
+/// What the launcher last said of a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It lives, or is being made.
+    Alive,
+    /// It was not made.
+    Failed {
+        /// At which step.
+        step: Step,
+        /// The kernel's answer.
+        errno: i32,
+    },
+    /// Every process of it is dead.
+    Ended(Counters),
+    /// The launcher is gone, and every sandbox with it.
+    LauncherLost,
+}
+
+/// Why a sandbox could not even be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AskError {
+    /// The launcher is gone.
+    LauncherLost,
+    /// A sandbox of that id exists.
+    Exists,
+}
+
+struct Watched {
+    state: watch::Sender<State>,
+    usage: Vec<oneshot::Sender<Counters>>,
+}
+
+type Table = HashMap<[u8; 16], Watched>;
+
+/// The conversation with the launcher.
+#[derive(Debug)]
+pub(crate) struct Link {
+    socket: Packets,
+    table: Mutex<Option<Table>>,
+    lost: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watched")
+    }
+}
+
+impl Link {
+    /// Takes over the launcher's socket and listens to it in a task of its own.
+    pub(crate) fn start(socket: OwnedFd) -> io::Result<Arc<Self>> {
+        let link = Arc::new(Self {
+            socket: Packets::new(socket)?,
+            table: Mutex::new(Some(HashMap::new())),
+            lost: watch::Sender::new(false),
+        });
+        tokio::spawn(Arc::clone(&link).listen());
+        Ok(link)
+    }
+
+    async fn listen(self: Arc<Self>) {
+        let mut buffer = Vec::new();
+        while let Ok(received) = self.socket.receive(&mut buffer).await {
+            let frame = buffer.get(..received.length).unwrap_or_default();
+            match FromLauncher::decode(frame) {
+                Ok(message) => self.hear(message),
+                // The end of the conversation, or nonsense from the one process we trust.
+                Err(_) => break,
+            }
+        }
+        let table = self.table().take();
+        for watched in table.into_iter().flat_map(HashMap::into_values) {
+            watched.state.send_replace(State::LauncherLost);
+        }
+        self.lost.send_replace(true);
+    }
+
+    fn hear(&self, message: FromLauncher) {
+        let mut table = self.table();
+        let Some(table) = table.as_mut() else { return };
+        match message {
+            FromLauncher::CreateFailed { sandbox, step, errno } => {
+                if let Some(watched) = table.get(&sandbox) {
+                    watched.state.send_replace(State::Failed { step, errno });
+                }
+            }
+            FromLauncher::Usage { sandbox, counters } => {
+                if let Some(asker) = table.get_mut(&sandbox).and_then(|watched| watched.usage.pop()) {
+                    // Whoever asked may have given up waiting.
+                    let _ = asker.send(counters);
+                }
+            }
+            FromLauncher::Ended { sandbox, counters } => {
+                if let Some(watched) = table.get_mut(&sandbox) {
+                    watched.usage.clear();
+                    watched.state.send_if_modified(|state| {
+                        let first = *state == State::Alive;
+                        if first {
+                            *state = State::Ended(counters);
+                        }
+                        first
+                    });
+                }
+            }
+            FromLauncher::Hello(_) | FromLauncher::Refused { .. } => {}
+        }
+    }
+
+    /// Asks for a sandbox; what becomes of it shows in the returned state.
+    pub(crate) async fn create(
+        &self,
+        request: ToLauncher,
+        sandbox: [u8; 16],
+        control: BorrowedFd<'_>,
+    ) -> Result<watch::Receiver<State>, AskError> {
+        let (state, receiver) = watch::channel(State::Alive);
+        match self.table().as_mut().ok_or(AskError::LauncherLost)?.entry(sandbox) {
+            Entry::Occupied(_) => return Err(AskError::Exists),
+            Entry::Vacant(entry) => entry.insert(Watched { state, usage: Vec::new() }),
+        };
+        let sent = match request.encode() {
+            Ok(frame) => self.socket.send(&frame, &[control]).await.is_ok(),
+            Err(_) => false,
+        };
+        if sent {
+            Ok(receiver)
+        } else {
+            self.forget(sandbox);
+            Err(AskError::LauncherLost)
+        }
+    }
+
+    /// A sandbox's usage so far; `None` when it is gone.
+    pub(crate) async fn usage(&self, sandbox: [u8; 16]) -> Option<Counters> {
+        let (asker, answer) = oneshot::channel();
+        self.table().as_mut()?.get_mut(&sandbox)?.usage.insert(0, asker);
+        let frame = ToLauncher::Stat { sandbox }.encode().ok()?;
+        self.socket.send(&frame, &[]).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Kills everything in a sandbox; its state tells when that is done.
+    pub(crate) async fn kill(&self, sandbox: [u8; 16]) {
+        if let Ok(frame) = (ToLauncher::Kill { sandbox }).encode() {
+            // A launcher that is gone has taken its sandboxes along.
+            let _ = self.socket.send(&frame, &[]).await;
+        }
+    }
+
+    /// As [`Link::kill`], for where nothing can be awaited. A full socket is tolerable there: closing
+    /// the control socket, which follows, ends init too.
+    pub(crate) fn kill_now(&self, sandbox: [u8; 16]) {
+        if let Ok(frame) = (ToLauncher::Kill { sandbox }).encode() {
+            let _ = self.socket.send_now(&frame);
+        }
+    }
+
+    /// Stops watching a sandbox.
+    pub(crate) fn forget(&self, sandbox: [u8; 16]) {
+        if let Some(table) = self.table().as_mut() {
+            table.remove(&sandbox);
+        }
+    }
+
+    /// Ends the conversation and returns when the launcher has ended it too.
+    pub(crate) async fn close(&self) {
+        self.socket.close_sending();
+        // The sender lives in `self`, so this ends only with the value.
+        let _ = self.lost.subscribe().wait_for(|lost| *lost).await;
+    }
+
+    fn table(&self) -> MutexGuard<'_, Option<Table>> {
+        // Nothing panics while it is held, and its state is right after every statement.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

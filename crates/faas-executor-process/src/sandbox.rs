@@ -1,0 +1,177 @@
+//! One sandbox: its sockets, its health, its calls.
+
+use crate::call::{self, CallPlan};
+use crate::link::{Link, State};
+use crate::packets::Packets;
+use async_trait::async_trait;
+use faas_executor_api::{
+    CallError, Command, DestroyReason, ExecSession, Health, Interrupt, Interrupter, Invocation, Sandbox, SandboxSpec,
+    check_command, check_invocation,
+};
+use faas_protocol::launcher::{Counters, Host};
+use faas_types::{IsolationReport, SandboxId};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Whether a call runs, and how it is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Running {
+    /// No call; the sandbox takes one.
+    Idle,
+    /// A call runs.
+    Call,
+    /// A call runs and has to end.
+    Ending(Interrupt),
+    /// The last call left the sandbox in a state that takes no further call.
+    Spent,
+}
+
+/// What a sandbox and its running call share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) id: [u8; 16],
+    pub(crate) link: Arc<Link>,
+    pub(crate) control: Packets,
+    pub(crate) running: watch::Sender<Running>,
+    counters: Mutex<Counters>,
+}
+
+impl Shared {
+    /// The kernel's counters when the last call ended; all zero before the first one.
+    pub(crate) fn counters(&self) -> Counters {
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the counters for the next call.
+    pub(crate) fn remember(&self, counters: Counters) {
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+    }
+
+    /// What ends a running call from outside.
+    pub(crate) fn interrupter(self: &Arc<Self>) -> Interrupter {
+        let shared = Arc::clone(self);
+        Interrupter::new(move |why| {
+            shared.running.send_if_modified(|running| {
+                let first = *running == Running::Call;
+                if first {
+                    *running = Running::Ending(why);
+                }
+                first
+            });
+        })
+    }
+}
+
+/// A sandbox of the process executor.
+#[derive(Debug)]
+pub(crate) struct ProcessSandbox {
+    id: SandboxId,
+    spec: SandboxSpec,
+    host: Arc<Host>,
+    isolation: IsolationReport,
+    shared: Arc<Shared>,
+    state: watch::Receiver<State>,
+    calls: u32,
+    destroyed: bool,
+}
+
+impl ProcessSandbox {
+    pub(crate) fn new(
+        id: SandboxId,
+        spec: SandboxSpec,
+        host: Arc<Host>,
+        isolation: IsolationReport,
+        link: Arc<Link>,
+        control: Packets,
+        state: watch::Receiver<State>,
+    ) -> Self {
+        let isolation = IsolationReport { level: spec.isolation, ..isolation };
+        let fresh = Counters { cpu_us: Some(0), memory_peak_bytes: Some(0), oom_kills: Some(0), pids_refused: Some(0) };
+        let shared = Arc::new(Shared {
+            id: *id.as_bytes(),
+            link,
+            control,
+            running: watch::Sender::new(Running::Idle),
+            counters: Mutex::new(fresh),
+        });
+        Self { id, spec, host, isolation, shared, state, calls: 0, destroyed: false }
+    }
+
+    pub(crate) fn control(&self) -> &Packets {
+        &self.shared.control
+    }
+
+    pub(crate) fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    async fn start(&mut self, plan: CallPlan) -> Result<ExecSession, CallError> {
+        match *self.shared.running.borrow() {
+            Running::Idle => {}
+            Running::Call | Running::Ending(_) => {
+                return Err(CallError::Invalid {
+                    field: "call",
+                    reason: "another call runs in this sandbox".to_owned(),
+                    accepted: "one call at a time",
+                });
+            }
+            Running::Spent => return Err(CallError::Lost { reason: "an earlier call ended it".to_owned() }),
+        }
+        self.calls += 1;
+        call::start(&self.shared, self.state.clone(), self.calls, plan).await
+    }
+}
+
+#[async_trait]
+impl Sandbox for ProcessSandbox {
+    fn id(&self) -> SandboxId {
+        self.id
+    }
+
+    fn health(&self) -> Health {
+        if *self.state.borrow() != State::Alive || *self.shared.running.borrow() == Running::Spent {
+            Health::Unrecoverable
+        } else {
+            Health::Ready
+        }
+    }
+
+    fn isolation(&self) -> &IsolationReport {
+        &self.isolation
+    }
+
+    async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
+        check_invocation(&call)?;
+        let plan = CallPlan::from_invocation(call, self.spec.language, &self.host)?;
+        self.start(plan).await
+    }
+
+    async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError> {
+        check_command(&command)?;
+        self.start(CallPlan::from_command(command)).await
+    }
+
+    fn interrupter(&self) -> Interrupter {
+        self.shared.interrupter()
+    }
+
+    async fn destroy(mut self: Box<Self>, _reason: DestroyReason) {
+        self.shared.interrupter().interrupt(Interrupt::Cancel);
+        if *self.state.borrow() == State::Alive {
+            self.shared.link.kill(self.shared.id).await;
+        }
+        // The sender is dropped only with the launcher's table, when nothing lives any more.
+        let _ = self.state.wait_for(|state| *state != State::Alive).await;
+        self.shared.link.forget(self.shared.id);
+        self.destroyed = true;
+    }
+}
+
+impl Drop for ProcessSandbox {
+    fn drop(&mut self) {
+        if !self.destroyed {
+            self.shared.link.kill_now(self.shared.id);
+            self.shared.link.forget(self.shared.id);
+        }
+    }
+}

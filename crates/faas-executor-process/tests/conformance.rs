@@ -1,0 +1,13 @@
+//! The conformance suite on the process executor, with whatever rights the test has.
+
+use faas_executor_api::Executor;
+use faas_executor_api::conformance::ShellGuest;
+use faas_executor_process::{Launcher, Settings};
+use std::sync::Arc;
+
+async fn executor() -> Arc<dyn Executor> {
+    let launcher = Launcher::start(&Settings::default()).expect("a launcher");
+    Arc::new(launcher.into_executor().expect("an executor"))
+}
+
+faas_executor_api::conformance_suite!(executor().await, ShellGuest::default());

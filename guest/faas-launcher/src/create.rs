@@ -1,0 +1,200 @@
+//! Making one sandbox: the launcher's half of the assembly.
+
+use crate::host::Running;
+use crate::identity::Identity;
+use crate::live::{Live, Table, UidNumbers};
+use faas_protocol::launcher::{Create, Step};
+use faas_sandbox_linux::assemble::{self, INNER_ID, Plan, StandIn};
+use faas_sandbox_linux::cgroup::{Controller, Leaf, Limits};
+use faas_sandbox_linux::netns::NetNsPool;
+use faas_sandbox_linux::sys::{self, CloneFlags, Cloned};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal};
+
+/// What makes sandboxes, and what is left to make them from.
+pub(crate) struct Maker {
+    pub(crate) running: Running,
+    pub(crate) networks: NetNsPool,
+    pub(crate) uids: UidNumbers,
+    sequence: u64,
+}
+
+type Failure = (Step, Errno);
+
+/// What has been taken for a sandbox that is being made; given back if it fails.
+#[derive(Default)]
+struct Taken {
+    uid_number: Option<u32>,
+    leaf: Option<Leaf>,
+    network: Option<OwnedFd>,
+    child: Option<(i32, OwnedFd)>,
+    journalled: bool,
+}
+
+impl Maker {
+    pub(crate) fn new(running: Running) -> Self {
+        let uids = UidNumbers::new(running.host.max_sandboxes);
+        Self { running, networks: NetNsPool::default(), uids, sequence: 0 }
+    }
+
+    /// Makes a sandbox; its init or its failure speaks on `control`.
+    ///
+    /// # Errors
+    /// The step that failed; nothing is left of it.
+    pub(crate) fn create(&mut self, request: &Create, control: OwnedFd, table: &Table) -> Result<Live, Failure> {
+        let mut taken = Taken::default();
+        self.sequence += 1;
+        let sequence = self.sequence;
+        match self.steps(request, &control, table, sequence, &mut taken) {
+            Ok(()) => match (taken.uid_number, taken.leaf, taken.network, taken.child) {
+                (Some(uid_number), Some(leaf), Some(network), Some((_, pidfd))) => {
+                    Ok(Live { id: request.sandbox, tenant: request.tenant, sequence, uid_number, pidfd, leaf, network })
+                }
+                _ => Err((Step::Go, Errno::IO)),
+            },
+            Err(failure) => {
+                self.undo(request, taken, sequence, table);
+                Err(failure)
+            }
+        }
+    }
+
+    fn steps(
+        &mut self,
+        request: &Create,
+        control: &OwnedFd,
+        table: &Table,
+        sequence: u64,
+        taken: &mut Taken,
+    ) -> Result<(), Failure> {
+        let at = |step: Step| if request.fail_at == Some(step) { Err((step, Errno::IO)) } else { Ok(step) };
+        let step = at(Step::Check)?;
+        self.check(request, table).map_err(|errno| (step, errno))?;
+
+        let step = at(Step::TakeUid)?;
+        let uid_number = self.uids.take().ok_or((step, Errno::AGAIN))?;
+        taken.uid_number = Some(uid_number);
+
+        let step = at(Step::Cgroup)?;
+        let limits = Limits { memory_bytes: request.memory_bytes, pids: request.pids, cpu_milli: request.cpu_milli };
+        let leaf = self.running.tree.create(&format!("s{sequence}"), &limits).map_err(|errno| (step, errno))?;
+        let leaf = taken.leaf.insert(leaf);
+
+        let step = at(Step::NetNs)?;
+        taken.network = Some(self.networks.enter(&request.tenant).map_err(|errno| (step, errno))?);
+
+        let step = at(Step::Clone)?;
+        let (go, told) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| (step, errno))?;
+        let (pid, pidfd) = match sys::clone3(CloneFlags::SANDBOX, leaf.birthplace()).map_err(|errno| (step, errno))? {
+            Cloned::Child => {
+                // The copy of the launcher's end would keep the pipe from ending with the launcher.
+                drop(told);
+                assemble::run(&Plan {
+                    go: go.as_fd(),
+                    control: control.as_fd(),
+                    init: self.running.init.as_fd(),
+                    masks: &self.running.masks,
+                    seal: &self.running.seal,
+                    landlock: self.running.landlock,
+                    disk_bytes: request.disk_bytes,
+                    inodes: request.inodes,
+                    stand_in: self.stand_in(request),
+                    fail_at: request.fail_at,
+                })
+            }
+            Cloned::Parent { pid, pidfd } => (pid, pidfd),
+        };
+        taken.child = Some((pid, pidfd));
+
+        let step = at(Step::IdMaps)?;
+        self.write_id_maps(pid, uid_number).map_err(|errno| (step, errno))?;
+        let step = at(Step::Place)?;
+        leaf.place(pid).map_err(|errno| (step, errno))?;
+        let step = at(Step::Journal)?;
+        self.running.slot.record_start(sequence, pid).map_err(|errno| (step, errno))?;
+        taken.journalled = true;
+        let step = at(Step::Go)?;
+        rustix::io::write(&told, b"g").map(drop).map_err(|errno| (step, errno))
+    }
+
+    fn check(&self, request: &Create, table: &Table) -> Result<(), Errno> {
+        let host = &self.running.host;
+        let sane = request.memory_bytes >= 1 << 20
+            && request.memory_bytes <= host.memory_bytes
+            && request.disk_bytes >= 4096
+            && request.disk_bytes <= request.memory_bytes / 2
+            && request.inodes > 0
+            && request.inodes <= 1 << 32
+            && request.cpu_milli > 0
+            && request.pids > 1
+            && request.pids <= host.pids;
+        if !sane || table.contains(&request.sandbox) {
+            return Err(Errno::INVAL);
+        }
+        if request.strict && !host.missing.is_empty() {
+            return Err(Errno::PERM);
+        }
+        if table.len() >= host.max_sandboxes as usize {
+            return Err(Errno::AGAIN);
+        }
+        Ok(())
+    }
+
+    fn stand_in(&self, request: &Create) -> StandIn {
+        let lacks = |controller| self.running.tree.offers(controller).is_none();
+        StandIn {
+            pids: lacks(Controller::Pids).then_some(u64::from(request.pids)),
+            memory_bytes: lacks(Controller::Memory).then_some(request.memory_bytes),
+        }
+    }
+
+    fn write_id_maps(&self, pid: i32, uid_number: u32) -> Result<(), Errno> {
+        let outer = match self.running.identity {
+            Identity::Root => self.running.slot.sandbox_uid(uid_number),
+            // The only id of the launcher's own namespace.
+            Identity::Rootless { .. } => 0,
+        };
+        let map = format!("{INNER_ID} {outer} 1");
+        for (file, text) in [("setgroups", "deny"), ("uid_map", map.as_str()), ("gid_map", map.as_str())] {
+            std::fs::write(format!("/proc/{pid}/{file}"), text)
+                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        }
+        Ok(())
+    }
+
+    /// Gives back what was taken, last first. Every part can be repeated and none can fail in a way
+    /// that keeps the others from happening.
+    fn undo(&mut self, request: &Create, taken: Taken, sequence: u64, table: &Table) {
+        if let Some((_, pidfd)) = taken.child {
+            let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+            reap(&pidfd);
+        }
+        if taken.journalled {
+            let _ = self.running.slot.record_end(sequence, table.len() == 0);
+        }
+        if let Some(network) = taken.network {
+            self.networks.give_back(request.tenant, network);
+        }
+        if let Some(leaf) = taken.leaf
+            && !self.running.tree.remove_leaf(&leaf)
+        {
+            // Nothing of it lives, so this is a matter of moments; the slot's next owner looks again.
+            let _ = self.running.tree.remove_leaf(&leaf);
+        }
+        if let Some(number) = taken.uid_number {
+            self.uids.give_back(number);
+        }
+    }
+}
+
+/// Collects a dead child. Every other process of its pid namespace was collected before it.
+pub(crate) fn reap(pidfd: &OwnedFd) {
+    loop {
+        match rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
+            Err(Errno::INTR) => {}
+            _ => return,
+        }
+    }
+}

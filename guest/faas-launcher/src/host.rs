@@ -1,0 +1,312 @@
+//! From a fresh process to one that can assemble sandboxes, and the report of what this host gives.
+
+use crate::args::Args;
+use crate::identity::Identity;
+use faas_protocol::launcher::{FromLauncher, Host};
+use faas_sandbox_linux::cgroup::{self, CheapMoves, Controller, Tree, Version};
+use faas_sandbox_linux::root::procfs::{self, Mask};
+use faas_sandbox_linux::root::{self, RunnerFile, Template, TemplateError};
+use faas_sandbox_linux::slot::Slot;
+use faas_sandbox_linux::{landlock, packet, sealed, seccomp, sys};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::Path;
+
+/// Init, built before this program.
+const INIT: &[u8] = include_bytes!(env!("FAAS_INIT"));
+
+const RUNNERS: [RunnerFile; 2] = [
+    RunnerFile { name: "runner.py", source: include_str!("../../../runtimes/python/runner.py") },
+    RunnerFile { name: "runner.js", source: include_str!("../../../runtimes/javascript/runner.js") },
+];
+
+/// Languages and where their interpreters must be: absolute, so that no `PATH` decides.
+const INTERPRETERS: [(&str, &str); 3] =
+    [("python", "/usr/bin/python3"), ("javascript", "/usr/bin/node"), ("bash", "/usr/bin/bash")];
+
+/// Everything a running launcher holds.
+pub(crate) struct Running {
+    pub(crate) server: OwnedFd,
+    pub(crate) identity: Identity,
+    pub(crate) slot: Slot,
+    pub(crate) tree: Tree,
+    /// Held, never used.
+    pub(crate) _cheap_moves: Option<CheapMoves>,
+    pub(crate) init: OwnedFd,
+    pub(crate) masks: Vec<Mask>,
+    pub(crate) seal: seccomp::Program,
+    pub(crate) landlock: bool,
+    pub(crate) host: Host,
+}
+
+/// The launcher cannot work here; the server was told why.
+pub(crate) struct Refused;
+
+struct Refusal {
+    reason: String,
+    fix: &'static str,
+}
+
+const REPORT: &str = "this is not expected; please report it with the output of `faas doctor --json`";
+
+fn refusal(reason: &str, errno: Errno, fix: &'static str) -> Refusal {
+    Refusal { reason: format!("{reason}: {errno}"), fix }
+}
+
+/// Starts the launcher in the calling process, whose standard input is the server's socket.
+pub(crate) fn start() -> Result<Running, Refused> {
+    let server = take_server_socket().map_err(|_| Refused)?;
+    match establish(&server) {
+        Ok(parts) => Ok(parts.with_server(server)),
+        Err(refusal) => {
+            let message = FromLauncher::Refused { reason: refusal.reason, fix: refusal.fix.to_owned() };
+            if let Ok(frame) = message.encode() {
+                // The server may be gone; it then needs no reason.
+                let _ = packet::send(server.as_fd(), &frame, &[]);
+            }
+            Err(Refused)
+        }
+    }
+}
+
+fn take_server_socket() -> Result<OwnedFd, Errno> {
+    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    sys::dup_onto(null.as_fd(), 0)?;
+    Ok(socket)
+}
+
+struct Parts {
+    identity: Identity,
+    slot: Slot,
+    tree: Tree,
+    cheap_moves: Option<CheapMoves>,
+    init: OwnedFd,
+    masks: Vec<Mask>,
+    landlock: bool,
+    host: Host,
+}
+
+impl Parts {
+    fn with_server(self, server: OwnedFd) -> Running {
+        let Self { identity, slot, tree, cheap_moves, init, masks, landlock, host } = self;
+        Running {
+            server,
+            identity,
+            slot,
+            tree,
+            _cheap_moves: cheap_moves,
+            init,
+            masks,
+            seal: seccomp::seal(),
+            landlock,
+            host,
+        }
+    }
+}
+
+fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
+    let args = Args::parse(std::env::args_os())
+        .ok_or_else(|| Refusal { reason: "the launcher's arguments are malformed".to_owned(), fix: REPORT })?;
+    detach().map_err(|errno| refusal("leaving the server's session failed", errno, REPORT))?;
+    let identity = Identity::establish().map_err(|errno| {
+        refusal(
+            "this user may not make user namespaces",
+            errno,
+            "run as root, or allow them: sysctl -w user.max_user_namespaces=15000 \
+             (and kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0 where they exist)",
+        )
+    })?;
+    let slots = open_slots(&args.runtime_dir)?;
+    let (slot, own_ended) = Slot::take(&slots).map_err(|errno| refusal("taking a slot failed", errno, REPORT))?;
+    let failed = |error: &TemplateError| Refusal { reason: error.to_string(), fix: REPORT };
+    root::private_mounts().map_err(|error| failed(&error))?;
+    let cheap_moves = cgroup::favor_dynamic_moves(&args.runtime_dir);
+    let (tree, ended) = take_cgroups(identity, &slot, &slots)?;
+    let init = sealed::sealed_file("faas-init", INIT)
+        .map_err(|errno| refusal("sealing init in memory failed", errno, REPORT))?;
+    let masks = proc_masks();
+    let template = Template { scratch: &args.runtime_dir, real_root: identity == Identity::Root, runners: &RUNNERS };
+    let runtimes = interpreters();
+    let memory_bytes = total_memory();
+    template.enter().map_err(|error| failed(&error))?;
+    let landlock = landlock::available();
+    identity.reduce().map_err(|errno| refusal("dropping capabilities failed", errno, REPORT))?;
+    seccomp::base().install().map_err(|errno| {
+        refusal("installing a seccomp filter failed", errno, "run a kernel with CONFIG_SECCOMP_FILTER")
+    })?;
+    let report = Report { identity, tree: &tree, landlock };
+    let host = Host {
+        version: faas_protocol::VERSION,
+        root: identity == Identity::Root,
+        server_uid: if identity == Identity::Root { slot.server_uid() } else { 0 },
+        layers: report.layers(),
+        limits: report.limits(),
+        missing: report.missing(),
+        runtimes,
+        memory_bytes,
+        cpu_milli: processors().saturating_mul(1000),
+        pids: 4_194_304,
+        max_sandboxes: args.max_sandboxes,
+        reconciled: own_ended + ended,
+    };
+    let hello = FromLauncher::Hello(host.clone())
+        .encode()
+        .map_err(|error| Refusal { reason: error.to_string(), fix: REPORT })?;
+    packet::send(server.as_fd(), &hello, &[]).map_err(|errno| refusal("the server is gone", errno, REPORT))?;
+    Ok(Parts { identity, slot, tree, cheap_moves, init, masks, landlock, host })
+}
+
+/// Out of the server's session and process group, so that a terminal's Ctrl-C reaches the server
+/// only, which then ends sandboxes in order.
+fn detach() -> Result<(), Errno> {
+    rustix::thread::set_name(c"faas-launcher")?;
+    rustix::process::setsid()?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    // So that no key of the starter's session is in a sandbox's reach; a kernel may have none.
+    let _ = sys::join_new_session_keyring();
+    rustix::process::chdir("/")
+}
+
+/// Opens the directory of slots, making it if needed. It must belong to this user and nobody else
+/// may write to it: whoever can, could name pids to be killed.
+fn open_slots(runtime_dir: &Path) -> Result<OwnedFd, Refusal> {
+    let refuse = |error: &std::io::Error| Refusal {
+        reason: format!("the runtime directory {} cannot be used: {error}", runtime_dir.display()),
+        fix: "set FAAS_RUNTIME_DIR to a directory that only this user can write",
+    };
+    let slots = runtime_dir.join("slots");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&slots).map_err(|error| refuse(&error))?;
+    let uid = rustix::process::geteuid().as_raw();
+    for dir in [runtime_dir, &slots] {
+        let metadata = fs::symlink_metadata(dir).map_err(|error| refuse(&error))?;
+        if !metadata.is_dir() || metadata.uid() != uid || metadata.permissions().mode() & 0o022 != 0 {
+            return Err(refuse(&std::io::Error::other("it belongs to, or can be written by, somebody else")));
+        }
+    }
+    rustix::fs::open(&slots, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
+        .map_err(|errno| refuse(&errno.into()))
+}
+
+/// Takes this slot's cgroups and empties those of slots whose launcher is dead.
+fn take_cgroups(identity: Identity, slot: &Slot, slots: &OwnedFd) -> Result<(Tree, u32), Refusal> {
+    let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let memberships = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let found = cgroup::find(&mountinfo, &memberships, identity.owner());
+    let tree = Tree::open(&slot.directory_name(), found)
+        .map_err(|errno| refusal("making this launcher's cgroups failed", errno, REPORT))?;
+    tree.reconcile();
+    let (dead, ended) =
+        slot.reap_dead(slots).map_err(|errno| refusal("ending what dead launchers left failed", errno, REPORT))?;
+    for name in dead {
+        tree.remove_sibling(&name);
+    }
+    Ok((tree, ended))
+}
+
+fn proc_masks() -> Vec<Mask> {
+    let entries: Vec<(String, bool)> = fs::read_dir("/proc")
+        .map(|entries| {
+            entries
+                .filter_map(Result::ok)
+                .map(|entry| {
+                    let directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                    (entry.file_name().to_string_lossy().into_owned(), directory)
+                })
+                .collect()
+        })
+        .unwrap_or_default();
+    procfs::masks(entries.iter().map(|(name, directory)| (name.as_str(), *directory)))
+}
+
+fn interpreters() -> Vec<(String, String)> {
+    INTERPRETERS
+        .into_iter()
+        .filter(|(_, path)| {
+            // Everybody must be able to run it, and it must be where sandboxes can see it.
+            fs::canonicalize(path).is_ok_and(|real| {
+                (real.starts_with("/usr") || real.starts_with("/bin"))
+                    && fs::metadata(&real)
+                        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o005 == 0o005)
+            })
+        })
+        .map(|(language, path)| (language.to_owned(), path.to_owned()))
+        .collect()
+}
+
+fn total_memory() -> u64 {
+    fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        })
+        .map_or(0, |kibibytes| kibibytes * 1024)
+}
+
+fn processors() -> u32 {
+    std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX))
+}
+
+struct Report<'a> {
+    identity: Identity,
+    tree: &'a Tree,
+    landlock: bool,
+}
+
+impl Report<'_> {
+    fn layers(&self) -> Vec<String> {
+        let mut layers = vec!["user", "pid", "mount", "net", "ipc", "uts", "cgroup", "seccomp"];
+        if self.landlock {
+            layers.push("landlock");
+        }
+        if self.identity == Identity::Root {
+            layers.push("distinct_uid");
+        }
+        layers.into_iter().map(str::to_owned).collect()
+    }
+
+    fn limits(&self) -> Vec<(String, String)> {
+        let mut limits = vec![("disk", "tmpfs")];
+        for (name, controller) in LIMITED {
+            match self.tree.offers(controller) {
+                Some(Version::One) => limits.push((name, "cgroup1")),
+                Some(Version::Two) => limits.push((name, "cgroup2")),
+                None if controller == Controller::Pids && self.rlimit_counts_processes() => {
+                    limits.push((name, "rlimit"));
+                }
+                None => {}
+            }
+        }
+        limits.into_iter().map(|(name, by)| (name.to_owned(), by.to_owned())).collect()
+    }
+
+    /// The kernel counts processes per user and user namespace, and every sandbox has a namespace
+    /// of its own; only real root's own uid would be exempt, and no sandbox has it.
+    fn rlimit_counts_processes(&self) -> bool {
+        self.identity != Identity::Root
+    }
+
+    fn missing(&self) -> Vec<(String, String, String)> {
+        let enforced = self.limits();
+        LIMITED
+            .into_iter()
+            .filter(|(name, _)| !enforced.iter().any(|(limit, _)| limit == name))
+            .map(|(name, controller)| {
+                let why = format!("no usable cgroup with the {} controller", controller.as_str());
+                let fix = match self.identity {
+                    Identity::Root => "mount the cgroup file systems under /sys/fs/cgroup".to_owned(),
+                    Identity::Rootless { uid } => format!("sudo faas doctor --fix --user {uid}"),
+                };
+                (name.to_owned(), why, fix)
+            })
+            .collect()
+    }
+}
+
+/// Limits a cgroup controller enforces.
+const LIMITED: [(&str, Controller); 3] =
+    [("memory", Controller::Memory), ("pids", Controller::Pids), ("cpu", Controller::Cpu)];

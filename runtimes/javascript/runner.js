@@ -1,0 +1,207 @@
+// The Node runner: holds user code, speaks call frames on descriptor 3.
+//
+// Three steps, kept apart so that an initialised runner can wait between them: initialise() once,
+// waitForCall() until the host has sent one, run() it. Everything is synchronous: no handle, timer
+// or promise of the runner's exists when user code starts.
+//
+// User code starts from an empty stack, as a callback, so neither its stack traces nor the frames
+// it can see contain this file.
+
+'use strict';
+
+const fs = require('fs');
+const Module = require('module');
+const vm = require('vm');
+
+const VERSION = 1;
+const SOCKET = 3;
+const HEADER = 16;
+const MAX_BODY = 128 * 1024;
+const BEGIN = 0x30;
+const BODY = 0x31;
+const END = 0x32;
+const CONTRACTS = ['script', 'argv-json'];
+const CODE = '/code/';
+const WORKSPACE = '/workspace/';
+
+// What the compiler says of code that is only valid in a module.
+const ONLY_IN_A_MODULE = [
+  'Cannot use import statement outside a module',
+  "Cannot use 'import.meta' outside a module",
+  "Unexpected token 'export'",
+  'await is only valid in async functions and the top level bodies of modules',
+  'Unexpected reserved word',
+];
+
+class BrokenCall extends Error {}
+
+/** Makes the process what a program expects: this file was never its main module. */
+function initialise() {
+  process.mainModule = undefined;
+  delete require.cache[__filename];
+}
+
+/** Says hello, reads one call, closes the socket. */
+function waitForCall() {
+  const hello = Buffer.alloc(HEADER + 2);
+  hello.writeUInt32LE(2, 0);
+  hello[4] = 0x40;
+  hello.writeUInt16LE(VERSION, HEADER);
+  fs.writeSync(SOCKET, hello);
+
+  const begin = readFrame();
+  if (begin.kind !== BEGIN) throw new BrokenCall('the call does not begin with Begin');
+  const fields = new Fields(begin.body);
+  const contract = fields.string();
+  const name = fields.string();
+  const args = Array.from({ length: fields.u32() }, () => fields.string());
+  const length = fields.u64();
+  if (!CONTRACTS.includes(contract)) {
+    throw new BrokenCall(`contract ${contract} is not one of ${CONTRACTS.join(', ')}`);
+  }
+  const pieces = [];
+  for (let frame = readFrame(); frame.kind !== END; frame = readFrame()) {
+    if (frame.kind !== BODY) throw new BrokenCall(`frame of type ${frame.kind} inside the code`);
+    pieces.push(frame.body);
+  }
+  const code = Buffer.concat(pieces);
+  if (code.length !== length) throw new BrokenCall(`${code.length} bytes of code came, ${length} were announced`);
+  fs.closeSync(SOCKET);
+  return { name, args, code };
+}
+
+function readFrame() {
+  const header = readExactly(HEADER);
+  const length = header.readUInt32LE(0);
+  if (length > MAX_BODY) throw new BrokenCall(`frame of ${length} bytes is longer than allowed`);
+  return { kind: header[4], body: readExactly(length) };
+}
+
+function readExactly(length) {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; ) {
+    const count = fs.readSync(SOCKET, bytes, at, length - at, null);
+    if (count === 0) throw new BrokenCall('the host closed the call socket');
+    at += count;
+  }
+  return bytes;
+}
+
+/** Reads the fields of a body in their order. */
+class Fields {
+  constructor(body) {
+    this.body = body;
+    this.at = 0;
+  }
+
+  u32() {
+    this.at += 4;
+    return this.body.readUInt32LE(this.at - 4);
+  }
+
+  u64() {
+    this.at += 8;
+    return Number(this.body.readBigUInt64LE(this.at - 8));
+  }
+
+  string() {
+    const length = this.u32();
+    this.at += length;
+    return this.body.toString('utf8', this.at - length, this.at);
+  }
+}
+
+/** Runs the code as `node FILE` would: CommonJS, or a module where only that is valid. */
+function run({ name, args, code }) {
+  let source = code.toString('utf8');
+  if (source.startsWith('\ufeff')) source = source.slice(1);
+  process.argv = [process.execPath, CODE + name, ...args];
+  if (name.endsWith('.mjs')) return runModule(name, source);
+  // A first line `#!` is allowed in a file, and a comment of the same length is allowed everywhere.
+  if (source.startsWith('#!')) source = `//${source.slice(2)}`;
+  try {
+    runCommonJs(CODE + name, source);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    if (!ONLY_IN_A_MODULE.some((message) => error.message.includes(message))) return runByNode(CODE + name, source);
+    runModule(name, source);
+  }
+}
+
+function runCommonJs(filename, source) {
+  const options = { filename };
+  if (/\bimport\s*\(/.test(source)) {
+    options.importModuleDynamically = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+    linkWorkspace();
+  }
+  const program = vm.compileFunction(source, ['exports', 'require', 'module', '__filename', '__dirname'], options);
+  if ('importModuleDynamically' in options) {
+    if (options.importModuleDynamically === undefined) return runByNode(filename, source);
+    warnOfImportUnheard(options);
+  }
+  const main = mainModule(filename);
+  const ownRequire = Module.createRequire(WORKSPACE + 'main.js');
+  process.nextTick(program.bind(main.exports, main.exports, ownRequire, main, filename, WORKSPACE.slice(0, -1)));
+}
+
+/** Node's own compilation: for the errors it prints, and for `import()` before Node 20.12, which has
+ * no other way. `__dirname` is the directory of the code then. */
+function runByNode(filename, source) {
+  const main = mainModule(filename);
+  process.nextTick(main._compile.bind(main, source, filename));
+}
+
+/** The module user code runs in. It finds others from the workspace. */
+function mainModule(filename) {
+  const main = new Module('.', null);
+  main.filename = WORKSPACE + filename.slice(CODE.length);
+  main.paths = Module._nodeModulePaths(WORKSPACE);
+  process.mainModule = main;
+  return main;
+}
+
+/** Node warns once about how we ask for `import()`. User code did not ask, and must not read it. */
+function warnOfImportUnheard({ importModuleDynamically }) {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  vm.compileFunction("import('node:fs')", [], { importModuleDynamically })();
+  process.emitWarning = emitWarning;
+}
+
+/** Modules are loaded from files only, so the code becomes one. */
+function runModule(name, source) {
+  const filename = CODE + name.replace(/\.[cm]?js$/, '') + '.mjs';
+  process.argv[1] = filename;
+  linkWorkspace();
+  fs.writeFileSync(filename, source);
+  process.nextTick(importMain, filename);
+}
+
+function importMain(filename) {
+  import(`file://${filename}`);
+}
+
+/** Modules resolve names from where they lie: what lies in the workspace is made to lie there too. */
+function linkWorkspace() {
+  let names;
+  try {
+    names = fs.readdirSync(WORKSPACE);
+  } catch {
+    return;
+  }
+  for (const name of names) {
+    try {
+      fs.symlinkSync(WORKSPACE + name, CODE + name);
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+try {
+  initialise();
+  run(waitForCall());
+} catch (error) {
+  fs.writeSync(2, `runner: ${error instanceof BrokenCall ? error.message : error.stack}\n`);
+  process.exitCode = 1;
+}
