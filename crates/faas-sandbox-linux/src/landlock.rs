@@ -33,12 +33,14 @@ pub fn restrict_to_sandbox() -> Result<(), Errno> {
 fn restrict() -> Result<(), ::landlock::RulesetError> {
     let all = AccessFs::from_all(WANTED);
     let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
-    let devices = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir;
+    let devices = AccessFs::ReadFile | AccessFs::WriteFile;
     let mut rules = Ruleset::default()
         .handle_access(all)?
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?
         .create()?
         .no_new_privs(false);
+    // Any directory may be listed; what is in it is another matter.
+    rules = allow(rules, "/", AccessFs::ReadDir.into())?;
     for path in READABLE {
         rules = allow(rules, path, read)?;
     }
