@@ -195,9 +195,16 @@ fn open_slots(runtime_dir: &Path) -> Result<OwnedFd, Refusal> {
 fn take_cgroups(identity: Identity, slot: &Slot, slots: &OwnedFd) -> Result<(Tree, u32), Refusal> {
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let memberships = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let found = cgroup::find(&mountinfo, &memberships, identity.owner());
-    let tree = Tree::open(&slot.directory_name(), found)
-        .map_err(|errno| refusal("making this launcher's cgroups failed", errno, REPORT))?;
+    // A launcher that ends removes the common directory when it is empty, perhaps just now.
+    let mut attempts = 0;
+    let tree = loop {
+        let found = cgroup::find(&mountinfo, &memberships, identity.owner());
+        match Tree::open(&slot.directory_name(), found) {
+            Ok(tree) => break tree,
+            Err(Errno::NOENT | Errno::NODEV) if attempts < 100 => attempts += 1,
+            Err(errno) => return Err(refusal("making this launcher's cgroups failed", errno, REPORT)),
+        }
+    };
     tree.reconcile();
     let (dead, ended) =
         slot.reap_dead(slots).map_err(|errno| refusal("ending what dead launchers left failed", errno, REPORT))?;

@@ -19,6 +19,8 @@ pub(super) struct Base {
     pub(super) version: Version,
     pub(super) controllers: Vec<Controller>,
     pub(super) dir: OwnedFd,
+    /// What [`BASE`] was made in, to remove it again; `None` for a delegated directory.
+    pub(super) parent: Option<OwnedFd>,
 }
 
 /// Where a launcher may work.
@@ -53,8 +55,7 @@ pub fn find(mountinfo: &str, memberships: &str, owner: Option<u32>) -> Found {
             None
         } else {
             mount_point(mountinfo, Some(&membership.controllers))
-                .and_then(|mount| version_one(&mount, membership.path, owner))
-                .map(|dir| Base { version: Version::One, controllers: wanted, dir })
+                .and_then(|mount| version_one(&mount, membership.path, owner, wanted))
         };
         found.bases.extend(base);
     }
@@ -88,19 +89,23 @@ fn mount_point(mountinfo: &str, controllers: Option<&[&str]>) -> Option<String> 
     })
 }
 
-fn owned_by(dir: impl AsFd, uid: u32) -> bool {
-    rustix::fs::fstat(dir).is_ok_and(|stat| stat.st_uid == uid)
+/// Whether a directory belongs to the caller. Ids are those of the caller's user namespace, in which
+/// an ordinary user's launcher is root and everybody else is nobody.
+fn is_ours(dir: impl AsFd) -> bool {
+    rustix::fs::fstat(dir).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw())
 }
 
-fn version_one(mount: &str, path: &str, owner: Option<u32>) -> Option<OwnedFd> {
+fn version_one(mount: &str, path: &str, owner: Option<u32>, controllers: Vec<Controller>) -> Option<Base> {
+    let version = Version::One;
     match owner {
         None => {
-            let own = open(format!("{mount}{path}")).or_else(|_| open(mount)).ok()?;
-            files::make_dir(&own, BASE).ok()
+            let parent = open(format!("{mount}{path}")).or_else(|_| open(mount)).ok()?;
+            let dir = files::make_dir(&parent, BASE).ok()?;
+            Some(Base { version, controllers, dir, parent: Some(parent) })
         }
         Some(uid) => {
             let dir = open(format!("{mount}/{}", user_directory(uid))).ok()?;
-            owned_by(&dir, uid).then_some(dir)
+            is_ours(&dir).then_some(Base { version, controllers, dir, parent: None })
         }
     }
 }
@@ -108,7 +113,7 @@ fn version_one(mount: &str, path: &str, owner: Option<u32>) -> Option<OwnedFd> {
 fn version_two(mount: &str, path: &str, owner: Option<u32>) -> Option<Base> {
     let parent = match owner {
         None => open(format!("{mount}{path}")).or_else(|_| open(mount)).ok()?,
-        Some(uid) => topmost_owned(mount, path, uid)?,
+        Some(_) => topmost_of_ours(mount, path)?,
     };
     let (parent, controllers) = match (enable(&parent, true), owner) {
         (Some(controllers), _) => (parent, controllers),
@@ -123,17 +128,17 @@ fn version_two(mount: &str, path: &str, owner: Option<u32>) -> Option<Base> {
     };
     let dir = files::make_dir(&parent, BASE).ok()?;
     enable(&dir, false)?;
-    Some(Base { version: Version::Two, controllers, dir })
+    Some(Base { version: Version::Two, controllers, dir, parent: Some(parent) })
 }
 
-/// The highest directory on the way from the root to `path` that belongs to `uid`.
-fn topmost_owned(mount: &str, path: &str, uid: u32) -> Option<OwnedFd> {
+/// The highest directory on the way from the root to `path` that belongs to the caller.
+fn topmost_of_ours(mount: &str, path: &str) -> Option<OwnedFd> {
     let mut at = mount.to_owned();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         at.push('/');
         at.push_str(part);
         let dir = open(&at).ok()?;
-        if owned_by(&dir, uid) {
+        if is_ours(&dir) {
             return Some(dir);
         }
     }

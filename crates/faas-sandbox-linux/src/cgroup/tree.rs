@@ -3,6 +3,7 @@
 use super::files;
 use super::leaf::{Leaf, Limits};
 use rustix::fd::OwnedFd;
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
 /// Which interface a hierarchy speaks.
@@ -48,8 +49,10 @@ impl Controller {
 pub(super) struct Branch {
     pub(super) version: Version,
     pub(super) controllers: Vec<Controller>,
-    /// The directory that holds every launcher's, named by [`super::find`].
+    /// The directory that holds every launcher's.
     pub(super) base: OwnedFd,
+    /// What that one was made in, if it is ours to remove.
+    pub(super) parent: Option<OwnedFd>,
     /// This launcher's own directory in it.
     pub(super) own: OwnedFd,
 }
@@ -74,6 +77,7 @@ impl Tree {
                     version: base.version,
                     controllers: base.controllers,
                     base: base.dir,
+                    parent: base.parent,
                     own,
                 }),
                 Err(errno) => {
@@ -104,7 +108,7 @@ impl Tree {
     pub fn remove_leaf(&self, leaf: &Leaf) -> bool {
         let mut gone = true;
         for branch in &self.branches {
-            match rustix::fs::unlinkat(&branch.own, leaf.name(), rustix::fs::AtFlags::REMOVEDIR) {
+            match rustix::fs::unlinkat(&branch.own, leaf.name(), AtFlags::REMOVEDIR) {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(_) => gone = false,
             }
@@ -116,7 +120,11 @@ impl Tree {
     pub fn remove(&self) {
         for branch in &self.branches {
             // A directory that is still busy stays for the next launcher's reconciliation.
-            let _ = rustix::fs::unlinkat(&branch.base, self.name.as_str(), rustix::fs::AtFlags::REMOVEDIR);
+            let _ = rustix::fs::unlinkat(&branch.base, self.name.as_str(), AtFlags::REMOVEDIR);
+            if let Some(parent) = &branch.parent {
+                // Other launchers' directories in it keep it.
+                let _ = rustix::fs::unlinkat(parent, super::find::BASE, AtFlags::REMOVEDIR);
+            }
         }
     }
 
