@@ -55,7 +55,10 @@ impl Identity {
             return Ok(());
         }
         rustix::thread::set_thread_groups(&[])?;
+        // DAC_OVERRIDE: a hierarchy's root directory is not writable, not even for root, and the
+        // common directory in it is removed at the end.
         let kept = CapabilitySet::SYS_ADMIN
+            | CapabilitySet::DAC_OVERRIDE
             | CapabilitySet::SETUID
             | CapabilitySet::SETGID
             | CapabilitySet::KILL
