@@ -1,0 +1,77 @@
+//! The commands and their options, as clap reads them. The help texts stand here.
+
+use crate::commands::{CompletionsOptions, DoctorOptions, ExecOptions, ManOptions, RunOptions};
+use clap::{Parser, Subcommand};
+use faas_config::{Flags, Key};
+use std::path::PathBuf;
+
+/// Runs other people's code in sandboxes.
+#[derive(Debug, Parser)]
+#[command(name = "faas", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Configuration: defaults, then the file, then FAAS_* variables, then options. \
+Exit codes: the program's own; 125 refused or failed by faas, 126 not executable, 127 not found, \
+128 ended by a limit, 128+N by signal N, 130 by Ctrl-C.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalOptions,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The options of every command.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct GlobalOptions {
+    /// Configuration file [default: $FAAS_CONFIG_FILE, else ~/.config/faas/config.toml where it exists]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Directory for the launcher's state [default: /run/faas as root, else $XDG_RUNTIME_DIR/faas]
+    #[arg(long, global = true, value_name = "PATH")]
+    runtime_dir: Option<String>,
+
+    /// Sandboxes that may live at once [default: 64]
+    #[arg(long, global = true, value_name = "NUMBER", allow_hyphen_values = true)]
+    max_sandboxes: Option<String>,
+
+    /// Language of code that does not say its own [default: python]
+    #[arg(long, global = true, value_name = "LANGUAGE")]
+    default_language: Option<String>,
+}
+
+impl GlobalOptions {
+    /// The values that belong to the configuration.
+    pub(crate) fn flags(&self) -> Flags {
+        Flags::default()
+            .with(Key::RuntimeDir, self.runtime_dir.as_deref())
+            .with(Key::MaxSandboxes, self.max_sandboxes.as_deref())
+            .with(Key::DefaultLanguage, self.default_language.as_deref())
+    }
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program in a fresh sandbox
+    Run(Box<RunOptions>),
+    /// Run a command of the sandbox in a fresh sandbox
+    Exec(Box<ExecOptions>),
+    /// Say what isolation and which limits this host gives, and how to get the rest
+    Doctor(DoctorOptions),
+    /// Print the completion script of a shell
+    Completions(CompletionsOptions),
+    /// Print the manual page, or write all pages to a directory
+    Man(ManOptions),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn options_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

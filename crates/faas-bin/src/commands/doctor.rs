@@ -1,0 +1,59 @@
+//! `faas doctor`.
+
+use crate::cli::GlobalOptions;
+use crate::diagnostic::CliError;
+use crate::doctor::{self, Report};
+use crate::{console, settings};
+use std::process::ExitCode;
+
+/// Options of `faas doctor`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit code: 0 when a strict sandbox runs here, else 1.")]
+pub(crate) struct DoctorOptions {
+    /// Check the system too: kernel, processor, memory, disk, what /proc shows inside
+    #[arg(long)]
+    check_system: bool,
+
+    /// Make what an ordinary user needs for strict sandboxes; only as root
+    #[arg(long)]
+    fix: bool,
+
+    /// The user to make it for [default: $SUDO_USER]
+    #[arg(long, value_name = "NAME", requires = "fix")]
+    user: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn doctor(options: &DoctorOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
+    if options.fix {
+        return fix(options.user.as_deref());
+    }
+    let config = settings::load(global, &global.flags())?;
+    let report = doctor::examine(&config, options.check_system)?;
+    let text = if options.json { json(&report)? } else { doctor::table(&report) };
+    let printed = console::print(text.as_bytes())?;
+    Ok(if report.strict { printed } else { ExitCode::FAILURE })
+}
+
+fn json(report: &Report) -> Result<String, CliError> {
+    serde_json::to_string_pretty(report)
+        .map(|text| text + "\n")
+        .map_err(|error| CliError::invalid(format!("the report cannot be written: {error}")))
+}
+
+fn fix(user: Option<&str>) -> Result<ExitCode, CliError> {
+    let user = match user {
+        Some(user) => user.to_owned(),
+        None => std::env::var("SUDO_USER").map_err(|_| {
+            CliError::invalid("--user is missing and SUDO_USER is not set; accepted: --fix --user NAME".to_owned())
+        })?,
+    };
+    let mut lines = String::new();
+    for path in faas_lib::delegate(&user)? {
+        lines.push_str(&format!("{user} may use {}\n", path.display()));
+    }
+    console::print(lines.as_bytes())
+}

@@ -1,0 +1,75 @@
+//! Help, completions, manual pages.
+
+mod support;
+
+use std::fs;
+use support::run;
+use tempfile::TempDir;
+
+#[test]
+fn help_names_every_command_and_option() {
+    for (arguments, names) in [
+        (["--help"].as_slice(), ["run", "exec", "doctor", "completions", "man", "--config", "125", "130"].as_slice()),
+        (
+            &["run", "--help"],
+            &[
+                "--code",
+                "--lang",
+                "--timeout",
+                "--memory",
+                "--cpus",
+                "--disk",
+                "--pids",
+                "--env",
+                "--stdin[=<PATH>]",
+                "--file",
+                "--input",
+                "--contract",
+                "--isolation",
+                "--on-output-limit",
+                "--json",
+                "[FILE] [ARGS]...",
+                "256Mi",
+                "30s",
+                "strict",
+            ],
+        ),
+        (&["exec", "--help"], &["--timeout", "--json", "<COMMAND>..."]),
+        (&["doctor", "--help"], &["--check-system", "--fix", "--user", "--json"]),
+    ] {
+        let finished = run(arguments);
+        assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{finished:?}");
+        for name in names {
+            assert!(finished.stdout.contains(name), "{name:?} is not named: {finished:?}");
+        }
+        // Not a terminal: no colours.
+        assert!(!finished.stdout.contains('\u{1b}'));
+    }
+    let version = run(&["--version"]);
+    assert_eq!(version.stdout, format!("faas {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn completions_know_the_options_in_each_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let finished = run(&["completions", shell]);
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        for name in ["faas", "doctor", "check-system", "on-output-limit"] {
+            assert!(finished.stdout.contains(name), "{shell}: {name:?} is missing");
+        }
+    }
+}
+
+#[test]
+fn manual_pages_are_made_for_every_command() {
+    let main = run(&["man"]);
+    assert!(main.code == Some(0) && main.stdout.contains(".TH faas 1"), "{main:?}");
+    let directory = TempDir::new().unwrap();
+    let finished = run(&["man", directory.path().to_str().unwrap()]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), ""), "{finished:?}");
+    for page in ["faas.1", "faas-run.1", "faas-exec.1", "faas-doctor.1", "faas-completions.1", "faas-man.1"] {
+        let text = fs::read_to_string(directory.path().join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+    assert!(fs::read_to_string(directory.path().join("faas-run.1")).unwrap().contains("timeout"));
+}

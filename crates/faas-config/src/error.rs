@@ -1,0 +1,80 @@
+//! Why a configuration is refused.
+
+use crate::Origin;
+use faas_types::{ErrorCode, ResourcesError};
+
+/// Why a configuration is refused. Every message names the key, where it stands, and what is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not TOML.
+    #[error("configuration file {path} is not valid TOML: {reason}")]
+    Syntax {
+        /// The file's path.
+        path: String,
+        /// The parser's answer, with line and column.
+        reason: String,
+    },
+    /// A key nobody knows.
+    #[error("unknown key {key:?} ({origin}){}; accepted: {accepted}", nearest_text(.nearest.as_deref()))]
+    UnknownKey {
+        /// The key as given.
+        key: String,
+        /// Where it stands.
+        origin: Origin,
+        /// The nearest known key.
+        nearest: Option<String>,
+        /// Every known key.
+        accepted: String,
+    },
+    /// An environment variable that looks like one of ours and is none.
+    #[error("unknown environment variable {name}; did you mean {nearest}? correct it or unset it")]
+    UnknownVariable {
+        /// Its name.
+        name: String,
+        /// The nearest known one.
+        nearest: String,
+    },
+    /// A value that is not what the key takes.
+    #[error("{key} {given:?} ({origin}) is refused; accepted: {accepted}")]
+    Value {
+        /// The key's dotted name.
+        key: &'static str,
+        /// The value as given.
+        given: String,
+        /// Where it stands.
+        origin: Origin,
+        /// What is accepted.
+        accepted: &'static str,
+    },
+    /// Values that are fine alone and not together.
+    #[error("{cause} (memory: {memory}; disk: {disk})")]
+    Resources {
+        /// What is wrong.
+        cause: ResourcesError,
+        /// Where the memory limit came from.
+        memory: Origin,
+        /// Where the disk limit came from.
+        disk: Origin,
+    },
+}
+
+impl ConfigError {
+    /// The stable code: a flag is a field of a request, everything else is configuration.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Value { origin: Origin::Flag { .. }, .. }
+            | Self::Resources { memory: Origin::Flag { .. }, .. }
+            | Self::Resources { disk: Origin::Flag { .. }, .. } => ErrorCode::InvalidField,
+            Self::Syntax { .. }
+            | Self::UnknownKey { .. }
+            | Self::UnknownVariable { .. }
+            | Self::Value { .. }
+            | Self::Resources { .. } => ErrorCode::ConfigInvalid,
+        }
+    }
+}
+
+fn nearest_text(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
+}

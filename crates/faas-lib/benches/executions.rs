@@ -1,0 +1,199 @@
+//! What executions cost on this machine, beside the gates of SPECIFICATION.md.
+//!
+//! `cargo bench --package faas-lib` prints the table; `-- --gate` also fails when a median misses
+//! its gate. Everything runs through the embedded platform or the built `faas` binary against the
+//! real kernel; nothing is simulated.
+
+#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+#![expect(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
+
+use faas_config::{Config, Flags};
+use faas_lib::{Bootstrap, Execution, ExecutionEvent, ExecutionRequest, InputItem, Platform, Work};
+use faas_types::{Contract, Language};
+use std::collections::BTreeMap;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+fn main() -> ExitCode {
+    let gated = std::env::args().any(|word| word == "--gate");
+    let bootstrap = Bootstrap::start(&config()).expect("the launcher starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let rows = runtime.block_on(async {
+        let platform = Arc::new(bootstrap.into_platform().expect("a platform"));
+        let mut rows = vec![
+            Row::time("command execution, embedded", 6.0, 3.0, runs(&platform, 300, command).await),
+            Row::time("Python script, before zygotes", 30.0, 20.0, runs(&platform, 100, python).await),
+            Row::time("first byte out after the program wrote it", 2.0, 0.5, first_byte(&platform).await),
+        ];
+        let rate = cycles(&platform, 1000, 4).await;
+        platform.shutdown().await;
+        rows.push(Row::time("`faas run -c 'print(1)'` wall, cold CLI", 150.0, 80.0, cold_cli()));
+        (rows, rate)
+    });
+    let (rows, rate) = rows;
+    println!("| what | n | p50 | p95 | p99 | gate | goal | |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for row in &rows {
+        row.print();
+    }
+    let verdict = if rate >= 500.0 {
+        "goal"
+    } else if rate >= 250.0 {
+        "gate"
+    } else {
+        "MISSED"
+    };
+    println!(
+        "| sandbox create + destroy cycles, `command`, 4 at once | 1000 | {rate:.0} /s | | | ≥ 250 /s | ≥ 500 /s | {verdict} |"
+    );
+    let held = rate >= 250.0 && rows.iter().all(Row::holds);
+    if gated && !held { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Every key at its default.
+fn config() -> Config {
+    Config::resolve(None, &BTreeMap::new(), &Flags::default()).expect("the defaults")
+}
+
+struct Row {
+    what: &'static str,
+    gate: f64,
+    goal: f64,
+    /// Milliseconds, sorted.
+    samples: Vec<f64>,
+}
+
+impl Row {
+    fn time(what: &'static str, gate: f64, goal: f64, mut samples: Vec<f64>) -> Self {
+        samples.sort_by(f64::total_cmp);
+        Self { what, gate, goal, samples }
+    }
+
+    fn percentile(&self, percent: usize) -> f64 {
+        let last = self.samples.len().saturating_sub(1);
+        self.samples.get(last * percent / 100).copied().unwrap_or(f64::NAN)
+    }
+
+    fn holds(&self) -> bool {
+        self.percentile(50) <= self.gate
+    }
+
+    fn print(&self) {
+        let verdict = match self.percentile(50) {
+            p50 if p50 <= self.goal => "goal",
+            p50 if p50 <= self.gate => "gate",
+            _ => "MISSED",
+        };
+        println!(
+            "| {} | {} | {:.2} ms | {:.2} ms | {:.2} ms | ≤ {} ms | ≤ {} ms | {verdict} |",
+            self.what,
+            self.samples.len(),
+            self.percentile(50),
+            self.percentile(95),
+            self.percentile(99),
+            self.gate,
+            self.goal,
+        );
+    }
+}
+
+fn command() -> ExecutionRequest {
+    ExecutionRequest::new(Work::Command { argv: vec!["/usr/bin/true".to_owned()] })
+}
+
+fn python() -> ExecutionRequest {
+    script("print(1)")
+}
+
+fn script(code: &'static str) -> ExecutionRequest {
+    ExecutionRequest::new(Work::Script {
+        code: code.into(),
+        name: "main.py".to_owned(),
+        language: Language::Python,
+        contract: Contract::Script,
+    })
+}
+
+async fn start(platform: &Platform, request: ExecutionRequest) -> Execution {
+    let execution = platform.start(request).await.expect("an execution");
+    execution.input.send(InputItem::Eof).await.ok();
+    execution
+}
+
+/// Runs to the record, which must say that the program succeeded.
+async fn complete(mut execution: Execution) {
+    while let Some(event) = execution.next().await {
+        if let ExecutionEvent::Complete(record) = event {
+            assert_eq!(record.exit_code, Some(0), "{record:?}");
+        }
+    }
+}
+
+/// One after another, each from request to record, after a tenth as many for warming up.
+async fn runs(platform: &Platform, count: usize, request: fn() -> ExecutionRequest) -> Vec<f64> {
+    for _ in 0..count / 10 {
+        complete(start(platform, request()).await).await;
+    }
+    let mut samples = Vec::with_capacity(count);
+    for _ in 0..count {
+        let before = Instant::now();
+        complete(start(platform, request()).await).await;
+        samples.push(milliseconds(before.elapsed()));
+    }
+    samples
+}
+
+/// A program writes what the clock says; how much later is it here?
+async fn first_byte(platform: &Platform) -> Vec<f64> {
+    let code = "import time\nfor _ in range(200):\n    print(time.monotonic_ns(), flush=True)\n    time.sleep(0.002)\n";
+    let mut execution = start(platform, script(code)).await;
+    let mut samples = Vec::new();
+    while let Some(event) = execution.next().await {
+        if let ExecutionEvent::Stdout(bytes) = event {
+            let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+            let now = now.tv_sec * 1_000_000_000 + now.tv_nsec;
+            let text = String::from_utf8_lossy(&bytes);
+            let written: i64 = text.lines().next().and_then(|line| line.parse().ok()).expect("a clock");
+            samples.push(milliseconds(Duration::from_nanos(u64::try_from(now - written).unwrap_or(0))));
+        }
+    }
+    samples
+}
+
+/// Executions a second with some at once; each is a sandbox made, used once and destroyed.
+async fn cycles(platform: &Arc<Platform>, count: usize, at_once: usize) -> f64 {
+    let before = Instant::now();
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..at_once {
+        let platform = Arc::clone(platform);
+        workers.spawn(async move {
+            for _ in 0..count / at_once {
+                complete(start(&platform, command()).await).await;
+            }
+        });
+    }
+    while workers.join_next().await.is_some() {}
+    count as f64 / before.elapsed().as_secs_f64()
+}
+
+/// The whole command as a user meets it.
+fn cold_cli() -> Vec<f64> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo).args(["build", "--quiet", "--release", "--package", "faas-bin"]).status();
+    assert!(built.is_ok_and(|status| status.success()), "the CLI builds");
+    let target = std::env::current_exe().expect("this program's path");
+    let faas = target.ancestors().nth(2).expect("the profile's directory").join("faas");
+    (0..40)
+        .map(|_| {
+            let before = Instant::now();
+            let status = Command::new(&faas).args(["run", "-c", "print(1)"]).stdout(Stdio::null()).status();
+            assert!(status.is_ok_and(|status| status.success()), "the CLI runs");
+            milliseconds(before.elapsed())
+        })
+        .collect()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

@@ -1,0 +1,3 @@
+print("this program never ends", flush=True)
+while True:
+    pass
