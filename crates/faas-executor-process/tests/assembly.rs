@@ -1,6 +1,8 @@
 //! Every step of the assembly made to fail in turn: the error names it, nothing is left, and the
 //! next sandbox works.
 
+#![expect(clippy::expect_used, reason = "a test that cannot start has failed")]
+
 use faas_executor_api::{Command, CreateError, DestroyReason, Event, Executor, Sandbox, SandboxSpec};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
 use faas_protocol::launcher::Step;

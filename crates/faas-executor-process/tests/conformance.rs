@@ -1,5 +1,7 @@
 //! The conformance suite on the process executor, with whatever rights the test has.
 
+#![expect(clippy::expect_used, reason = "a test that cannot start has failed")]
+
 use faas_executor_api::Executor;
 use faas_executor_api::conformance::ShellGuest;
 use faas_executor_process::{Launcher, Settings};

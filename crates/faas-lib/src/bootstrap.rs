@@ -8,7 +8,7 @@ use faas_config::Config;
 use faas_executor_process::{Launcher, Settings};
 use std::sync::Arc;
 
-pub use faas_executor_process::{DelegateError, StartError, delegate};
+pub use faas_executor_process::{DelegateError, StartError, delegate, undelegate};
 pub use faas_protocol::launcher::Host;
 
 /// A started launcher that serves nobody yet.

@@ -15,7 +15,7 @@ mod record;
 mod request;
 mod timestamp;
 
-pub use bootstrap::{Bootstrap, DelegateError, Host, StartError, delegate};
+pub use bootstrap::{Bootstrap, DelegateError, Host, StartError, delegate, undelegate};
 pub use error::ExecuteError;
 pub use execution::{Canceller, Execution, ExecutionEvent};
 pub use faas_executor_api::{CallError, Capabilities, FileIn, InputClosed, InputItem, InputSink, MAX_CODE_BYTES};

@@ -38,8 +38,8 @@ pub struct Plan<'a> {
     pub masks: &'a [procfs::Mask],
     /// The seal.
     pub seal: &'a seccomp::Program,
-    /// Whether the kernel has landlock.
-    pub landlock: bool,
+    /// What landlock is to enforce; `None` where the kernel has none.
+    pub landlock: Option<&'a landlock::Rules>,
     /// Bytes of the writable areas.
     pub disk_bytes: u64,
     /// Inodes of the writable areas.
@@ -110,8 +110,8 @@ fn assemble(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     step(Step::Rlimits, &mut || set_rlimits(plan.stand_in))?;
     step(Step::Caps, &mut caps::drop_all)?;
     step(Step::NoNewPrivs, &mut || rustix::thread::set_no_new_privs(true))?;
-    if plan.landlock {
-        step(Step::Landlock, &mut landlock::restrict_to_sandbox)?;
+    if let Some(rules) = plan.landlock {
+        step(Step::Landlock, &mut || rules.enforce())?;
     }
     step(Step::Seal, &mut || plan.seal.install())?;
     step(Step::Exec, &mut || Err(execute_init()))?;

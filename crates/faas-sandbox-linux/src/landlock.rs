@@ -10,46 +10,59 @@ use rustix::io::Errno;
 /// The newest rules this crate asks for; an older kernel enforces the part it knows.
 const WANTED: ABI = ABI::V6;
 
-/// Whether the kernel has landlock and it is switched on.
-#[must_use]
-pub fn available() -> bool {
-    // Creating a ruleset object and dropping it restricts nothing.
-    Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_all(ABI::V1))
-        .and_then(Ruleset::create)
-        .is_ok()
+/// What a sandbox's processes may do with which paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    readable: Vec<&'static str>,
 }
 
-/// Restricts the calling process to the sandbox's own paths: programs and libraries can be read
-/// and executed, `/proc` read, the writable areas used in full.
-///
-/// # Errors
-/// `EPERM` when the rules cannot be made or enforced.
-pub fn restrict_to_sandbox() -> Result<(), Errno> {
-    restrict().map_err(|_| Errno::PERM)
-}
+impl Rules {
+    /// The rules for the root the caller is in, or `None` where the kernel has no landlock or it is
+    /// switched off.
+    #[must_use]
+    pub fn prepare() -> Option<Self> {
+        // Making a ruleset and dropping it restricts nothing.
+        Ruleset::default()
+            .set_compatibility(CompatLevel::HardRequirement)
+            .handle_access(AccessFs::from_all(ABI::V1))
+            .and_then(Ruleset::create)
+            .ok()?;
+        // A link is resolved to what it points to, which has a rule of its own.
+        let readable =
+            READABLE.into_iter().filter(|path| std::fs::symlink_metadata(path).is_ok_and(|file| file.is_dir()));
+        Some(Self { readable: readable.collect() })
+    }
 
-fn restrict() -> Result<(), ::landlock::RulesetError> {
-    let all = AccessFs::from_all(WANTED);
-    let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
-    let devices = AccessFs::ReadFile | AccessFs::WriteFile;
-    let mut rules = Ruleset::default()
-        .handle_access(all)?
-        .scope(Scope::AbstractUnixSocket | Scope::Signal)?
-        .create()?
-        .no_new_privs(false);
-    // Any directory may be listed; what is in it is another matter.
-    rules = allow(rules, "/", AccessFs::ReadDir.into())?;
-    for path in READABLE {
-        rules = allow(rules, path, read)?;
+    /// Restricts the calling process: programs and libraries can be read and executed, `/proc`
+    /// read, the writable areas used in full.
+    ///
+    /// # Errors
+    /// `EPERM` when the rules cannot be made or enforced.
+    pub fn enforce(&self) -> Result<(), Errno> {
+        self.restrict().map_err(|_| Errno::PERM)
     }
-    rules = allow(rules, "/dev", devices)?;
-    for path in WRITABLE {
-        rules = allow(rules, path, all)?;
+
+    fn restrict(&self) -> Result<(), ::landlock::RulesetError> {
+        let all = AccessFs::from_all(WANTED);
+        let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+        let devices = AccessFs::ReadFile | AccessFs::WriteFile;
+        let mut rules = Ruleset::default()
+            .handle_access(all)?
+            .scope(Scope::AbstractUnixSocket | Scope::Signal)?
+            .create()?
+            .no_new_privs(false);
+        // Any directory may be listed; what is in it is another matter.
+        rules = allow(rules, "/", AccessFs::ReadDir.into())?;
+        for path in &self.readable {
+            rules = allow(rules, path, read)?;
+        }
+        rules = allow(rules, "/dev", devices)?;
+        for path in WRITABLE {
+            rules = allow(rules, path, all)?;
+        }
+        rules.restrict_self()?;
+        Ok(())
     }
-    rules.restrict_self()?;
-    Ok(())
 }
 
 fn allow(

@@ -5,7 +5,7 @@ use crate::identity::Identity;
 use crate::live::{Live, Table, UidNumbers};
 use faas_protocol::launcher::{Create, Step};
 use faas_sandbox_linux::assemble::{self, INNER_ID, Plan, StandIn};
-use faas_sandbox_linux::cgroup::{Controller, Leaf, Limits};
+use faas_sandbox_linux::cgroup::{Controller, Leaf, LeafPool, Limits};
 use faas_sandbox_linux::netns::NetNsPool;
 use faas_sandbox_linux::sys::{self, CloneFlags, Cloned};
 use rustix::fd::{AsFd, OwnedFd};
@@ -17,6 +17,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal};
 pub(crate) struct Maker {
     pub(crate) running: Running,
     pub(crate) networks: NetNsPool,
+    pub(crate) cgroups: LeafPool,
     pub(crate) uids: UidNumbers,
     sequence: u64,
 }
@@ -36,7 +37,7 @@ struct Taken {
 impl Maker {
     pub(crate) fn new(running: Running) -> Self {
         let uids = UidNumbers::new(running.host.max_sandboxes);
-        Self { running, networks: NetNsPool::default(), uids, sequence: 0 }
+        Self { running, networks: NetNsPool::default(), cgroups: LeafPool::default(), uids, sequence: 0 }
     }
 
     /// Makes a sandbox; its init or its failure speaks on `control`.
@@ -79,7 +80,7 @@ impl Maker {
 
         let step = at(Step::Cgroup)?;
         let limits = Limits { memory_bytes: request.memory_bytes, pids: request.pids, cpu_milli: request.cpu_milli };
-        let leaf = self.running.tree.create(&format!("s{sequence}"), &limits).map_err(|errno| (step, errno))?;
+        let leaf = self.cgroups.take(&self.running.tree, &limits).map_err(|errno| (step, errno))?;
         let leaf = taken.leaf.insert(leaf);
 
         let step = at(Step::NetNs)?;
@@ -97,7 +98,7 @@ impl Maker {
                     init: self.running.init.as_fd(),
                     masks: &self.running.masks,
                     seal: &self.running.seal,
-                    landlock: self.running.landlock,
+                    landlock: self.running.landlock.as_ref(),
                     disk_bytes: request.disk_bytes,
                     inodes: request.inodes,
                     stand_in: self.stand_in(request),
@@ -157,8 +158,8 @@ impl Maker {
             Identity::Rootless { .. } => 0,
         };
         let map = format!("{INNER_ID} {outer} 1");
-        for (file, text) in [("setgroups", "deny"), ("uid_map", map.as_str()), ("gid_map", map.as_str())] {
-            std::fs::write(format!("/proc/{pid}/{file}"), text)
+        for file in ["uid_map", "gid_map"] {
+            std::fs::write(format!("/proc/{pid}/{file}"), &map)
                 .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         }
         Ok(())

@@ -38,7 +38,7 @@ pub(crate) struct Running {
     pub(crate) init: OwnedFd,
     pub(crate) masks: Vec<Mask>,
     pub(crate) seal: seccomp::Program,
-    pub(crate) landlock: bool,
+    pub(crate) landlock: Option<landlock::Rules>,
     pub(crate) host: Host,
 }
 
@@ -86,7 +86,7 @@ struct Parts {
     cheap_moves: Option<CheapMoves>,
     init: OwnedFd,
     masks: Vec<Mask>,
-    landlock: bool,
+    landlock: Option<landlock::Rules>,
     host: Host,
 }
 
@@ -133,12 +133,12 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
     let runtimes = interpreters();
     let memory_bytes = total_memory();
     template.enter().map_err(|error| failed(&error))?;
-    let landlock = landlock::available();
+    let landlock = landlock::Rules::prepare();
     identity.reduce().map_err(|errno| refusal("dropping capabilities failed", errno, REPORT))?;
     seccomp::base().install().map_err(|errno| {
         refusal("installing a seccomp filter failed", errno, "run a kernel with CONFIG_SECCOMP_FILTER")
     })?;
-    let report = Report { identity, tree: &tree, landlock };
+    let report = Report { identity, tree: &tree, landlock: landlock.is_some() };
     let host = Host {
         version: faas_protocol::VERSION,
         root: identity == Identity::Root,
@@ -215,18 +215,15 @@ fn take_cgroups(identity: Identity, slot: &Slot, slots: &OwnedFd) -> Result<(Tre
 }
 
 fn proc_masks() -> Vec<Mask> {
-    let entries: Vec<(String, bool)> = fs::read_dir("/proc")
-        .map(|entries| {
-            entries
-                .filter_map(Result::ok)
-                .map(|entry| {
-                    let directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-                    (entry.file_name().to_string_lossy().into_owned(), directory)
-                })
-                .collect()
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok).filter_map(|entry| {
+        let metadata = entry.metadata().ok()?;
+        Some(procfs::Entry {
+            name: entry.file_name().to_string_lossy().into_owned(),
+            directory: metadata.is_dir(),
+            open: metadata.permissions().mode() & 0o007 != 0,
         })
-        .unwrap_or_default();
-    procfs::masks(entries.iter().map(|(name, directory)| (name.as_str(), *directory)))
+    });
+    procfs::masks(entries)
 }
 
 fn interpreters() -> Vec<(String, String)> {

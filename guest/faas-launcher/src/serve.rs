@@ -17,8 +17,8 @@ use std::process::ExitCode;
 
 /// The server's number among the event sources; sandboxes count from 1.
 const SERVER: u64 = 0;
-/// How many network namespaces are kept ready.
-const NETWORKS_READY: usize = 4;
+/// How many cgroups and network namespaces are kept ready.
+const READY: usize = 4;
 
 struct Launcher {
     maker: Maker,
@@ -66,8 +66,8 @@ impl Launcher {
         }
     }
 
-    /// The event sources that are ready. While there is nothing to do, prepares network namespaces
-    /// and tries busy directories again.
+    /// The event sources that are ready. While there is nothing to do, prepares cgroups and network
+    /// namespaces and tries busy directories again.
     fn wait(&mut self) -> Vec<u64> {
         let mut space = [MaybeUninit::<epoll::Event>::uninit(); 64];
         let mut timeout = Some(Timespec { tv_sec: 0, tv_nsec: 0 });
@@ -79,8 +79,8 @@ impl Launcher {
             if !ready.is_empty() {
                 return ready;
             }
-            let more = self.maker.networks.prepare(NETWORKS_READY).unwrap_or(false);
             let tree = &self.maker.running.tree;
+            let more = self.maker.cgroups.prepare(tree, READY) || self.maker.networks.prepare(READY).unwrap_or(false);
             self.busy.retain(|leaf| !tree.remove_leaf(leaf));
             timeout = match (more, self.busy.is_empty()) {
                 (true, _) => Some(Timespec { tv_sec: 0, tv_nsec: 0 }),

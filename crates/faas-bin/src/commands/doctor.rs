@@ -18,8 +18,12 @@ pub(crate) struct DoctorOptions {
     #[arg(long)]
     fix: bool,
 
-    /// The user to make it for [default: $SUDO_USER]
-    #[arg(long, value_name = "NAME", requires = "fix")]
+    /// Take back what --fix made
+    #[arg(long, conflicts_with = "fix")]
+    unfix: bool,
+
+    /// The user to do it for, a name or a number [default: $SUDO_USER]
+    #[arg(long, value_name = "NAME")]
     user: Option<String>,
 
     /// Print JSON
@@ -28,8 +32,11 @@ pub(crate) struct DoctorOptions {
 }
 
 pub(super) fn doctor(options: &DoctorOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
-    if options.fix {
-        return fix(options.user.as_deref());
+    if options.fix || options.unfix {
+        return delegate(options);
+    }
+    if options.user.is_some() {
+        return Err(CliError::invalid("--user goes with --fix or --unfix".to_owned()));
     }
     let config = settings::load(global, &global.flags())?;
     let report = doctor::examine(&config, options.check_system)?;
@@ -44,13 +51,17 @@ fn json(report: &Report) -> Result<String, CliError> {
         .map_err(|error| CliError::invalid(format!("the report cannot be written: {error}")))
 }
 
-fn fix(user: Option<&str>) -> Result<ExitCode, CliError> {
-    let user = match user {
-        Some(user) => user.to_owned(),
+fn delegate(options: &DoctorOptions) -> Result<ExitCode, CliError> {
+    let user = match &options.user {
+        Some(user) => user.clone(),
         None => std::env::var("SUDO_USER").map_err(|_| {
             CliError::invalid("--user is missing and SUDO_USER is not set; accepted: --fix --user NAME".to_owned())
         })?,
     };
+    if options.unfix {
+        faas_lib::undelegate(&user)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut lines = String::new();
     for path in faas_lib::delegate(&user)? {
         lines.push_str(&format!("{user} may use {}\n", path.display()));

@@ -10,6 +10,7 @@ mod dynamic;
 mod files;
 mod find;
 mod leaf;
+mod pool;
 mod reconcile;
 mod tree;
 
@@ -17,5 +18,6 @@ pub use dynamic::{CheapMoves, favor_dynamic_moves};
 pub(crate) use find::user_directory;
 pub use find::{Found, find};
 pub use leaf::{Leaf, LeafCounters, Limits};
+pub use pool::LeafPool;
 pub use reconcile::remove_tree;
 pub use tree::{Controller, Tree, Version};

@@ -4,9 +4,10 @@ use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use std::ffi::CString;
 
-/// What stays visible beside the sandbox's own processes. Everything else the kernel offers is
-/// covered, so that a file added by a new kernel is hidden until somebody decides otherwise.
-const VISIBLE: [&str; 16] = [
+/// What stays visible beside the sandbox's own processes: what ordinary programs read, and lists of
+/// what the kernel was built with. Everything else that an ordinary user could read is covered, so
+/// that a file added by a new kernel is hidden until somebody decides otherwise.
+const VISIBLE: [&str; 23] = [
     "self",
     "thread-self",
     "cpuinfo",
@@ -23,6 +24,13 @@ const VISIBLE: [&str; 16] = [
     "vmstat",
     "zoneinfo",
     "swaps",
+    "crypto",
+    "devices",
+    "dma",
+    "execdomains",
+    "fb",
+    "misc",
+    "consoles",
 ];
 
 /// Something to cover.
@@ -32,12 +40,27 @@ pub struct Mask {
     directory: bool,
 }
 
-/// Lists what has to be covered, from the names in `/proc` and whether each is a directory.
-pub fn masks<'a>(entries: impl IntoIterator<Item = (&'a str, bool)>) -> Vec<Mask> {
+/// An entry of the host's `/proc`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a directory.
+    pub directory: bool,
+    /// Whether everybody may read, write or search it. What only root may touch needs no cover: no
+    /// process of a sandbox is root of the namespace `/proc` files belong to.
+    pub open: bool,
+}
+
+/// Lists what has to be covered.
+pub fn masks(entries: impl IntoIterator<Item = Entry>) -> Vec<Mask> {
     entries
         .into_iter()
-        .filter(|(name, _)| !VISIBLE.contains(name) && !name.bytes().all(|byte| byte.is_ascii_digit()))
-        .filter_map(|(name, directory)| Some(Mask { path: CString::new(format!("/proc/{name}")).ok()?, directory }))
+        .filter(|entry| entry.open && !VISIBLE.contains(&entry.name.as_str()))
+        .filter(|entry| !entry.name.bytes().all(|byte| byte.is_ascii_digit()))
+        .filter_map(|Entry { name, directory, .. }| {
+            Some(Mask { path: CString::new(format!("/proc/{name}")).ok()?, directory })
+        })
         .collect()
 }
 
@@ -74,15 +97,22 @@ pub fn cover(masks: &[Mask]) -> Result<(), Errno> {
 
 #[cfg(test)]
 mod tests {
-    use super::masks;
+    use super::{Entry, masks};
 
     #[test]
     fn what_is_not_known_is_covered() {
-        let covered: Vec<String> =
-            masks([("self", true), ("1", true), ("kcore", false), ("sys", true), ("future", true), ("keys", false)])
-                .into_iter()
-                .map(|mask| mask.path.into_string().expect("ascii"))
-                .collect();
-        assert_eq!(covered, ["/proc/kcore", "/proc/future", "/proc/keys"]);
+        let entry = |name: &str, directory, open| Entry { name: name.to_owned(), directory, open };
+        let covered: Vec<String> = masks([
+            entry("self", true, true),
+            entry("1", true, true),
+            entry("kcore", false, false),
+            entry("sys", true, true),
+            entry("future", true, true),
+            entry("keys", false, true),
+        ])
+        .into_iter()
+        .map(|mask| mask.path.into_string().expect("ascii"))
+        .collect();
+        assert_eq!(covered, ["/proc/future", "/proc/keys"]);
     }
 }

@@ -1,10 +1,6 @@
 //! The base filter: what neither the launcher nor any sandbox ever needs.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the kernel compares the low half of an argument"
-)]
+#![expect(clippy::cast_possible_truncation, reason = "the kernel compares the low half of an argument")]
 
 use super::{Action, Condition, Program, Rule};
 use Condition::{Call, CallUnless, CallWith, Calls};

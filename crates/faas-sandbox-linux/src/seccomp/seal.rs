@@ -1,7 +1,5 @@
 //! The seal: what the launcher needs and user code must not have.
 
-#![expect(clippy::cast_sign_loss, reason = "flags take the width of the kernel's instructions")]
-
 use super::{Action, Condition, Program, Rule};
 use Condition::{Call, CallUnless, CallWithBits, Calls};
 
