@@ -9,10 +9,6 @@ use std::fmt;
 pub enum LimitHit {
     /// Output passed its limit and the caller had asked to kill.
     Output,
-    /// The process limit was reached and the program failed.
-    Pids,
-    /// A writable area was full and the program failed.
-    Disk,
 }
 
 /// How a run of guest code ended. A failing guest is one of these, never an error.
@@ -138,8 +134,6 @@ mod tests {
             (Outcome::TimedOut, Some("timeout")),
             (Outcome::OutOfMemory, Some("oom")),
             (Outcome::LimitExceeded { limit: LimitHit::Output }, Some("limit")),
-            (Outcome::LimitExceeded { limit: LimitHit::Pids }, Some("limit")),
-            (Outcome::LimitExceeded { limit: LimitHit::Disk }, Some("limit")),
             (Outcome::Cancelled, Some("cancelled")),
             (Outcome::SandboxLost, Some("sandbox_lost")),
         ];

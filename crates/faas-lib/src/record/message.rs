@@ -13,7 +13,7 @@ pub(super) struct Limits {
 
 /// What went wrong; `None` when the program ended with code 0.
 pub(super) fn message(outcome: Outcome, limits: &Limits) -> Option<String> {
-    let Resources { memory, disk, pids, .. } = limits.resources;
+    let memory = limits.resources.memory;
     Some(match outcome {
         Outcome::Exited { code: 0 } => return None,
         Outcome::Exited { code } => format!("the program exited with code {code}"),
@@ -25,12 +25,6 @@ pub(super) fn message(outcome: Outcome, limits: &Limits) -> Option<String> {
         Outcome::OutOfMemory => format!("the memory limit of {memory} was reached; raise memory"),
         Outcome::LimitExceeded { limit: LimitHit::Output } => {
             format!("the output limit of {} was passed; raise it, or let the rest be discarded", limits.output.bytes)
-        }
-        Outcome::LimitExceeded { limit: LimitHit::Pids } => {
-            format!("the limit of {pids} processes was reached; raise pids")
-        }
-        Outcome::LimitExceeded { limit: LimitHit::Disk } => {
-            format!("the disk limit of {disk} was reached; raise disk")
         }
         Outcome::Cancelled => "cancelled by the caller".to_owned(),
         Outcome::SandboxLost => "the sandbox ended before its program did, and no limit explains it".to_owned(),

@@ -52,8 +52,6 @@ fn each_outcome_has_its_status_kind_and_next_step() {
             ErrorKind::Limit,
             "output limit of 64Mi",
         ),
-        (Outcome::LimitExceeded { limit: LimitHit::Pids }, ExecutionStatus::Failed, ErrorKind::Limit, "raise pids"),
-        (Outcome::LimitExceeded { limit: LimitHit::Disk }, ExecutionStatus::Failed, ErrorKind::Limit, "raise disk"),
         (Outcome::Cancelled, ExecutionStatus::Cancelled, ErrorKind::Cancelled, "cancelled"),
         (Outcome::SandboxLost, ExecutionStatus::Failed, ErrorKind::SandboxLost, "sandbox"),
     ] {
