@@ -1,6 +1,9 @@
-//! The conformance suite on the process executor, with whatever rights the test has.
+//! The conformance suite on the process executor, with whatever rights the test has; and, when that
+//! is root, once more as a fresh ordinary user, with delegated cgroups and without.
 
 #![expect(clippy::expect_used, reason = "a test that cannot start has failed")]
+
+mod ordinary_user;
 
 use faas_executor_api::Executor;
 use faas_executor_api::conformance::ShellGuest;

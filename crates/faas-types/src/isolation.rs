@@ -60,6 +60,10 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// Layers that `strict` takes where the host has them and does without elsewhere: a kernel may
+    /// have no landlock, and an ordinary user has no other uid to give.
+    pub const OPTIONAL: [Self; 2] = [Self::Landlock, Self::DistinctUid];
+
     /// Every layer, outermost wall first.
     pub const ALL: [Self; 10] = [
         Self::User,
