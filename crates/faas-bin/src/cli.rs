@@ -27,7 +27,7 @@ pub(crate) struct GlobalOptions {
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Directory for the launcher's state [default: /run/faas as root, else $XDG_RUNTIME_DIR/faas]
+    /// Directory for an ordinary user's launcher [default: $XDG_RUNTIME_DIR/faas; root's is /run/faas]
     #[arg(long, global = true, value_name = "PATH")]
     runtime_dir: Option<String>,
 

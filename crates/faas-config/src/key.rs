@@ -71,8 +71,8 @@ impl Key {
                 env: "FAAS_RUNTIME_DIR",
                 flag: "--runtime-dir",
                 accepted: "an absolute path",
-                default: "/run/faas as root, else $XDG_RUNTIME_DIR/faas, else /tmp/faas-UID",
-                about: "Directory for sockets, the journal of owned sandboxes and their mount points.",
+                default: "$XDG_RUNTIME_DIR/faas, else /tmp/faas-UID; always /run/faas as root",
+                about: "Directory for the locks and journals of an ordinary user's launchers.",
             },
             Self::DefaultLanguage => KeyInfo {
                 name: "default_language",

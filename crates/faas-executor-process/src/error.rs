@@ -28,6 +28,12 @@ pub enum StartError {
     /// Giving up privileges failed; the process must exit.
     #[error("giving up privileges failed: {0}")]
     Privileges(#[source] std::io::Error),
+    /// Root's launchers share one directory, so that no two use the same host uids.
+    #[error("root's launchers keep their state in /run/faas, so that no two use the same host uids; {} is refused: unset FAAS_RUNTIME_DIR and --runtime-dir", .given.display())]
+    RootRuntimeDir {
+        /// The directory as given.
+        given: std::path::PathBuf,
+    },
     /// No place for the launcher's state.
     #[error(
         "no directory for the launcher's state: set FAAS_RUNTIME_DIR to an absolute path that only this user can write"
@@ -43,7 +49,7 @@ impl StartError {
             Self::Refused { .. } => ErrorCode::IsolationUnavailable,
             Self::Spawn(_) | Self::Lost(_) => ErrorCode::LauncherLost,
             Self::Threads { .. } | Self::Privileges(_) => ErrorCode::SandboxAssemblyFailed,
-            Self::NoRuntimeDir => ErrorCode::ConfigInvalid,
+            Self::RootRuntimeDir { .. } | Self::NoRuntimeDir => ErrorCode::ConfigInvalid,
         }
     }
 }

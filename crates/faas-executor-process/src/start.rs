@@ -10,12 +10,15 @@ use faas_sandbox_linux::{caps, packet, sealed};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// The launcher with everything in it, run from sealed memory.
 const LAUNCHER: &[u8] = include_bytes!(env!("FAAS_LAUNCHER"));
+
+/// Where root's launchers keep their state: one place, so that no two take the same host uids.
+const ROOT_RUNTIME_DIR: &str = "/run/faas";
 
 /// How long the launcher may take to look at the host. Ending what a dead launcher left is part of it.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,8 +26,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How the launcher is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where the launcher keeps its state. `None`: `/run/faas` for root, else
-    /// `$XDG_RUNTIME_DIR/faas`, else `/tmp/faas-UID`.
+    /// Where an ordinary user's launcher keeps its state. `None`: `$XDG_RUNTIME_DIR/faas`, else
+    /// `/tmp/faas-UID`. Root's is `/run/faas`.
     pub runtime_dir: Option<PathBuf>,
     /// How many sandboxes may live at once, at most 1023.
     pub max_sandboxes: u32,
@@ -51,7 +54,7 @@ impl Launcher {
     /// # Errors
     /// What is in the way and the next step.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
-        let runtime_dir = settings.runtime_dir.clone().or_else(default_runtime_dir).ok_or(StartError::NoRuntimeDir)?;
+        let runtime_dir = runtime_dir(settings.runtime_dir.as_deref())?;
         let spawn = |errno: rustix::io::Errno| StartError::Spawn(errno.into());
         let program = sealed::sealed_file("faas-launcher", LAUNCHER).map_err(spawn)?;
         let (ours, theirs) = packet::pair().map_err(spawn)?;
@@ -142,14 +145,22 @@ fn unknown_host() -> Host {
     }
 }
 
-fn default_runtime_dir() -> Option<PathBuf> {
+fn runtime_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
     let uid = rustix::process::geteuid();
-    if uid.is_root() {
-        return Some(PathBuf::from("/run/faas"));
+    match given {
+        Some(given) if uid.is_root() && given != Path::new(ROOT_RUNTIME_DIR) => {
+            Err(StartError::RootRuntimeDir { given: given.to_owned() })
+        }
+        Some(given) if given.is_absolute() => Ok(given.to_owned()),
+        Some(_) => Err(StartError::NoRuntimeDir),
+        None if uid.is_root() => Ok(PathBuf::from(ROOT_RUNTIME_DIR)),
+        None => {
+            let session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+            let session = session.filter(|dir| dir.is_absolute() && dir.is_dir());
+            let own = || std::env::temp_dir().join(format!("faas-{}", uid.as_raw()));
+            Ok(session.map_or_else(own, |dir| dir.join("faas")))
+        }
     }
-    let session =
-        std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute() && dir.is_dir());
-    Some(session.map_or_else(|| std::env::temp_dir().join(format!("faas-{}", uid.as_raw())), |dir| dir.join("faas")))
 }
 
 /// Gives an ordinary user cgroups to limit sandboxes with, and returns their paths. `user` is a name

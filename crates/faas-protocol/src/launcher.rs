@@ -147,6 +147,8 @@ pub enum Step {
     Go,
     /// The child ties its life to the launcher's.
     DeathSignal,
+    /// Every descriptor but init's is closed.
+    Fds,
     /// The child switches to the sandbox's uid.
     Uid,
     /// The cgroup namespace is unshared.
@@ -155,16 +157,18 @@ pub enum Step {
     Session,
     /// The host name is set.
     HostName,
+    /// The sandbox's root is put in place.
+    Root,
     /// `/proc` of the new pid namespace.
     Proc,
     /// What `/proc` must not show is covered.
     ProcMasks,
     /// The writable areas.
     Areas,
+    /// The child changes into its root; the launcher's is gone.
+    Pivot,
     /// Resource limits.
     Rlimits,
-    /// Every descriptor but init's is closed.
-    Fds,
     /// All capabilities and the bounding set are dropped.
     Caps,
     /// `no_new_privs`.
@@ -179,7 +183,7 @@ pub enum Step {
 
 impl Step {
     /// Every step in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Check,
         Self::TakeUid,
         Self::Cgroup,
@@ -190,15 +194,17 @@ impl Step {
         Self::Journal,
         Self::Go,
         Self::DeathSignal,
+        Self::Fds,
         Self::Uid,
         Self::CgroupNs,
         Self::Session,
         Self::HostName,
+        Self::Root,
         Self::Proc,
         Self::ProcMasks,
         Self::Areas,
+        Self::Pivot,
         Self::Rlimits,
-        Self::Fds,
         Self::Caps,
         Self::NoNewPrivs,
         Self::Landlock,
@@ -236,9 +242,11 @@ impl Step {
             Self::CgroupNs => "cgroup_ns",
             Self::Session => "session",
             Self::HostName => "host_name",
+            Self::Root => "root",
             Self::Proc => "proc",
             Self::ProcMasks => "proc_masks",
             Self::Areas => "areas",
+            Self::Pivot => "pivot",
             Self::Rlimits => "rlimits",
             Self::Fds => "fds",
             Self::Caps => "caps",

@@ -6,7 +6,7 @@
 //!
 //! Called by the launcher only, in a freshly cloned child, which never returns from here.
 
-use crate::root::{areas, procfs};
+use crate::root::{NULL_DEVICE, areas, pivot, procfs};
 use crate::{caps, landlock, seccomp, sys};
 use faas_protocol::control::FromInit;
 use faas_protocol::launcher::Step;
@@ -104,9 +104,11 @@ fn assemble(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     step(Step::CgroupNs, &mut || sys::unshare(UnshareFlags::NEWCGROUP))?;
     step(Step::Session, &mut || rustix::process::setsid().map(drop))?;
     step(Step::HostName, &mut || rustix::system::sethostname(b"sandbox"))?;
+    step(Step::Root, &mut pivot::prepare)?;
     step(Step::Proc, &mut procfs::mount)?;
     step(Step::ProcMasks, &mut || procfs::cover(plan.masks))?;
     step(Step::Areas, &mut || areas::mount(plan.disk_bytes, plan.inodes))?;
+    step(Step::Pivot, &mut pivot::enter)?;
     step(Step::Rlimits, &mut || set_rlimits(plan.stand_in))?;
     step(Step::Caps, &mut caps::drop_all)?;
     step(Step::NoNewPrivs, &mut || rustix::thread::set_no_new_privs(true))?;
@@ -174,7 +176,7 @@ fn set_rlimits(stand_in: StandIn) -> Result<(), Errno> {
 fn arrange_descriptors(plan: &Plan<'_>) -> Result<(), Errno> {
     let control = out_of_the_way(plan.control)?;
     let program = out_of_the_way(plan.init)?;
-    let null = out_of_the_way(rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?.as_fd())?;
+    let null = out_of_the_way(rustix::fs::open(NULL_DEVICE, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?.as_fd())?;
     for target in 0..3 {
         sys::dup_onto(null.as_fd(), target)?;
     }

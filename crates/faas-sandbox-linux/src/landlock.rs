@@ -1,6 +1,6 @@
 //! Path rules the kernel enforces on top of the mounts: a second wall behind the first.
 
-use crate::root::{READABLE, WRITABLE};
+use crate::root::{READABLE, SANDBOX_ROOT, WRITABLE};
 use ::landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreated, RulesetCreatedAttr, Scope,
@@ -17,8 +17,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules for the root the caller is in, or `None` where the kernel has no landlock or it is
-    /// switched off.
+    /// The rules for the sandboxes' root as the launcher sees it, or `None` where the kernel has no
+    /// landlock or it is switched off.
     #[must_use]
     pub fn prepare() -> Option<Self> {
         // Making a ruleset and dropping it restricts nothing.
@@ -28,8 +28,9 @@ impl Rules {
             .and_then(Ruleset::create)
             .ok()?;
         // A link is resolved to what it points to, which has a rule of its own.
-        let readable =
-            READABLE.into_iter().filter(|path| std::fs::symlink_metadata(path).is_ok_and(|file| file.is_dir()));
+        let readable = READABLE
+            .into_iter()
+            .filter(|path| std::fs::symlink_metadata(format!("{SANDBOX_ROOT}{path}")).is_ok_and(|file| file.is_dir()));
         Some(Self { readable: readable.collect() })
     }
 

@@ -25,6 +25,24 @@ const FIRST_UID: u32 = 1_610_612_736;
 pub struct Slot {
     index: u32,
     journal: OwnedFd,
+    cgroups: OwnedFd,
+    _lock: OwnedFd,
+}
+
+/// What a dead launcher left in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftovers {
+    /// How many of its sandboxes were still alive, and were ended.
+    pub ended: u32,
+    /// Paths on the host of its cgroup directories, still to be removed.
+    pub cgroups: Vec<String>,
+}
+
+/// A slot whose launcher is dead, held while what it left is removed.
+#[derive(Debug)]
+pub struct DeadSlot {
+    /// What it left.
+    pub leftovers: Leftovers,
     _lock: OwnedFd,
 }
 
@@ -36,29 +54,43 @@ struct Entry {
 }
 
 impl Slot {
-    /// Takes the lowest free slot in `dir`, a directory that only this user can write, and ends
-    /// what its last owner left. Returns how many sandboxes that were.
+    /// Takes the lowest free slot from `first` on in `dir`, a directory that only this user can
+    /// write, and ends the sandboxes its last owner left.
     ///
     /// # Errors
     /// The kernel's answer; `EUSERS` when every slot is taken.
-    pub fn take(dir: &OwnedFd) -> Result<(Self, u32), Errno> {
-        for index in 0..SLOTS {
+    pub fn take(dir: &OwnedFd, first: u32) -> Result<(Self, Leftovers), Errno> {
+        for index in first..SLOTS {
             let Some(lock) = lock(dir, index)? else { continue };
-            let journal = open_journal(dir, index)?;
-            let ended = end_leftovers(&journal)?;
-            return Ok((Self { index, journal, _lock: lock }, ended));
+            let (journal, cgroups) = open_records(dir, index)?;
+            let leftovers = end_leftovers(&journal, &cgroups)?;
+            return Ok((Self { index, journal, cgroups, _lock: lock }, leftovers));
         }
         Err(Errno::USERS)
     }
 
-    /// Names of the cgroup directories of other slots whose launcher is dead, after their sandboxes
-    /// were ended; `count` is how many those were.
+    /// Its number.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Records the paths of this launcher's cgroup directories for the slot's next owner.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn reap_dead(&self, dir: &OwnedFd) -> Result<(Vec<String>, u32), Errno> {
-        let mut names = Vec::new();
-        let mut count = 0;
+    pub fn record_cgroups(&self, paths: &[String]) -> Result<(), Errno> {
+        rustix::fs::ftruncate(&self.cgroups, 0)?;
+        append(&self.cgroups, &paths.iter().map(|path| format!("{path}\n")).collect::<String>())
+    }
+
+    /// The other slots whose launcher is dead, after their sandboxes were ended. Nobody can take one
+    /// of them while it is held.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn reap_dead(&self, dir: &OwnedFd) -> Result<Vec<DeadSlot>, Errno> {
+        let mut dead = Vec::new();
         for entry in rustix::fs::Dir::read_from(dir)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -66,12 +98,12 @@ impl Slot {
             if index == self.index {
                 continue;
             }
-            if let Some(_lock) = lock(dir, index)? {
-                count += end_leftovers(&open_journal(dir, index)?)?;
-                names.push(directory_name(index));
+            if let Some(lock) = lock(dir, index)? {
+                let (journal, cgroups) = open_records(dir, index)?;
+                dead.push(DeadSlot { leftovers: end_leftovers(&journal, &cgroups)?, _lock: lock });
             }
         }
-        Ok((names, count))
+        Ok(dead)
     }
 
     /// The name of the slot's cgroup directories.
@@ -128,8 +160,10 @@ fn lock(dir: &OwnedFd, index: u32) -> Result<Option<OwnedFd>, Errno> {
     }
 }
 
-fn open_journal(dir: &OwnedFd, index: u32) -> Result<OwnedFd, Errno> {
-    open_file(dir, &format!("{index}.journal"), OFlags::RDWR | OFlags::APPEND)
+/// A slot's journal and the list of its cgroup directories.
+fn open_records(dir: &OwnedFd, index: u32) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let flags = OFlags::RDWR | OFlags::APPEND;
+    Ok((open_file(dir, &format!("{index}.journal"), flags)?, open_file(dir, &format!("{index}.cgroups"), flags)?))
 }
 
 fn open_file(dir: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -145,28 +179,31 @@ fn append(journal: &OwnedFd, line: &str) -> Result<(), Errno> {
     if rustix::io::write(journal, line.as_bytes())? == line.len() { Ok(()) } else { Err(Errno::IO) }
 }
 
-/// Kills the sandboxes a journal says live, and empties it.
-fn end_leftovers(journal: &OwnedFd) -> Result<u32, Errno> {
-    let mut text = String::new();
-    let mut buffer = [0_u8; 4096];
-    let mut at = 0;
-    loop {
-        let length = rustix::io::pread(journal, &mut buffer, at)?;
-        if length == 0 {
-            break;
-        }
-        at += length as u64;
-        text.push_str(&String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()));
-    }
-    let entries = parse(&text);
+/// Kills the sandboxes a journal says live and empties it. The list of cgroups stays until the
+/// slot's next owner writes its own: removing twice does no harm.
+fn end_leftovers(journal: &OwnedFd, cgroups: &OwnedFd) -> Result<Leftovers, Errno> {
     let mut ended = 0;
-    for entry in entries.values() {
-        if kill_if_same(*entry) {
+    for entry in parse(&read_all(journal)?).into_values() {
+        if kill_if_same(entry) {
             ended += 1;
         }
     }
     rustix::fs::ftruncate(journal, 0)?;
-    Ok(ended)
+    Ok(Leftovers { ended, cgroups: read_all(cgroups)?.lines().map(str::to_owned).collect() })
+}
+
+fn read_all(file: &OwnedFd) -> Result<String, Errno> {
+    let mut text = String::new();
+    let mut buffer = [0_u8; 4096];
+    let mut at = 0;
+    loop {
+        let length = rustix::io::pread(file, &mut buffer, at)?;
+        if length == 0 {
+            return Ok(text);
+        }
+        at += length as u64;
+        text.push_str(&String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()));
+    }
 }
 
 /// What lives according to a journal. A line cut short by a crash counts for nothing.
@@ -210,7 +247,7 @@ fn start_time(pid: i32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Slot, parse};
+    use super::{Entry, Leftovers, Slot, parse};
     use rustix::fs::{Mode, OFlags};
 
     #[test]
@@ -229,17 +266,22 @@ mod tests {
         let mut sleeper = std::process::Command::new("/bin/sleep").arg("1000").spawn().expect("sleep");
         let pid = i32::try_from(sleeper.id()).expect("pid");
 
-        let (first, ended) = Slot::take(&fd).expect("slot");
-        assert_eq!((first.index, ended), (0, 0));
-        let (second, _) = Slot::take(&fd).expect("slot");
+        let (first, left) = Slot::take(&fd, 0).expect("slot");
+        assert_eq!((first.index, left), (0, Leftovers { ended: 0, cgroups: Vec::new() }));
+        let (second, _) = Slot::take(&fd, 0).expect("slot");
         assert_eq!(second.index, 1);
         second.record_start(7, pid).expect("record");
+        second.record_cgroups(&["/old".to_owned()]).expect("record");
+        second.record_cgroups(&["/a/faas-1".to_owned(), "/b/faas-1".to_owned()]).expect("record");
         // A recycled pid: same number, other start time.
         super::append(&second.journal, &format!("+ 8 {} 1\n", std::process::id())).expect("append");
         drop(second);
 
-        let (names, ended) = first.reap_dead(&fd).expect("reap");
-        assert_eq!((names, ended), (vec!["faas-1".to_owned()], 1));
+        let dead = first.reap_dead(&fd).expect("reap");
+        let left: Vec<_> = dead.iter().map(|slot| slot.leftovers.clone()).collect();
+        assert_eq!(left, [Leftovers { ended: 1, cgroups: vec!["/a/faas-1".to_owned(), "/b/faas-1".to_owned()] }]);
+        let (third, _) = Slot::take(&fd, 0).expect("slot");
+        assert_eq!(third.index, 2, "a dead slot is held while it is cleaned up");
         assert!(!sleeper.wait().expect("wait").success());
         std::fs::remove_dir_all(&dir).expect("clean up");
     }

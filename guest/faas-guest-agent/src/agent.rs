@@ -21,6 +21,7 @@ use rustix::process::{
     DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, set_dumpable_behavior,
     set_parent_process_death_signal, umask, wait,
 };
+use rustix::thread::set_name;
 
 use crate::files::{Files, Piece};
 use crate::program::{Started, launch};
@@ -71,6 +72,8 @@ pub fn run() -> i32 {
 
 fn serve() -> Result<(), Ended> {
     // User code has the same uid: what init holds must not be reachable through ptrace or /proc.
+    // The kernel names a program run from memory after the memory.
+    set_name(c"faas-init")?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let control = sys::take_control()?;

@@ -121,11 +121,10 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
         )
     })?;
     let slots = open_slots(&args.runtime_dir)?;
-    let (slot, own_ended) = Slot::take(&slots).map_err(|errno| refusal("taking a slot failed", errno, REPORT))?;
     let failed = |error: &TemplateError| Refusal { reason: error.to_string(), fix: REPORT };
     root::private_mounts().map_err(|error| failed(&error))?;
     let cheap_moves = cgroup::favor_dynamic_moves(&args.runtime_dir);
-    let (tree, ended) = take_cgroups(identity, &slot, &slots)?;
+    let (slot, tree, reconciled) = take_slot(identity, &slots)?;
     let init = sealed::sealed_file("faas-init", INIT)
         .map_err(|errno| refusal("sealing init in memory failed", errno, REPORT))?;
     let masks = proc_masks();
@@ -151,7 +150,7 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
         cpu_milli: processors().saturating_mul(1000),
         pids: 4_194_304,
         max_sandboxes: args.max_sandboxes,
-        reconciled: own_ended + ended,
+        reconciled,
     };
     let hello = FromLauncher::Hello(host.clone())
         .encode()
@@ -191,27 +190,36 @@ fn open_slots(runtime_dir: &Path) -> Result<OwnedFd, Refusal> {
         .map_err(|errno| refuse(&errno.into()))
 }
 
-/// Takes this slot's cgroups and empties those of slots whose launcher is dead.
-fn take_cgroups(identity: Identity, slot: &Slot, slots: &OwnedFd) -> Result<(Tree, u32), Refusal> {
+/// Takes a slot and its cgroups, and ends what dead launchers left. Returns how many sandboxes of
+/// theirs were still alive.
+fn take_slot(identity: Identity, slots: &OwnedFd) -> Result<(Slot, Tree, u32), Refusal> {
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let memberships = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    // A launcher that ends removes the common directory when it is empty, perhaps just now.
+    let mut first = 0;
     let mut attempts = 0;
-    let tree = loop {
+    let (slot, tree, left) = loop {
+        let (slot, left) = Slot::take(slots, first).map_err(|errno| refusal("taking a slot failed", errno, REPORT))?;
+        left.cgroups.iter().for_each(|path| cgroup::remove_path(path));
         let found = cgroup::find(&mountinfo, &memberships, identity.owner());
         match Tree::open(&slot.directory_name(), found) {
-            Ok(tree) => break tree,
+            Ok(tree) => break (slot, tree, left),
+            // A launcher with another runtime directory has this name.
+            Err(Errno::WOULDBLOCK) => first = slot.index() + 1,
+            // A launcher that ended removed the common directory because it was empty, just now.
             Err(Errno::NOENT | Errno::NODEV) if attempts < 100 => attempts += 1,
             Err(errno) => return Err(refusal("making this launcher's cgroups failed", errno, REPORT)),
         }
     };
     tree.reconcile();
-    let (dead, ended) =
+    slot.record_cgroups(&tree.paths())
+        .map_err(|errno| refusal("recording this launcher's cgroups failed", errno, REPORT))?;
+    let dead =
         slot.reap_dead(slots).map_err(|errno| refusal("ending what dead launchers left failed", errno, REPORT))?;
-    for name in dead {
-        tree.remove_sibling(&name);
+    for path in dead.iter().flat_map(|slot| &slot.leftovers.cgroups) {
+        cgroup::remove_path(path);
     }
-    Ok((tree, ended))
+    let ended = left.ended + dead.iter().map(|slot| slot.leftovers.ended).sum::<u32>();
+    Ok((slot, tree, ended))
 }
 
 fn proc_masks() -> Vec<Mask> {

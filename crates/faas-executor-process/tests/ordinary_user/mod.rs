@@ -1,5 +1,7 @@
 //! This test program run again as an ordinary user.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
+
 use faas_executor_process::{delegate, undelegate};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};

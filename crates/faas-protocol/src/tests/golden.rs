@@ -205,7 +205,7 @@ const PINNED: &[(&str, &str)] = &[
         "create",
         "43000000500000000000000000000000 \
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb01010000000000000002000000000000 \
-         00030000000000000004000000050000000116",
+         00030000000000000004000000050000000118",
     ),
     ("stat", "10000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("kill", "10000000520000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),

@@ -19,6 +19,8 @@ pub(super) struct Base {
     pub(super) version: Version,
     pub(super) controllers: Vec<Controller>,
     pub(super) dir: OwnedFd,
+    /// Its path on the host.
+    pub(super) path: String,
     /// What [`BASE`] was made in, to remove it again; `None` for a delegated directory.
     pub(super) parent: Option<OwnedFd>,
 }
@@ -99,47 +101,53 @@ fn version_one(mount: &str, path: &str, owner: Option<u32>, controllers: Vec<Con
     let version = Version::One;
     match owner {
         None => {
-            let parent = open(format!("{mount}{path}")).or_else(|_| open(mount)).ok()?;
+            let (parent, path) = open_either(&[&format!("{mount}{path}"), mount])?;
             let dir = files::make_dir(&parent, BASE).ok()?;
-            Some(Base { version, controllers, dir, parent: Some(parent) })
+            Some(Base { version, controllers, dir, path: format!("{path}/{BASE}"), parent: Some(parent) })
         }
         Some(uid) => {
-            let dir = open(format!("{mount}/{}", user_directory(uid))).ok()?;
-            is_ours(&dir).then_some(Base { version, controllers, dir, parent: None })
+            let path = format!("{mount}/{}", user_directory(uid));
+            let dir = open(&path).ok()?;
+            is_ours(&dir).then_some(Base { version, controllers, dir, path, parent: None })
         }
     }
 }
 
+/// The first of these directories that can be opened, and its path without a slash at the end.
+fn open_either(paths: &[&str]) -> Option<(OwnedFd, String)> {
+    paths.iter().find_map(|path| Some((open(path).ok()?, path.trim_end_matches('/').to_owned())))
+}
+
 fn version_two(mount: &str, path: &str, owner: Option<u32>) -> Option<Base> {
-    let parent = match owner {
-        None => open(format!("{mount}{path}")).or_else(|_| open(mount)).ok()?,
+    let (parent, at) = match owner {
+        None => open_either(&[&format!("{mount}{path}"), mount])?,
         Some(_) => topmost_of_ours(mount, path)?,
     };
-    let (parent, controllers) = match (enable(&parent, true), owner) {
-        (Some(controllers), _) => (parent, controllers),
+    let (parent, at, controllers) = match (enable(&parent, true), owner) {
+        (Some(controllers), _) => (parent, at, controllers),
         // A cgroup with other processes in it cannot hand controllers on. Real root may use the
         // root cgroup, which is exempt from that rule.
         (None, None) => {
             let root = open(mount).ok()?;
             let controllers = enable(&root, false)?;
-            (root, controllers)
+            (root, mount.to_owned(), controllers)
         }
         (None, Some(_)) => return None,
     };
     let dir = files::make_dir(&parent, BASE).ok()?;
     enable(&dir, false)?;
-    Some(Base { version: Version::Two, controllers, dir, parent: Some(parent) })
+    Some(Base { version: Version::Two, controllers, dir, path: format!("{at}/{BASE}"), parent: Some(parent) })
 }
 
 /// The highest directory on the way from the root to `path` that belongs to the caller.
-fn topmost_of_ours(mount: &str, path: &str) -> Option<OwnedFd> {
+fn topmost_of_ours(mount: &str, path: &str) -> Option<(OwnedFd, String)> {
     let mut at = mount.to_owned();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         at.push('/');
         at.push_str(part);
         let dir = open(&at).ok()?;
         if is_ours(&dir) {
-            return Some(dir);
+            return Some((dir, at));
         }
     }
     None

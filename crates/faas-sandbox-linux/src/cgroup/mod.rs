@@ -19,5 +19,5 @@ pub(crate) use find::user_directory;
 pub use find::{Found, find};
 pub use leaf::{Leaf, LeafCounters, Limits};
 pub use pool::LeafPool;
-pub use reconcile::remove_tree;
+pub use reconcile::{remove_path, remove_tree};
 pub use tree::{Controller, Tree, Version};

@@ -6,6 +6,9 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+/// `CGROUP_SUPER_MAGIC` and `CGROUP2_SUPER_MAGIC` of `include/uapi/linux/magic.h`.
+const CGROUP_FILE_SYSTEMS: [rustix::fs::FsWord; 2] = [0x0027_e0eb, 0x6367_7270];
+
 /// How often a directory that is busy is tried again. Each round kills what was found in it, and a
 /// sandbox cannot fork faster than it is killed: its init is the first in the list.
 const ROUNDS: u32 = 200;
@@ -36,6 +39,24 @@ pub fn remove_tree(base: impl AsFd, name: &str) {
             Ok(()) | Err(Errno::NOENT) => return,
             Err(_) => wait_a_little(),
         }
+    }
+}
+
+/// Removes a dead launcher's own directory, by its path on the host, with everything in it, and the
+/// common directory it is in when that is empty. Anything but a cgroup directory is left alone.
+pub fn remove_path(path: &str) {
+    let Some((parent, name)) = path.rsplit_once('/') else { return };
+    let Ok(dir) = files::open(parent) else { return };
+    let is_cgroup = rustix::fs::fstatfs(&dir).is_ok_and(|stat| CGROUP_FILE_SYSTEMS.contains(&stat.f_type));
+    if !is_cgroup || !name.starts_with("faas-") {
+        return;
+    }
+    remove_tree(&dir, name);
+    if let Some((above, super::find::BASE)) = parent.rsplit_once('/')
+        && let Ok(above) = files::open(above)
+    {
+        // Other launchers' directories in it keep it.
+        let _ = rustix::fs::unlinkat(&above, super::find::BASE, AtFlags::REMOVEDIR);
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Branch {
     pub(super) controllers: Vec<Controller>,
     /// The directory that holds every launcher's.
     pub(super) base: OwnedFd,
+    /// Its path on the host.
+    pub(super) base_path: String,
     /// What that one was made in, if it is ours to remove.
     pub(super) parent: Option<OwnedFd>,
     /// This launcher's own directory in it.
@@ -68,15 +70,17 @@ impl Tree {
     /// Takes possession of the directory `name` in each base directory.
     ///
     /// # Errors
-    /// The kernel's answer; what was made is removed.
+    /// `EWOULDBLOCK` while a launcher of another runtime directory holds that name; else the
+    /// kernel's answer. What was made is removed.
     pub fn open(name: &str, found: super::Found) -> Result<Self, Errno> {
         let mut tree = Self { name: name.to_owned(), branches: Vec::new() };
         for base in found.bases {
-            match super::find::open_own(&base, name) {
+            match super::find::open_own(&base, name).and_then(hold) {
                 Ok(own) => tree.branches.push(Branch {
                     version: base.version,
                     controllers: base.controllers,
                     base: base.dir,
+                    base_path: base.path,
                     parent: base.parent,
                     own,
                 }),
@@ -128,11 +132,10 @@ impl Tree {
         }
     }
 
-    /// Removes what a dead launcher of another slot left.
-    pub fn remove_sibling(&self, name: &str) {
-        for branch in &self.branches {
-            super::reconcile::remove_tree(&branch.base, name);
-        }
+    /// Paths on the host of this launcher's own directories, for the next owner of its slot.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        self.branches.iter().map(|branch| format!("{}/{}", branch.base_path, self.name)).collect()
     }
 
     /// Kills what dead launchers of this slot left in its directories and removes what is in them.
@@ -141,6 +144,11 @@ impl Tree {
             super::reconcile::empty(&branch.own);
         }
     }
+}
+
+/// Locks a launcher's own directory for as long as the descriptor lives.
+fn hold(own: OwnedFd) -> Result<OwnedFd, Errno> {
+    rustix::fs::flock(&own, rustix::fs::FlockOperation::NonBlockingLockExclusive).map(|()| own)
 }
 
 /// Opens a directory made by this crate.

@@ -3,18 +3,19 @@
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::mount::MountFlags;
 use std::ffi::{CStr, CString};
 
 /// Name in the common file system, place in the root, permissions.
 const AREAS: [(&CStr, &CStr, u32); 4] = [
-    (c"/mnt/workspace", c"/workspace", 0o755),
-    (c"/mnt/tmp", c"/tmp", 0o1777),
-    (c"/mnt/code", c"/code", 0o755),
-    (c"/mnt/shm", c"/dev/shm", 0o1777),
+    (c"/mnt/workspace", c"workspace", 0o755),
+    (c"/mnt/tmp", c"tmp", 0o1777),
+    (c"/mnt/code", c"code", 0o755),
+    (c"/mnt/shm", c"dev/shm", 0o1777),
 ];
 
-/// Mounts the areas. The caller has already become the sandbox's user, so they belong to it.
+/// Mounts the areas into the root in the working directory. The caller has already become the
+/// sandbox's user, so they belong to it. The place they come from stays behind at the pivot.
 ///
 /// # Errors
 /// The kernel's answer.
@@ -30,5 +31,5 @@ pub fn mount(bytes: u64, inodes: u64) -> Result<(), Errno> {
         rustix::mount::mount_bind(source, target)?;
     }
     rustix::process::umask(umask);
-    rustix::mount::unmount(c"/mnt", UnmountFlags::DETACH)
+    Ok(())
 }

@@ -59,19 +59,19 @@ pub fn masks(entries: impl IntoIterator<Item = Entry>) -> Vec<Mask> {
         .filter(|entry| entry.open && !VISIBLE.contains(&entry.name.as_str()))
         .filter(|entry| !entry.name.bytes().all(|byte| byte.is_ascii_digit()))
         .filter_map(|Entry { name, directory, .. }| {
-            Some(Mask { path: CString::new(format!("/proc/{name}")).ok()?, directory })
+            Some(Mask { path: CString::new(format!("proc/{name}")).ok()?, directory })
         })
         .collect()
 }
 
-/// Mounts the `/proc` of the caller's pid namespace over the one it inherited.
+/// Mounts the `/proc` of the caller's pid namespace into the root in the working directory.
 ///
 /// # Errors
 /// The kernel's answer; `EPERM` where the host's own `/proc` is partly covered.
 pub fn mount() -> Result<(), Errno> {
     rustix::mount::mount(
         "proc",
-        "/proc",
+        "proc",
         "proc",
         MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
         None::<&std::ffi::CStr>,
@@ -84,15 +84,15 @@ pub fn mount() -> Result<(), Errno> {
 /// The kernel's answer.
 pub fn cover(masks: &[Mask]) -> Result<(), Errno> {
     for mask in masks {
-        let source = if mask.directory { c"/opt/empty" } else { c"/dev/null" };
+        let source = if mask.directory { c"opt/empty" } else { c"dev/null" };
         match rustix::mount::mount_bind(source, mask.path.as_c_str()) {
             // Some entries come and go with kernel modules.
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),
         }
     }
-    rustix::mount::mount_bind(c"/proc/sys", c"/proc/sys")?;
-    crate::sys::mount_read_only(c"/proc/sys", false)
+    rustix::mount::mount_bind(c"proc/sys", c"proc/sys")?;
+    crate::sys::mount_read_only(c"proc/sys", false)
 }
 
 #[cfg(test)]
@@ -113,6 +113,6 @@ mod tests {
         .into_iter()
         .map(|mask| mask.path.into_string().expect("ascii"))
         .collect();
-        assert_eq!(covered, ["/proc/future", "/proc/keys"]);
+        assert_eq!(covered, ["proc/future", "proc/keys"]);
     }
 }

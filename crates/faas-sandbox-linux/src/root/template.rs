@@ -3,11 +3,11 @@
 //! `/usr` read-only without `/usr/local`, a synthetic `/etc`, five harmless devices, the runners.
 //! Nothing in it can be written once [`Template::enter`] returns.
 
-use super::{CODE, RUNNERS, WORKSPACE};
+use super::{CODE, RUNNERS, SANDBOX_ROOT, WORKSPACE, pivot};
 use crate::sys::mount_read_only;
 use rustix::fs::{FileType, Mode, makedev};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::thread::UnshareFlags;
 use std::ffi::CString;
 use std::fs;
@@ -48,8 +48,11 @@ pub struct Template<'a> {
 const DEVICES: [(&str, u32, u32); 5] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
 
-/// Directories of the root that hold nothing.
-const EMPTY: [&str; 9] = ["proc", "mnt", "dev", "tmp", "workspace", "code", "opt", "opt/faas", "opt/empty"];
+/// Directories of the sandboxes' root that hold nothing yet.
+const EMPTY: [&str; 8] = ["proc", "dev", "tmp", "workspace", "code", "opt", "opt/faas", "opt/empty"];
+/// Directories of the launcher's own root: for the host's `/proc`, for writable areas being made,
+/// and for the sandboxes' root.
+const OUTER: [&str; 3] = ["proc", "mnt", "sandbox"];
 
 /// Where top-level program directories may be links into `/usr`.
 const PROGRAM_DIRECTORIES: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
@@ -76,12 +79,20 @@ pub fn private_mounts() -> Result<(), TemplateError> {
 }
 
 impl Template<'_> {
-    /// Builds the root in the calling process's own mount namespace and moves into it.
+    /// Builds the roots in the calling process's own mount namespace and moves into the outer one.
     ///
     /// # Errors
     /// Names the step. The process must exit then: its root is in an unknown state.
     pub fn enter(&self) -> Result<(), TemplateError> {
-        self.tmpfs("", "size=16m,nr_inodes=4096,mode=0755", MountFlags::NOSUID | MountFlags::NODEV)?;
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        self.mount_tmpfs(self.scratch, "size=64k,nr_inodes=16,mode=0755", flags)?;
+        for name in OUTER {
+            io_step(name, fs::create_dir(self.scratch.join(name)))?;
+        }
+        // For the id maps of sandboxes, and because a user namespace may mount a `/proc` of its own
+        // only where one can be seen in full.
+        step("proc", rustix::mount::mount_bind_recursive("/proc", self.scratch.join("proc")))?;
+        self.tmpfs("", "size=16m,nr_inodes=4096,mode=0755", flags)?;
         for name in EMPTY {
             io_step(name, fs::create_dir(self.path(name)))?;
         }
@@ -91,18 +102,26 @@ impl Template<'_> {
         for runner in self.runners {
             io_step(runner.name, fs::write(self.path(RUNNERS).join(runner.name), runner.source))?;
         }
-        // The host's own, for id maps; covered by its own in every sandbox before anything runs.
-        step("proc", rustix::mount::mount_bind_recursive("/proc", self.path("proc")))?;
-        self.pivot()
+        self.read_only(&self.path("dev"), false)?;
+        self.read_only(&self.path(""), false)?;
+        step("chdir", rustix::process::chdir(self.scratch))?;
+        step("pivot_root", pivot::enter())?;
+        step("read-only root", mount_read_only(c"/", false))
     }
 
+    /// A path in the sandboxes' root.
     fn path(&self, name: &str) -> PathBuf {
-        self.scratch.join(name.trim_start_matches('/'))
+        let relative = |path: &str| path.trim_start_matches('/').to_owned();
+        self.scratch.join(relative(SANDBOX_ROOT)).join(relative(name))
     }
 
     fn tmpfs(&self, name: &str, options: &str, flags: MountFlags) -> Result<(), TemplateError> {
+        self.mount_tmpfs(&self.path(name), options, flags)
+    }
+
+    fn mount_tmpfs(&self, path: &Path, options: &str, flags: MountFlags) -> Result<(), TemplateError> {
         let options = CString::new(options).map_err(|_| failed("options", Errno::INVAL))?;
-        step("tmpfs", rustix::mount::mount("tmpfs", self.path(name), "tmpfs", flags, Some(options.as_c_str())))
+        step("tmpfs", rustix::mount::mount("tmpfs", path, "tmpfs", flags, Some(options.as_c_str())))
     }
 
     fn bind_read_only(&self, source: &str, name: &str) -> Result<(), TemplateError> {
@@ -173,22 +192,14 @@ impl Template<'_> {
             } else {
                 io_step(name, fs::write(&path, ""))?;
                 step(name, rustix::mount::mount_bind(Path::new("/dev").join(name), &path))?;
+                // Devices can be written all the same; the node itself cannot be changed.
+                self.read_only(&path, false)?;
             }
         }
         for (name, target) in [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")] {
             io_step(name, symlink(target, self.path("dev").join(name)))?;
         }
         io_step("shm", fs::create_dir(self.path("dev/shm")))
-    }
-
-    fn pivot(&self) -> Result<(), TemplateError> {
-        self.read_only(&self.path("dev"), false)?;
-        step("chdir", rustix::process::chdir(self.scratch))?;
-        step("pivot_root", rustix::process::pivot_root(".", "."))?;
-        // The old root is now mounted over the new one; detaching it leaves the new one alone.
-        step("old root", rustix::mount::unmount(".", UnmountFlags::DETACH))?;
-        step("chdir", rustix::process::chdir("/"))?;
-        step("read-only root", mount_read_only(c"/", false))
     }
 }
 
