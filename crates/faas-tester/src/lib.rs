@@ -1,0 +1,3 @@
+//! Layer 6: what the tests of the whole product share.
+
+pub mod host;

@@ -1,0 +1,74 @@
+//! How much slower than a processor of its own this machine is, and what is therefore given more time or
+//! done less often. Where a row does less, the table says how much was left out.
+
+use std::time::Duration;
+
+/// Multiplies times and divides amounts; 1 where it is not set.
+const FACTOR: &str = "FAAS_TIME_FACTOR";
+/// How long row 36 makes random system calls.
+const ROW_36: &str = "FAAS_ROW_36_SECONDS";
+/// And how long where it is not set.
+const ROW_36_SECONDS: u32 = 60;
+
+/// Read once at the start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    factor: u32,
+    row_36_seconds: u32,
+}
+
+impl Pace {
+    /// From the environment.
+    pub(crate) fn from_environment() -> Result<Self, String> {
+        Ok(Self { factor: number(FACTOR, 1)?, row_36_seconds: number(ROW_36, ROW_36_SECONDS)? })
+    }
+
+    /// The factor, for the programs' own bounds.
+    pub(crate) fn factor(self) -> u32 {
+        self.factor
+    }
+
+    /// A bound on time as this machine needs it.
+    pub(crate) fn longer(self, bound: Duration) -> Duration {
+        bound * self.factor
+    }
+
+    /// How many of a usual amount are done here, at least one.
+    pub(crate) fn fewer(self, usual: u64) -> u64 {
+        usual.div_ceil(self.factor.into())
+    }
+
+    /// What [`Pace::fewer`] leaves out, for the table.
+    pub(crate) fn left_out(self, usual: u64, of_what: &str) -> Option<String> {
+        let left = usual - self.fewer(usual);
+        (left > 0).then(|| format!("{left} of {usual} {of_what}, for {FACTOR}={}", self.factor))
+    }
+
+    /// How long row 36 lasts.
+    pub(crate) fn row_36_seconds(self) -> u32 {
+        self.row_36_seconds
+    }
+
+    /// What row 36 leaves out, for the table.
+    pub(crate) fn row_36_left_out(self) -> Option<String> {
+        let left = ROW_36_SECONDS.saturating_sub(self.row_36_seconds);
+        (left > 0).then(|| format!("{left} of {ROW_36_SECONDS} s, for {ROW_36}={}", self.row_36_seconds))
+    }
+
+    /// For the head of the report; nothing where all is as usual.
+    pub(crate) fn describe(self) -> Option<String> {
+        (self.factor > 1).then(|| {
+            format!("{FACTOR}={0}: every limit and bound on time is {0} times as long, some amounts a {0}th", self.factor)
+        })
+    }
+}
+
+fn number(variable: &str, usual: u32) -> Result<u32, String> {
+    match std::env::var(variable) {
+        Ok(text) => match text.parse() {
+            Ok(value @ 1..=1000) => Ok(value),
+            _ => Err(format!("{variable}={text}: expected a whole number from 1 to 1000")),
+        },
+        Err(_) => Ok(usual),
+    }
+}
