@@ -3,7 +3,7 @@
 use crate::capabilities::report;
 use crate::link::{AskError, Link, State};
 use crate::packets::Packets;
-use crate::sandbox::ProcessSandbox;
+use crate::sandbox::{INIT_FRAME, ProcessSandbox};
 use crate::validate::validate;
 use async_trait::async_trait;
 use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError};
@@ -130,7 +130,7 @@ impl ProcessSandbox {
     /// Waits until init runs, or somebody says why it does not.
     async fn wait_ready(&mut self) -> Result<(), Failure> {
         let mut state = self.state();
-        let mut buffer = Vec::new();
+        let mut buffer = INIT_FRAME;
         let heard = tokio::select! {
             biased;
             received = self.control().receive(&mut buffer) => received.ok().map(|received| received.length),

@@ -1,6 +1,7 @@
 //! The conversation with the launcher, shared by every sandbox.
 
 use crate::packets::Packets;
+use faas_protocol::frame::{HEADER, MAX_BODY};
 use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use std::collections::HashMap;
@@ -70,7 +71,7 @@ impl Link {
     }
 
     async fn listen(self: Arc<Self>) {
-        let mut buffer = Vec::new();
+        let mut buffer = vec![0; HEADER + MAX_BODY];
         while let Ok(received) = self.socket.receive(&mut buffer).await {
             let frame = buffer.get(..received.length).unwrap_or_default();
             match FromLauncher::decode(frame) {

@@ -1,6 +1,5 @@
 //! Messages with descriptors, without blocking the runtime.
 
-use faas_protocol::frame::{HEADER, MAX_BODY};
 use faas_sandbox_linux::packet::{self, Received};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -40,9 +39,8 @@ impl Packets {
         packet::send(self.socket.as_fd(), message, &[])
     }
 
-    /// Receives one message into `buffer`, which holds the largest frame afterwards.
-    pub(crate) async fn receive(&self, buffer: &mut Vec<u8>) -> Result<Received, Errno> {
-        buffer.resize(HEADER + MAX_BODY, 0);
+    /// Receives one message into `buffer`. One that does not fit is an error.
+    pub(crate) async fn receive(&self, buffer: &mut [u8]) -> Result<Received, Errno> {
         self.socket
             .async_io(Interest::READABLE, || packet::receive(self.socket.as_fd(), buffer).map_err(io::Error::from))
             .await

@@ -13,6 +13,10 @@ use faas_types::{IsolationReport, SandboxId};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
+/// Room for the longest frame init sends: a file's path of 4096 bytes and its head. A longer one is a
+/// breach of the protocol.
+pub(crate) const INIT_FRAME: [u8; 4096 + 256] = [0; 4096 + 256];
+
 /// Whether a call runs, and how it is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Running {

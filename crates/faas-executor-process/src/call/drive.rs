@@ -8,7 +8,7 @@ use super::plan::RunnerPlan;
 use crate::link::State;
 use crate::output::{Budget, Forward, StreamStats};
 use crate::pipes::{OutputPipe, StdinPipe};
-use crate::sandbox::{Running, Shared};
+use crate::sandbox::{INIT_FRAME, Running, Shared};
 use faas_executor_api::{Done, EventSender, InputItem, InputReceiver, Interrupt, OutputEvent};
 use faas_protocol::call::{FromRunner, RunnerFrames};
 use faas_protocol::control::{FromInit, ToInit};
@@ -125,7 +125,7 @@ impl Watch<'_> {
 
 /// Waits until init says that the program ended.
 async fn exit(shared: &Shared, call: u32) -> End {
-    let mut buffer = Vec::new();
+    let mut buffer = INIT_FRAME;
     let Ok(received) = shared.control.receive(&mut buffer).await else { return End::Lost };
     match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
         Ok(FromInit::Exited { call: ended, code, signal }) if ended == call => End::Exited { code, signal },

@@ -4,7 +4,7 @@ use super::drive::{Drive, Runner};
 use super::plan::CallPlan;
 use crate::link::State;
 use crate::pipes::{OutputPipe, StdinPipe};
-use crate::sandbox::{Running, Shared};
+use crate::sandbox::{INIT_FRAME, Running, Shared};
 use faas_executor_api::{CallError, ExecSession, event_channel, input_channel};
 use faas_protocol::control::FromInit;
 use faas_protocol::frame::FrameError;
@@ -90,7 +90,7 @@ async fn spawn(shared: &Shared, call: u32, plan: &CallPlan) -> Result<Vec<OwnedF
         }
     }
     send(shared, &spawn).await?;
-    let mut buffer = Vec::new();
+    let mut buffer = INIT_FRAME;
     loop {
         let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
         let frame = buffer.get(..received.length).unwrap_or_default();
