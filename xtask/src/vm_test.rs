@@ -51,11 +51,13 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for result in &report.results {
         let verdict = if result.code == 0 { "ok" } else { "FAILED" };
         say(&format!(
-            "vm-test: {:<24} {verdict} (exit {}, {:.1} s)",
+            "vm-test: suite {} {verdict}, exit {}, {:.1} s:",
             result.name,
             result.code,
             result.took.as_secs_f64()
         ))?;
+        // On a line of its own, which is how `verify` counts.
+        say(&result.counts())?;
     }
     let expected: Vec<String> = suites.list.iter().map(|suite| suite.name.clone()).collect();
     report.verdict(&expected)?;

@@ -15,6 +15,10 @@ use rustix::fd::AsFd;
 use rustix::io::Errno;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long an assembly may take. It takes milliseconds; this is for a host that hardly runs at all.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The process executor. Dropping it ends the launcher and every sandbox.
 #[derive(Debug)]
@@ -90,7 +94,8 @@ impl ProcessExecutor {
         );
         // Init reads it once it runs; a sandbox that fails before is heard below.
         let _ = sandbox.control().send(&hello, &[]).await;
-        match sandbox.wait_ready().await {
+        let ready = tokio::time::timeout(READY_TIMEOUT, sandbox.wait_ready()).await;
+        match ready.unwrap_or(Err(Failure::Step { step: Some(Step::Exec), errno: Errno::TIMEDOUT.raw_os_error() })) {
             Ok(()) => Ok(Box::new(sandbox)),
             Err(error) => {
                 Box::new(sandbox).destroy(faas_executor_api::DestroyReason::Unhealthy).await;

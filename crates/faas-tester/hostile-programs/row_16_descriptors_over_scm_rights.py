@@ -20,5 +20,5 @@ for number in range(0, 256):
 fact("sockets", sockets)
 fact("messages", sent)
 # Long enough for the host to be looked at.
-time.sleep(1)
+time.sleep(1 * TIME_FACTOR)
 say("done")

@@ -7,5 +7,5 @@ try:
 except OSError:
     fact("hooked_pids", "none")
 # Long enough for the host to look at every process's environment.
-time.sleep(1)
+time.sleep(1 * TIME_FACTOR)
 say("done")

@@ -1,6 +1,7 @@
-# Memory the kernel spends on us, in the way named by WAY: until refused, or 10,000 of them.
+# Memory the kernel spends on us, in the way named by WAY: until refused, or COUNT of them.
 import fcntl, select
 way = os.environ["WAY"]
+count = int(os.environ["COUNT"])
 keep = []
 
 
@@ -91,7 +92,7 @@ refusal = "none"
 action = {"pipe": pipe, "epoll": epoll, "watch": watch, "timer": timer, "sockets": sockets, "queue": queue,
           "semaphores": semaphores, "eventfd": eventfd, "mapping": mapping, "lock": lock}[way]
 try:
-    while made < 10000:
+    while made < count:
         action()
         made += 1
 except OSError as problem:

@@ -23,6 +23,30 @@ pub(super) struct SuiteResult {
     pub(super) name: String,
     pub(super) code: i32,
     pub(super) took: Duration,
+    /// What it said itself, as libtest does.
+    tests: Tests,
+}
+
+/// Tests by result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tests {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl SuiteResult {
+    /// How many of its tests passed, failed and were skipped. A suite that names no numbers is one test,
+    /// and one that failed has failed at least once whatever it says.
+    pub(super) fn counts(&self) -> String {
+        let Tests { mut passed, mut failed, skipped } = self.tests;
+        if self.code != 0 {
+            failed = failed.max(1);
+        } else if passed + failed + skipped == 0 {
+            passed = 1;
+        }
+        format!("{passed} passed, {failed} failed, {skipped} skipped")
+    }
 }
 
 /// What is known so far.
@@ -30,6 +54,8 @@ pub(super) struct SuiteResult {
 pub(super) struct Report {
     prefix: String,
     running: Option<(String, Duration)>,
+    /// Of the running suite.
+    tests: Tests,
     /// When the first suite began: the machine's boot and set-up end there.
     pub(super) booted: Option<Duration>,
     pub(super) results: Vec<SuiteResult>,
@@ -42,6 +68,7 @@ impl Report {
         Self {
             prefix: format!("@@vm:{nonce}:"),
             running: None,
+            tests: Tests::default(),
             booted: None,
             results: Vec::new(),
             panic: None,
@@ -56,22 +83,40 @@ impl Report {
             Line::Begin { suite } => {
                 self.booted.get_or_insert(at);
                 self.running = Some((suite.to_owned(), at));
+                self.tests = Tests::default();
             }
             Line::End { suite, code } => {
                 let began = match self.running.take() {
                     Some((name, began)) if name == suite => began,
                     _ => at,
                 };
-                self.results.push(SuiteResult { name: suite.to_owned(), code, took: at.saturating_sub(began) });
+                let tests = std::mem::take(&mut self.tests);
+                let took = at.saturating_sub(began);
+                self.results.push(SuiteResult { name: suite.to_owned(), code, took, tests });
             }
             Line::Done => self.done = true,
             Line::Panic => {
                 self.panic.get_or_insert_with(|| text.trim().to_owned());
                 return true;
             }
-            Line::Other => return true,
+            Line::Other => {
+                self.count(text);
+                return true;
+            }
         }
         false
+    }
+
+    /// Adds what libtest's last line says.
+    fn count(&mut self, text: &str) {
+        let Some(numbers) = text.trim().strip_prefix("test result: ") else { return };
+        let before = |word: &str| -> u64 {
+            let number = numbers.split_once(word).and_then(|(front, _)| front.trim_end().rsplit(' ').next());
+            number.and_then(|number| number.parse().ok()).unwrap_or(0)
+        };
+        self.tests.passed += before(" passed;");
+        self.tests.failed += before(" failed;");
+        self.tests.skipped += before(" ignored;");
     }
 
     /// The suite that has begun and not ended.
@@ -144,7 +189,26 @@ mod tests {
         let report = report(&["boot", "@@vm:n1:begin a\r", "x", "no newline@@vm:n1:end a 0", "@@vm:n1:done"]);
         report.verdict(&expected(&["a"])).unwrap();
         assert_eq!(report.booted, Some(Duration::from_secs(2)));
-        assert_eq!(report.results, [SuiteResult { name: "a".to_owned(), code: 0, took: Duration::from_secs(2) }]);
+        let tests = Tests::default();
+        assert_eq!(report.results, [SuiteResult { name: "a".to_owned(), code: 0, took: Duration::from_secs(2), tests }]);
+    }
+
+    #[test]
+    fn a_suites_own_numbers_are_kept_apart_from_those_of_others() {
+        let report = report(&[
+            "@@vm:n1:begin a",
+            "test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 7 filtered out; finished in 0.20s\r",
+            "@@vm:n1:end a 101",
+            "@@vm:n1:begin b",
+            "@@vm:n1:end b 0",
+            "@@vm:n1:begin c",
+            "@@vm:n1:end c 137",
+        ]);
+        let counts: Vec<String> = report.results.iter().map(SuiteResult::counts).collect();
+        assert_eq!(
+            counts,
+            ["3 passed, 1 failed, 2 skipped", "1 passed, 0 failed, 0 skipped", "0 passed, 1 failed, 0 skipped"]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub(super) const USAGE: &str = "\
 cargo xtask vm-test [OPTIONS] [-- ARGUMENTS]    run the suites on cgroup v2, in a small virtual machine
   --probes-only          only report what the kernel offers; builds nothing
   --suite NAME           run only this suite (repeatable): probes, conformance, conformance-ordinary,
-                         hostile, hostile-ordinary
+                         hostile
   --env NAME=VALUE       set a variable for the suites (repeatable)
   --deadline SECONDS     end the machine after this long (default 1200)
   --memory MIB           memory of the machine (default 4096)

@@ -11,12 +11,17 @@ use faas_protocol::frame::FrameError;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// How many events wait for a slow reader before the program is held back.
 const EVENTS: usize = 16;
 /// How many pieces of input wait for a slow program.
 const INPUTS: usize = 16;
+
+/// How long init may take to place files and start a program. It takes milliseconds, unless
+/// descendants of an earlier call hinder it; the call's own deadline begins to count before.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts a call. When it returns a session the program runs, and a task of its own sees it
 /// through to its `Done`.
@@ -26,7 +31,13 @@ pub(crate) async fn start(
     call: u32,
     plan: CallPlan,
 ) -> Result<ExecSession, CallError> {
-    let descriptors = spawn(shared, call, &plan).await?;
+    let descriptors = match tokio::time::timeout(START_TIMEOUT, spawn(shared, call, &plan)).await {
+        Ok(spawned) => spawned?,
+        Err(_) => {
+            shared.link.kill(shared.id).await;
+            return Err(lost(&format!("init did not start the program within {START_TIMEOUT:?}")));
+        }
+    };
     let program = Program::new(descriptors, plan.runner.is_some()).map_err(|error| lost(&error.to_string()))?;
     let (events, stream) = event_channel(EVENTS);
     let (sink, input) = input_channel(INPUTS);
