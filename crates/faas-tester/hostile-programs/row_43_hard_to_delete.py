@@ -1,5 +1,6 @@
 # Trees a careless cleanup fails on: very deep, oddly named, without permissions, immutable.
 import fcntl
+DEPTH = int(os.environ["DEPTH"])
 home = os.open(".", os.O_RDONLY)
 odd = [b"new\nline", b"x" * 255, b"\xff\xfe\x80", b"-rf", b" ", b"\x1b]0;title\x07", b"*", b"~", b"$(touch faas-hostile)", "\u202etxt".encode()]
 for name in odd:
@@ -22,7 +23,7 @@ for path in ["closed/inner/more", "closed/inner", "closed"]:
     os.chmod(path, 0)
 depth = 0
 try:
-    while depth < 100_000:
+    while depth < DEPTH:
         os.mkdir("d")
         os.chdir("d")
         depth += 1

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use faas_tester::host::{Kind, Observer, State};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long after the platform's end the kernel may take to let go of the last of it.
@@ -15,8 +16,12 @@ const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// of runs. A leak of ours would hold one for each run.
 const DYING_MEMORY_CGROUPS: u64 = 50;
 
+/// Each test would take the other's runs for its own.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_thousand_runs_leave_nothing() -> Result<()> {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if !rustix::process::geteuid().is_root() {
         println!("SKIP a_thousand_runs_leave_nothing: only root sees every process's namespaces");
         return Ok(());
@@ -28,6 +33,7 @@ fn a_thousand_runs_leave_nothing() -> Result<()> {
 
 #[test]
 fn runs_of_an_ordinary_user_leave_nothing() -> Result<()> {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if !rustix::process::geteuid().is_root() {
         println!("SKIP runs_of_an_ordinary_user_leave_nothing: only root can become a fresh user");
         return Ok(());

@@ -190,7 +190,10 @@ mod tests {
         report.verdict(&expected(&["a"])).unwrap();
         assert_eq!(report.booted, Some(Duration::from_secs(2)));
         let tests = Tests::default();
-        assert_eq!(report.results, [SuiteResult { name: "a".to_owned(), code: 0, took: Duration::from_secs(2), tests }]);
+        assert_eq!(
+            report.results,
+            [SuiteResult { name: "a".to_owned(), code: 0, took: Duration::from_secs(2), tests }]
+        );
     }
 
     #[test]

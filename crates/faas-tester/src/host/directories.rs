@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Directories, and files that are not empty, below a runtime directory. Empty files are left out: a
-/// slot's lock and its empty journal stay for the next launcher.
+/// slot's lock and its empty journal stay for the next launcher. So does its list of cgroups, which are
+/// looked for themselves.
 pub(super) fn in_runtime_directory(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     walk(directory, &mut found);
@@ -18,7 +19,7 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
         if metadata.is_dir() {
             found.push(entry.path());
             walk(&entry.path(), found);
-        } else if metadata.len() > 0 {
+        } else if metadata.len() > 0 && entry.path().extension().is_none_or(|extension| extension != "cgroups") {
             found.push(entry.path());
         }
     }

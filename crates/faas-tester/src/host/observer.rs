@@ -131,8 +131,26 @@ impl Observer {
     /// # Errors
     /// `/proc` cannot be read.
     pub fn wait_until_gone(&self, before: &State, bound: Duration) -> io::Result<BTreeMap<Item, String>> {
+        self.wait(before, bound, |_| true)
+    }
+
+    /// Like [`Observer::wait_until_gone`], for processes only.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn wait_until_processes_are_gone(&self, before: &State, bound: Duration) -> io::Result<BTreeMap<Item, String>> {
+        self.wait(before, bound, |item| item.kind == Kind::Process)
+    }
+
+    fn wait(
+        &self,
+        before: &State,
+        bound: Duration,
+        concerns: impl Fn(&Item) -> bool,
+    ) -> io::Result<BTreeMap<Item, String>> {
         let deadline = Instant::now() + bound;
         let mut left = self.observe()?.added_since(before);
+        left.retain(|item, _| concerns(item));
         while !left.is_empty() && Instant::now() < deadline {
             std::thread::park_timeout(LOOK_EVERY);
             let now = self.observe()?;

@@ -144,7 +144,8 @@ fn row_36(scene: &Scene<'_>) -> Outcome {
     let seconds = scene.suite.pace().row_36_seconds();
     let shortened = scene.suite.pace().row_36_left_out();
     let seed = u32::from_str_radix(&crate::suite::random_word()?, 16).unwrap_or(1).to_string();
-    let launch = scene.program("row_36_random_system_calls.py").env("SECONDS_TO_RUN", &seconds.to_string()).env("SEED", &seed);
+    let launch =
+        scene.program("row_36_random_system_calls.py").env("SECONDS_TO_RUN", &seconds.to_string()).env("SEED", &seed);
     let run = launch.flag("--memory", "1Gi").flag("--pids", "64").seconds(seconds + 20).run()?;
     let record = run.record()?;
     let kept = crate::record::Report::read(&record.stdout());

@@ -1,12 +1,14 @@
 //! Starts `faas` for a trial and watches the host until it has ended.
 
-use crate::host;
 use crate::record::Run;
 use crate::suite::{self, Identity, Suite};
 use crate::watch::Watcher;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -88,13 +90,23 @@ pub(crate) struct Launch<'a> {
     json: bool,
     terminal: bool,
     seconds: u32,
+    look_every: Duration,
     flags: Vec<OsString>,
     tail: Vec<OsString>,
 }
 
 impl<'a> Launch<'a> {
     fn new(scene: &'a Scene<'a>, verb: &'static str) -> Self {
-        Self { scene, verb, json: true, terminal: false, seconds: 20, flags: Vec::new(), tail: Vec::new() }
+        Self {
+            scene,
+            verb,
+            json: true,
+            terminal: false,
+            seconds: 20,
+            look_every: LOOK_EVERY,
+            flags: Vec::new(),
+            tail: Vec::new(),
+        }
     }
 
     fn tail(mut self, words: impl IntoIterator<Item = OsString>) -> Self {
@@ -128,6 +140,12 @@ impl<'a> Launch<'a> {
     /// The program's time limit, on a machine that is not slow.
     pub(crate) fn seconds(mut self, seconds: u32) -> Self {
         self.seconds = seconds;
+        self
+    }
+
+    /// For one of many runs at once: each look at the host is at all of them.
+    pub(crate) fn one_of_many(mut self) -> Self {
+        self.look_every = LOOK_EVERY * 40;
         self
     }
 
@@ -174,12 +192,10 @@ impl<'a> Launch<'a> {
         command.stdout(create(&out)?).stderr(create(&err)?);
         let begun = Instant::now();
         let mut child = command.spawn().map_err(|e| format!("cannot start {command:?}: {e}"))?;
-        let mut watcher = Watcher::new(mark, child.id(), pace.longer(LOOK_EVERY));
+        let every = pace.longer(self.look_every);
+        let mut watcher = Watcher::new(mark, child.id());
         let bound = seconds + pace.longer(OVERHEAD);
-        let ended = host::wait_for(bound, || {
-            watcher.look();
-            child.try_wait().transpose()
-        });
+        let ended = wait(&mut child, bound, every, || watcher.look());
         let elapsed = begun.elapsed();
         if ended.is_none() {
             let _ = child.kill();
@@ -199,6 +215,34 @@ impl<'a> Launch<'a> {
         }
         left.map(|()| run)
     }
+}
+
+/// Waits for the end of a child, and calls `meanwhile` every so often; `None` when it did not end.
+fn wait(
+    child: &mut Child,
+    bound: Duration,
+    every: Duration,
+    mut meanwhile: impl FnMut(),
+) -> Option<std::io::Result<ExitStatus>> {
+    let begun = Instant::now();
+    loop {
+        meanwhile();
+        let now = Instant::now();
+        let left = bound.checked_sub(now - begun)?;
+        match ends_within(child, left.min(every)) {
+            Ok(true) => return Some(child.wait()),
+            Ok(false) => {}
+            Err(problem) => return Some(Err(problem.into())),
+        }
+    }
+}
+
+/// Waits without looking again and again, which many of these at once would fill the machine with.
+fn ends_within(child: &Child, bound: Duration) -> rustix::io::Result<bool> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(rustix::io::Errno::SRCH)?;
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    let bound = Timespec::try_from(bound).map_err(|_| rustix::io::Errno::INVAL)?;
+    Ok(poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&bound))? == 1)
 }
 
 /// Demands that the command ended soon enough after its start; the bound is for a machine that is not slow.

@@ -38,9 +38,9 @@ impl Pace {
         usual.div_ceil(self.factor.into())
     }
 
-    /// What [`Pace::fewer`] leaves out, for the table.
-    pub(crate) fn left_out(self, usual: u64, of_what: &str) -> Option<String> {
-        let left = usual - self.fewer(usual);
+    /// What is left out where fewer are done, for the table.
+    pub(crate) fn left_out(self, usual: u64, done: u64, of_what: &str) -> Option<String> {
+        let left = usual.saturating_sub(done);
         (left > 0).then(|| format!("{left} of {usual} {of_what}, for {FACTOR}={}", self.factor))
     }
 
@@ -57,9 +57,8 @@ impl Pace {
 
     /// For the head of the report; nothing where all is as usual.
     pub(crate) fn describe(self) -> Option<String> {
-        (self.factor > 1).then(|| {
-            format!("{FACTOR}={0}: every limit and bound on time is {0} times as long, some amounts a {0}th", self.factor)
-        })
+        let Self { factor, .. } = self;
+        (factor > 1).then(|| format!("{FACTOR}={factor}: times are multiplied by it, and some amounts divided"))
     }
 }
 

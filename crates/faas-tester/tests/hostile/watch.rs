@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What was seen of one run.
 #[derive(Default)]
@@ -30,27 +30,16 @@ pub(crate) struct Observed {
 pub(crate) struct Watcher {
     seen: Observed,
     command: u32,
-    every: Duration,
-    last: Option<Instant>,
 }
 
 impl Watcher {
     /// Watches for processes that carry the mark, and for the command's own descendants.
-    pub(crate) fn new(mark: String, command: u32, every: Duration) -> Self {
-        Self {
-            seen: Observed { mark, own_namespace: pid_namespace("self"), ..Observed::default() },
-            command,
-            every,
-            last: None,
-        }
+    pub(crate) fn new(mark: String, command: u32) -> Self {
+        Self { seen: Observed { mark, own_namespace: pid_namespace("self"), ..Observed::default() }, command }
     }
 
-    /// Looks, if it is time to.
+    /// Looks once.
     pub(crate) fn look(&mut self) {
-        if self.last.is_some_and(|last| last.elapsed() < self.every) {
-            return;
-        }
-        self.last = Some(Instant::now());
         let mut inside = 0;
         let mut parents = BTreeMap::new();
         for pid in processes() {
