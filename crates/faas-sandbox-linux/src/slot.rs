@@ -24,6 +24,7 @@ const FIRST_UID: u32 = 1_610_612_736;
 #[derive(Debug)]
 pub struct Slot {
     index: u32,
+    dir: OwnedFd,
     journal: OwnedFd,
     cgroups: OwnedFd,
     _lock: OwnedFd,
@@ -36,14 +37,6 @@ pub struct Leftovers {
     pub ended: u32,
     /// Paths on the host of its cgroup directories, still to be removed.
     pub cgroups: Vec<String>,
-}
-
-/// A slot whose launcher is dead, held while what it left is removed.
-#[derive(Debug)]
-pub struct DeadSlot {
-    /// What it left.
-    pub leftovers: Leftovers,
-    _lock: OwnedFd,
 }
 
 /// A sandbox found in a journal.
@@ -64,7 +57,8 @@ impl Slot {
             let Some(lock) = lock(dir, index)? else { continue };
             let (journal, cgroups) = open_records(dir, index)?;
             let leftovers = end_leftovers(&journal, &cgroups)?;
-            return Ok((Self { index, journal, cgroups, _lock: lock }, leftovers));
+            let dir = rustix::io::fcntl_dupfd_cloexec(dir, 0)?;
+            return Ok((Self { index, dir, journal, cgroups, _lock: lock }, leftovers));
         }
         Err(Errno::USERS)
     }
@@ -84,26 +78,36 @@ impl Slot {
         append(&self.cgroups, &paths.iter().map(|path| format!("{path}\n")).collect::<String>())
     }
 
-    /// The other slots whose launcher is dead, after their sandboxes were ended. Nobody can take one
-    /// of them while it is held.
+    /// Ends the sandboxes of every other slot whose launcher is dead, and has `clean` remove what
+    /// else it left. A slot cannot be taken while that happens, and one at a time is held. Returns
+    /// how many sandboxes were ended.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn reap_dead(&self, dir: &OwnedFd) -> Result<Vec<DeadSlot>, Errno> {
-        let mut dead = Vec::new();
-        for entry in rustix::fs::Dir::read_from(dir)? {
+    pub fn reap_dead(&self, mut clean: impl FnMut(&Leftovers)) -> Result<u32, Errno> {
+        let mut ended = 0;
+        for entry in rustix::fs::Dir::read_from(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(index) = name.strip_suffix(".lock").and_then(|number| number.parse().ok()) else { continue };
+            // Without a list of cgroups a slot was left in order.
+            let Some(index) = name.strip_suffix(".cgroups").and_then(|number| number.parse().ok()) else { continue };
             if index == self.index {
                 continue;
             }
-            if let Some(lock) = lock(dir, index)? {
-                let (journal, cgroups) = open_records(dir, index)?;
-                dead.push(DeadSlot { leftovers: end_leftovers(&journal, &cgroups)?, _lock: lock });
+            if let Some(_lock) = lock(&self.dir, index)? {
+                let (journal, cgroups) = open_records(&self.dir, index)?;
+                let leftovers = end_leftovers(&journal, &cgroups)?;
+                clean(&leftovers);
+                ended += leftovers.ended;
+                remove_records(&self.dir, index);
             }
         }
-        Ok(dead)
+        Ok(ended)
+    }
+
+    /// Leaves the slot in order: nothing of its launcher lives any more.
+    pub fn leave(self) {
+        remove_records(&self.dir, self.index);
     }
 
     /// The name of the slot's cgroup directories.
@@ -164,6 +168,15 @@ fn lock(dir: &OwnedFd, index: u32) -> Result<Option<OwnedFd>, Errno> {
 fn open_records(dir: &OwnedFd, index: u32) -> Result<(OwnedFd, OwnedFd), Errno> {
     let flags = OFlags::RDWR | OFlags::APPEND;
     Ok((open_file(dir, &format!("{index}.journal"), flags)?, open_file(dir, &format!("{index}.cgroups"), flags)?))
+}
+
+/// Removes a slot's journal and list; its lock stays, because somebody may be about to take it. Who
+/// holds the lock is the only one who uses them, so they can go.
+fn remove_records(dir: &OwnedFd, index: u32) {
+    for kind in ["journal", "cgroups"] {
+        // One that stays is read again, which does no harm.
+        let _ = rustix::fs::unlinkat(dir, format!("{index}.{kind}"), rustix::fs::AtFlags::empty());
+    }
 }
 
 fn open_file(dir: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -277,11 +290,16 @@ mod tests {
         super::append(&second.journal, &format!("+ 8 {} 1\n", std::process::id())).expect("append");
         drop(second);
 
-        let dead = first.reap_dead(&fd).expect("reap");
-        let left: Vec<_> = dead.iter().map(|slot| slot.leftovers.clone()).collect();
-        assert_eq!(left, [Leftovers { ended: 1, cgroups: vec!["/a/faas-1".to_owned(), "/b/faas-1".to_owned()] }]);
-        let (third, _) = Slot::take(&fd, 0).expect("slot");
-        assert_eq!(third.index, 2, "a dead slot is held while it is cleaned up");
+        let mut left = Vec::new();
+        let ended = first.reap_dead(|leftovers| {
+            left.extend(leftovers.cgroups.clone());
+            let (third, _) = Slot::take(&fd, 0).expect("slot");
+            assert_eq!(third.index, 2, "a dead slot is held while it is cleaned up");
+        });
+        assert_eq!((ended, left), (Ok(1), vec!["/a/faas-1".to_owned(), "/b/faas-1".to_owned()]));
+        assert!(!dir.join("1.cgroups").exists() && !dir.join("1.journal").exists());
+        first.leave();
+        assert!(!dir.join("0.cgroups").exists() && dir.join("0.lock").exists());
         assert!(!sleeper.wait().expect("wait").success());
         std::fs::remove_dir_all(&dir).expect("clean up");
     }

@@ -213,12 +213,10 @@ fn take_slot(identity: Identity, slots: &OwnedFd) -> Result<(Slot, Tree, u32), R
     tree.reconcile();
     slot.record_cgroups(&tree.paths())
         .map_err(|errno| refusal("recording this launcher's cgroups failed", errno, REPORT))?;
-    let dead =
-        slot.reap_dead(slots).map_err(|errno| refusal("ending what dead launchers left failed", errno, REPORT))?;
-    for path in dead.iter().flat_map(|slot| &slot.leftovers.cgroups) {
-        cgroup::remove_path(path);
-    }
-    let ended = left.ended + dead.iter().map(|slot| slot.leftovers.ended).sum::<u32>();
+    let reaped = slot
+        .reap_dead(|left| left.cgroups.iter().for_each(|path| cgroup::remove_path(path)))
+        .map_err(|errno| refusal("ending what dead launchers left failed", errno, REPORT))?;
+    let ended = left.ended + reaped;
     Ok((slot, tree, ended))
 }
 

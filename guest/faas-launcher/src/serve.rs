@@ -174,8 +174,10 @@ impl Launcher {
                 self.give_back(live);
             }
         }
-        self.maker.running.tree.reconcile();
-        self.maker.running.tree.remove();
+        let running = self.maker.running;
+        running.tree.reconcile();
+        running.tree.remove();
+        running.slot.leave();
     }
 }
 
