@@ -33,7 +33,12 @@ impl StdinSource {
 
     /// A file.
     pub(crate) fn file(path: &Path) -> Result<Self, CliError> {
-        File::open(path).map(Self::Open).map_err(|error| refused(&format!("--stdin={}", path.display()), &error))
+        let refused = |error: io::Error| refused(&format!("--stdin={}", path.display()), &error);
+        let file = File::open(path).map_err(refused)?;
+        if file.metadata().map_err(refused)?.is_dir() {
+            return Err(refused(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self::Open(file))
     }
 
     /// Feeds the program until the source ends or the program takes no more.

@@ -96,7 +96,7 @@ impl Key {
                 flag: "--max-sandboxes",
                 accepted: "a whole number from 1 to 1023",
                 default: "64",
-                about: "How many sandboxes may live at once on this host.",
+                about: "How many sandboxes one platform may have at once.",
             },
             Self::Memory => KeyInfo {
                 name: "limits.memory",

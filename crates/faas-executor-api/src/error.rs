@@ -71,7 +71,7 @@ pub enum CreateError {
     #[error("this executor does not offer {0}")]
     Unsupported(Verb),
     /// Every sandbox the host may run at once is in use.
-    #[error("all {limit} sandboxes of this host are in use; retry, or raise max_sandboxes")]
+    #[error("all {limit} sandboxes of this platform are in use; retry, or raise max_sandboxes")]
     AtCapacity {
         /// How many may run at once.
         limit: u32,

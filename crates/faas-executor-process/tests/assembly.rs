@@ -103,3 +103,28 @@ async fn an_id_is_used_once() {
     assert!(works(first).await);
     executor.shutdown().await;
 }
+
+/// A reader that never reads must not keep a sandbox alive past the deadline, although the program
+/// itself has ended and only its output is waiting.
+#[tokio::test]
+async fn a_reader_that_does_not_read_keeps_nothing_alive_past_the_deadline() {
+    let executor = executor();
+    let mut sandbox = executor.create(SandboxId::generate(), spec()).await.expect("a sandbox");
+    let command = Command {
+        argv: ["/usr/bin/bash", "-c", "sleep 1000 & exec head -c 1100000 /dev/zero"].map(str::to_owned).to_vec(),
+        env: Vec::new(),
+        files: Vec::new(),
+        deadline: Instant::now() + Duration::from_secs(2),
+        output: OutputLimits::default(),
+    };
+    let session = sandbox.exec(command).await.expect("a call");
+    let gone = async {
+        while sandbox.health() == faas_executor_api::Health::Ready {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the sandbox ends at the deadline, unread");
+    drop(session);
+    sandbox.destroy(DestroyReason::Finished).await;
+    executor.shutdown().await;
+}

@@ -1,7 +1,7 @@
 //! The one task that owns a sandbox: create, call, forward, record, destroy.
 //!
-//! Invariants: a sandbox that was made is destroyed on every path; the record is sent before the
-//! teardown, so the reply never waits for it; a caller that is gone and a platform that stops both
+//! Invariants: a sandbox that was made is destroyed on every path; the reply never waits for the
+//! teardown, nor the teardown for whoever reads the reply; a caller that is gone and a platform that stops both
 //! end the call.
 
 use crate::record::{Recorder, Times};
@@ -46,14 +46,17 @@ pub(crate) async fn drive(job: Job, started: Started) {
         sandbox.destroy(DestroyReason::Cancelled).await;
         return;
     }
-    let reason = match call(sandbox.as_mut(), &job.request).await {
-        Ok(session) => run(&job, sandbox.as_mut(), session, started).await,
+    match call(sandbox.as_mut(), &job.request).await {
+        Ok(session) => {
+            let Ended { reason, record, mut caller } = run(&job, sandbox.as_mut(), session, started).await;
+            // Neither waits for the other: a caller that is slow to take the record keeps nothing alive.
+            tokio::join!(caller.complete(record), sandbox.destroy(reason));
+        }
         Err(error) => {
             drop(started.send(Err(error.into())));
-            DestroyReason::Finished
+            sandbox.destroy(DestroyReason::Finished).await;
         }
-    };
-    sandbox.destroy(reason).await;
+    }
 }
 
 async fn call(sandbox: &mut dyn Sandbox, request: &ExecutionRequest) -> Result<ExecSession, CallError> {
@@ -66,8 +69,15 @@ async fn call(sandbox: &mut dyn Sandbox, request: &ExecutionRequest) -> Result<E
     }
 }
 
+/// A call that is done: why its sandbox goes, what is recorded, and who is to be told.
+struct Ended {
+    reason: DestroyReason,
+    record: ExecutionRecord,
+    caller: Caller,
+}
+
 /// Forwards output until the call is done, then records it.
-async fn run(job: &Job, sandbox: &mut dyn Sandbox, session: ExecSession, started: Started) -> DestroyReason {
+async fn run(job: &Job, sandbox: &mut dyn Sandbox, session: ExecSession, started: Started) -> Ended {
     let times = Times {
         created_at: job.created_at,
         created: job.created,
@@ -108,9 +118,7 @@ async fn run(job: &Job, sandbox: &mut dyn Sandbox, session: ExecSession, started
         }
     };
     let reason = destroy_reason(done.outcome);
-    let record = recorder.finish(&done, &times);
-    caller.complete(record).await;
-    reason
+    Ended { reason, record: recorder.finish(&done, &times), caller }
 }
 
 /// A stream that ended without its `Done`: the sandbox broke its promise.

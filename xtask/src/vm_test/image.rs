@@ -1,7 +1,6 @@
 //! Makes the initramfs: everything the machine has.
 //!
-//! The files of this machine keep their paths, so that a path compiled into a test finds its file
-//! inside too.
+//! What belongs to this machine's system keeps its paths; what belongs to the checkout goes below `/vm`.
 
 use super::Place;
 use super::cpio::Archive;
@@ -137,8 +136,8 @@ fn programs_of_packages() -> Result<Vec<PathBuf>> {
 }
 
 fn add_suites(tree: &mut Tree, suites: &Suites, nonce: &str) -> Result<()> {
-    for path in &suites.files {
-        tree.host(path, &|name| name != "target")?;
+    for (inside, path) in &suites.files {
+        tree.copied_with_all_below(inside, path)?;
     }
     let mut list = String::new();
     for suite in &suites.list {

@@ -32,7 +32,7 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>> {
     let mut options = Options {
         suites: Vec::new(),
         environment: Vec::new(),
-        deadline: Duration::from_secs(1200),
+        deadline: Duration::from_secs(2700),
         memory_mib: 4096,
         release: false,
         arguments: Vec::new(),

@@ -20,10 +20,16 @@ pub(super) struct Suite {
 /// All that the image needs to know.
 pub(super) struct Suites {
     pub(super) list: Vec<Suite>,
-    /// Files and directories of this machine that go in under their own paths.
-    pub(super) files: Vec<PathBuf>,
+    /// Files and directories of this machine, and where they go: not under their own paths, because
+    /// a checkout may be where the machine mounts something else.
+    pub(super) files: Vec<(&'static str, PathBuf)>,
     pub(super) environment: Vec<(String, String)>,
 }
+
+const CONFORMANCE: &str = "/vm/bin/conformance";
+const HOSTILE: &str = "/vm/bin/hostile";
+const FAAS: &str = "/vm/bin/faas";
+const HOSTILE_PROGRAMS: &str = "/vm/hostile-programs";
 
 const NAMES: [&str; 4] = ["probes", "conformance", "conformance-ordinary", "hostile"];
 
@@ -48,8 +54,8 @@ pub(super) fn prepare(place: &Place, options: &Options) -> Result<Suites> {
         let build_arguments = ["test", "--no-run", "-p", "faas-executor-process", "--test", "conformance"];
         let binary = build(place, options, &build_arguments, "conformance")?;
         // Both users have a suite of their own here, so root's need not start the other's.
-        let command = format!("exec {} --test-threads=2 --skip ordinary_user::{arguments}", binary.display());
-        suites.files.push(binary);
+        let command = format!("exec {CONFORMANCE} --test-threads=2 --skip ordinary_user::{arguments}");
+        suites.files.push((CONFORMANCE, binary));
         for (name, ordinary_user) in [("conformance", false), ("conformance-ordinary", true)] {
             if wanted(name) {
                 suites.add(name, ordinary_user, 360, command.clone());
@@ -60,11 +66,11 @@ pub(super) fn prepare(place: &Place, options: &Options) -> Result<Suites> {
         let binary = build(place, options, &["test", "--no-run", "-p", "faas-tester", "--test", "hostile"], "hostile")?;
         let faas = build(place, options, &["build", "-p", "faas-bin", "--bin", "faas"], "faas")?;
         let programs = place.root.join("crates/faas-tester/hostile-programs");
-        suites.set("FAAS_BIN", &faas.to_string_lossy());
-        suites.set("FAAS_HOSTILE_DIR", &programs.to_string_lossy());
+        suites.set("FAAS_BIN", FAAS);
+        suites.set("FAAS_HOSTILE_DIR", HOSTILE_PROGRAMS);
         // It becomes an ordinary user by itself.
-        suites.add("hostile", false, 780, format!("exec {}{arguments}", binary.display()));
-        suites.files.extend([binary, faas, programs]);
+        suites.add("hostile", false, 1800, format!("exec {HOSTILE}{arguments}"));
+        suites.files.extend([(HOSTILE, binary), (FAAS, faas), (HOSTILE_PROGRAMS, programs)]);
     }
     for (name, value) in &options.environment {
         suites.set(name, value);

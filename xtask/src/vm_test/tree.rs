@@ -55,6 +55,22 @@ impl Tree {
         self.insert(Path::new(path), Node::Copied { from: from.to_owned() });
     }
 
+    /// A file of this machine under another name, or a directory with the files and directories in it.
+    pub(super) fn copied_with_all_below(&mut self, path: &str, from: &Path) -> Result<()> {
+        if !from.is_dir() {
+            self.copied_to(path, from);
+            return Ok(());
+        }
+        self.directory(path, 0o755);
+        for entry in std::fs::read_dir(from).with_context(|| format!("list {}", from.display()))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_str().with_context(|| format!("{} is not UTF-8", entry.path().display()))?;
+            self.copied_with_all_below(&format!("{path}/{name}"), &entry.path())?;
+        }
+        Ok(())
+    }
+
     /// A file or directory of this machine under its own name. A directory comes with all below it for
     /// whose name `keep` answers yes.
     pub(super) fn host(&mut self, path: &Path, keep: &dyn Fn(&str) -> bool) -> Result<()> {

@@ -65,6 +65,12 @@ fn delegate(options: &DoctorOptions) -> Result<ExitCode, CliError> {
     let mut lines = String::new();
     for path in faas_lib::delegate(&user)? {
         lines.push_str(&format!("{user} may use {}\n", path.display()));
+        if path.ends_with("shell") {
+            // Cgroup v2 lets nobody but root move a process in from elsewhere.
+            let procs = path.join("cgroup.procs");
+            lines.push_str("start programs from a shell in it; this moves yours:\n");
+            lines.push_str(&format!("  sudo sh -c \"echo $$ > {}\"\n", procs.display()));
+        }
     }
     console::print(lines.as_bytes())
 }

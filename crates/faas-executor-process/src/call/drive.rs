@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// SIGKILL's number, and the exit code shells give for a child it ended.
 const SIGKILL: u8 = 9;
@@ -72,8 +72,20 @@ impl Drive {
             interrupter: &interrupter,
             ended: program_ended.clone(),
         };
-        let streams =
-            async { tokio::join!(forward(OutputEvent::Stdout).run(stdout), forward(OutputEvent::Stderr).run(stderr)) };
+        let forwarded = Notify::new();
+        let streams = async {
+            let stats =
+                tokio::join!(forward(OutputEvent::Stdout).run(stdout), forward(OutputEvent::Stderr).run(stderr));
+            forwarded.notify_one();
+            stats
+        };
+        // A slow reader may keep output waiting past the deadline; the sandbox does not wait with it.
+        let deadline_guard = async {
+            tokio::select! {
+                () = forwarded.notified() => {}
+                () = tokio::time::sleep_until(deadline.into()) => shared.link.kill(shared.id).await,
+            }
+        };
         let end = async {
             let watch = Watch { shared: &shared, state: state.clone(), call, deadline };
             let end = tokio::select! {
@@ -86,7 +98,7 @@ impl Drive {
             ended.send_replace(true);
             finished
         };
-        let ((out, err), (end, counters)) = tokio::join!(streams, end);
+        let ((out, err), (end, counters), ()) = tokio::join!(streams, end, deadline_guard);
         shared.remember(counters);
         let outcome = outcome(end, before, counters);
         let spent = !matches!(outcome, Outcome::Exited { .. } | Outcome::Signaled { .. });

@@ -30,6 +30,11 @@ pub enum ArgvJsonError {
     /// Output was cut and does not end in a document.
     #[error("the last JSON document is not whole in the last 1Mi of stdout; print a smaller one, as the last thing")]
     Cut,
+    /// A string or a number in it cannot be read.
+    #[error(
+        "the last JSON document on stdout cannot be read: a string is not Unicode text (a lone surrogate?) or a number is out of range"
+    )]
+    Invalid,
     /// Looking for documents takes too long.
     #[error("stdout is full of JSON that begins and never ends; print one document, alone on its line or lines")]
     Unreadable,
@@ -47,8 +52,8 @@ pub fn argv_json(tail: &[u8], cut: bool) -> Result<Value, ArgvJsonError> {
     if cut && !at_the_end {
         return Err(ArgvJsonError::Cut);
     }
-    // A document was found by the same parser, so this holds.
-    serde_json::from_slice(document).map_err(|_| ArgvJsonError::NoDocument)
+    // Finding a document does not read its strings and numbers; reading them can still fail.
+    serde_json::from_slice(document).map_err(|_| ArgvJsonError::Invalid)
 }
 
 /// The message of a result that reports failure: `{"error": x}` with `x` neither absent nor null.

@@ -41,6 +41,13 @@ fn no_document_is_an_error() {
 }
 
 #[test]
+fn a_document_that_cannot_be_read_is_named_as_such() {
+    for text in [r#"{"f": "\udcff"}"#, r#"{"f": 1e999}"#] {
+        assert_eq!(argv_json(text.as_bytes(), false), Err(ArgvJsonError::Invalid), "{text}");
+    }
+}
+
+#[test]
 fn of_cut_output_only_a_document_at_the_very_end_counts() {
     assert_eq!(argv_json(b"end of a line\n{\"a\":1}\n", true), Ok(json!({"a": 1})));
     // What looks like a document may be the inside of one that began before the cut.
