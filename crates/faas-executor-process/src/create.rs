@@ -161,6 +161,12 @@ fn failed(step: &str, errno: i32) -> CreateError {
     CreateError::Assembly { step: step.to_owned(), cause: Errno::from_raw_os_error(errno).to_string() }
 }
 
+impl Drop for ProcessExecutor {
+    fn drop(&mut self) {
+        self.link.hang_up();
+    }
+}
+
 #[async_trait]
 impl Executor for ProcessExecutor {
     fn capabilities(&self) -> &Capabilities {

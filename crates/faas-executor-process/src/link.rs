@@ -174,9 +174,14 @@ impl Link {
         }
     }
 
+    /// Ends our side of the conversation, upon which the launcher ends every sandbox and itself.
+    pub(crate) fn hang_up(&self) {
+        self.socket.close_sending();
+    }
+
     /// Ends the conversation and returns when the launcher has ended it too.
     pub(crate) async fn close(&self) {
-        self.socket.close_sending();
+        self.hang_up();
         // The sender lives in `self`, so this ends only with the value.
         let _ = self.lost.subscribe().wait_for(|lost| *lost).await;
     }

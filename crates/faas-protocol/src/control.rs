@@ -69,7 +69,7 @@ pub enum FromInit {
         /// The kernel's answer.
         errno: i32,
     },
-    /// A file could not be written. Sent once for each file.
+    /// A file could not be written. Sent for the first such file before a `Spawn`, which then fails.
     FileFailed {
         /// Its path as given.
         path: Vec<u8>,

@@ -109,7 +109,7 @@ fn assemble(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     step(Step::ProcMasks, &mut || procfs::cover(plan.masks))?;
     step(Step::Areas, &mut || areas::mount(plan.disk_bytes, plan.inodes))?;
     step(Step::Pivot, &mut pivot::enter)?;
-    step(Step::Rlimits, &mut || set_rlimits(plan.stand_in))?;
+    step(Step::Rlimits, &mut || procfs::be_first_to_go().and_then(|()| set_rlimits(plan.stand_in)))?;
     step(Step::Caps, &mut caps::drop_all)?;
     step(Step::NoNewPrivs, &mut || rustix::thread::set_no_new_privs(true))?;
     if let Some(rules) = plan.landlock {
@@ -154,7 +154,9 @@ fn become_inner_user() -> Result<(), Errno> {
 /// Limits of each process. A limit is never raised: lowering needs no privilege.
 fn set_rlimits(stand_in: StandIn) -> Result<(), Errno> {
     let fixed = [
-        (Resource::Core, 0),
+        // One byte: no file is that small, and a core handler behind a pipe, which would run as the
+        // host's root, is started for a limit of 0 but not for this one (core(5)).
+        (Resource::Core, 1),
         (Resource::Memlock, 64 * 1024),
         (Resource::Nofile, 4096),
         (Resource::Msgqueue, 64 * 1024),

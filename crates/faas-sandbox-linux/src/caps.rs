@@ -23,8 +23,15 @@ pub fn is_real_root() -> bool {
         | CapabilitySet::CHOWN
         | CapabilitySet::KILL
         | CapabilitySet::MKNOD;
-    rustix::process::geteuid().is_root()
-        && rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
+    is_host_uid_zero() && rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
+}
+
+/// Whether the calling process has uid 0 of the host, and not only of a user namespace.
+#[must_use]
+pub fn is_host_uid_zero() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let whole = map.split_whitespace().eq(["0", "0", "4294967295"]);
+    rustix::process::geteuid().is_root() && whole
 }
 
 /// Becomes an ordinary user for good: no groups, no capabilities, no way back. The calling process

@@ -57,6 +57,8 @@ struct Agent {
     signals: OwnedFd,
     greeted: bool,
     files: Files,
+    /// Whether a file of the coming call was refused, and the host was told.
+    file_failed: bool,
     running: Option<Running>,
 }
 
@@ -71,9 +73,9 @@ pub fn run() -> i32 {
 }
 
 fn serve() -> Result<(), Ended> {
-    // User code has the same uid: what init holds must not be reachable through ptrace or /proc.
     // The kernel names a program run from memory after the memory.
     set_name(c"faas-init")?;
+    // User code has the same uid: what init holds must not be reachable through ptrace or /proc.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let control = sys::take_control()?;
@@ -83,7 +85,7 @@ fn serve() -> Result<(), Ended> {
         set_child_subreaper(Some(getpid()))?;
     }
     umask(Mode::from_raw_mode(0o022));
-    Agent { control, signals, greeted: false, files: Files::default(), running: None }.converse()
+    Agent { control, signals, greeted: false, files: Files::default(), file_failed: false, running: None }.converse()
 }
 
 impl Agent {
@@ -113,7 +115,13 @@ impl Agent {
             (true, ToInit::PutFile { path, executable, append, content }) => {
                 match self.files.put(&Piece { path: &path, executable, append, content: &content }) {
                     Ok(()) => Ok(()),
-                    Err(error) => self.say(&FromInit::FileFailed { path, errno: error.raw_os_error() }, &[]),
+                    // One is enough to refuse the call. The host says everything before it listens, so
+                    // an answer for each of many files would leave both waiting for room.
+                    Err(_) if self.file_failed => Ok(()),
+                    Err(error) => {
+                        self.file_failed = true;
+                        self.say(&FromInit::FileFailed { path, errno: error.raw_os_error() }, &[])
+                    }
                 }
             }
             (true, ToInit::Spawn(spawn)) => self.spawn(&spawn),
@@ -129,6 +137,7 @@ impl Agent {
 
     fn spawn(&mut self, spawn: &Spawn) -> Result<(), Ended> {
         let call = spawn.call;
+        self.file_failed = false;
         let launched = if self.running.is_some() {
             Err(Errno::BUSY)
         } else {

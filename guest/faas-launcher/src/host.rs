@@ -7,7 +7,7 @@ use faas_sandbox_linux::cgroup::{self, CheapMoves, Controller, Tree, Version};
 use faas_sandbox_linux::root::procfs::{self, Mask};
 use faas_sandbox_linux::root::{self, RunnerFile, Template, TemplateError};
 use faas_sandbox_linux::slot::Slot;
-use faas_sandbox_linux::{landlock, packet, sealed, seccomp, sys};
+use faas_sandbox_linux::{caps, landlock, packet, sealed, seccomp, sys};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -113,6 +113,13 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
         .ok_or_else(|| Refusal { reason: "the launcher's arguments are malformed".to_owned(), fix: REPORT })?;
     detach().map_err(|errno| refusal("leaving the server's session failed", errno, REPORT))?;
     let identity = Identity::establish().map_err(|errno| {
+        if caps::is_host_uid_zero() {
+            return refusal(
+                "this is root without the capabilities SYS_ADMIN, SETUID, SETGID, CHOWN, KILL and MKNOD",
+                errno,
+                "start it with them, or as an ordinary user",
+            );
+        }
         refusal(
             "this user may not make user namespaces",
             errno,

@@ -20,10 +20,15 @@ impl Identity {
     /// Finds out who started us, and becomes root of a user namespace unless it was real root.
     ///
     /// # Errors
-    /// The kernel does not give this user a user namespace.
+    /// The kernel does not give this user a user namespace, or it is uid 0 of the host without the
+    /// capabilities of root.
     pub(crate) fn establish() -> Result<Self, Errno> {
         if caps::is_real_root() {
             return Ok(Self::Root);
+        }
+        if caps::is_host_uid_zero() {
+            // Its sandboxes would have the host's uid 0.
+            return Err(Errno::PERM);
         }
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         sys::unshare(UnshareFlags::NEWUSER)?;

@@ -31,8 +31,18 @@ pub(crate) async fn start(
     call: u32,
     plan: CallPlan,
 ) -> Result<ExecSession, CallError> {
+    // From here on an interrupt counts, and a caller that stops waiting leaves nothing running.
+    shared.running.send_replace(Running::Call);
+    let mut unfinished = Unfinished { shared, armed: true };
     let descriptors = match tokio::time::timeout(START_TIMEOUT, spawn(shared, call, &plan)).await {
-        Ok(spawned) => spawned?,
+        Ok(Ok(descriptors)) => descriptors,
+        Ok(Err(error @ (CallError::File { .. } | CallError::NotFound { .. } | CallError::Invalid { .. }))) => {
+            // Refused before anything ran: the sandbox takes the next call.
+            unfinished.armed = false;
+            shared.running.send_replace(Running::Idle);
+            return Err(error);
+        }
+        Ok(Err(error)) => return Err(error),
         Err(_) => {
             shared.link.kill(shared.id).await;
             return Err(lost(&format!("init did not start the program within {START_TIMEOUT:?}")));
@@ -41,7 +51,7 @@ pub(crate) async fn start(
     let program = Program::new(descriptors, plan.runner.is_some()).map_err(|error| lost(&error.to_string()))?;
     let (events, stream) = event_channel(EVENTS);
     let (sink, input) = input_channel(INPUTS);
-    shared.running.send_replace(Running::Call);
+    unfinished.armed = false;
     let runner = plan.runner.zip(program.call_socket).map(|(plan, socket)| Runner { plan, socket });
     let drive = Drive {
         shared: Arc::clone(shared),
@@ -59,6 +69,21 @@ pub(crate) async fn start(
     };
     tokio::spawn(drive.run());
     Ok(ExecSession { input: sink, events: stream })
+}
+
+/// A call that is being started. Given up half-way, it ends the sandbox: nobody knows what runs.
+struct Unfinished<'a> {
+    shared: &'a Shared,
+    armed: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.shared.running.send_replace(Running::Spent);
+            self.shared.link.kill_now(self.shared.id);
+        }
+    }
 }
 
 /// Our ends of what the program is connected to.

@@ -130,10 +130,13 @@ fn write_limits(twig: &Twig, limits: &Limits) -> Result<(), Errno> {
         Version::One => {
             if twig.has(Controller::Memory) {
                 files::write(&twig.dir, "memory.limit_in_bytes", &memory)?;
-                match files::write(&twig.dir, "memory.memsw.limit_in_bytes", &memory) {
-                    // Without swap accounting there is no such file, and no swap to limit.
-                    Ok(()) | Err(Errno::NOENT) => {}
-                    Err(errno) => return Err(errno),
+                // Swap, which is not limited where the kernel does not count it, and the buffers of
+                // network sockets, which are not counted until they are limited.
+                for file in ["memory.memsw.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes"] {
+                    match files::write(&twig.dir, file, &memory) {
+                        Ok(()) | Err(Errno::NOENT) => {}
+                        Err(errno) => return Err(errno),
+                    }
                 }
             }
             if twig.has(Controller::Pids) {

@@ -51,6 +51,11 @@ pub fn remove_path(path: &str) {
     if !is_cgroup || !name.starts_with("faas-") {
         return;
     }
+    let Ok(own) = files::open_dir(&dir, name) else { return };
+    // A live launcher with another runtime directory may have taken the name meanwhile.
+    if rustix::fs::flock(&own, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+        return;
+    }
     remove_tree(&dir, name);
     if let Some((above, super::find::BASE)) = parent.rsplit_once('/')
         && let Ok(above) = files::open(above)

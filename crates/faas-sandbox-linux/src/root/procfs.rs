@@ -1,5 +1,6 @@
 //! `/proc` of a sandbox: its own processes, and of the rest only what ordinary programs read.
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use std::ffi::CString;
@@ -78,11 +79,20 @@ pub fn mount() -> Result<(), Errno> {
     )
 }
 
-/// Covers what must not be seen, and makes `/proc/sys` read-only.
+/// Inotify instances and watches of one sandbox. The kernel counts them for the launcher's user over
+/// all sandboxes, and its own ceiling is 128 instances.
+const INOTIFY: [(&std::ffi::CStr, &[u8]); 2] =
+    [(c"proc/sys/user/max_inotify_instances", b"2"), (c"proc/sys/user/max_inotify_watches", b"1024")];
+
+/// Covers what must not be seen, limits what the kernel counts for the user namespace, and makes
+/// `/proc/sys` read-only.
 ///
 /// # Errors
 /// The kernel's answer.
 pub fn cover(masks: &[Mask]) -> Result<(), Errno> {
+    for (file, limit) in INOTIFY {
+        write_if_there(file, limit)?;
+    }
     for mask in masks {
         let source = if mask.directory { c"opt/empty" } else { c"dev/null" };
         match rustix::mount::mount_bind(source, mask.path.as_c_str()) {
@@ -93,6 +103,27 @@ pub fn cover(masks: &[Mask]) -> Result<(), Errno> {
     }
     rustix::mount::mount_bind(c"proc/sys", c"proc/sys")?;
     crate::sys::mount_read_only(c"proc/sys", false)
+}
+
+/// Makes user code the first to go when the host runs out of memory, whatever the server's own
+/// standing is, which it inherits.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn be_first_to_go() -> Result<(), Errno> {
+    match write_if_there(c"/proc/self/oom_score_adj", b"500") {
+        // It is above that already, and lowering it takes a privilege.
+        Err(Errno::ACCESS | Errno::PERM) => Ok(()),
+        other => other,
+    }
+}
+
+fn write_if_there(path: &std::ffi::CStr, value: &[u8]) -> Result<(), Errno> {
+    match rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(file) => rustix::io::write(file, value).map(drop),
+        Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,12 @@ const fn absent(condition: Condition) -> Rule {
 /// The families user code may have: Unix, IPv4, IPv6.
 const FAMILIES: &[u32] = &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32];
 
+/// The family that has connected pairs.
+const UNIX: &[u32] = &[libc::AF_UNIX as u32];
+
+/// `cachestat`, Linux 6.5; newer than the headers we build with.
+const CACHESTAT: libc::c_long = 451;
+
 /// The execution domains that change nothing: Linux, and asking which one it is.
 const PERSONALITIES: &[u32] = &[0, 0xffff_ffff];
 
@@ -63,7 +69,17 @@ const RULES: &[Rule] = &[
     deny(Call(libc::SYS_move_pages)),
     deny(CallUnless(libc::SYS_personality, 0, PERSONALITIES)),
     deny(CallWith(libc::SYS_ioctl, 1, TERMINAL_INJECTION)),
+    // Placement of memory on processors, statistics of others' page cache, and calls nobody uses.
+    deny(Calls(libc::SYS_mbind, libc::SYS_get_mempolicy)),
+    deny(Call(libc::SYS_set_mempolicy_home_node)),
+    deny(Call(CACHESTAT)),
+    deny(Call(libc::SYS_uselib)),
+    deny(Call(libc::SYS_ustat)),
+    deny(Call(libc::SYS_sysfs)),
+    // Asynchronous requests are counted for the whole host.
+    absent(Calls(libc::SYS_io_setup, libc::SYS_io_cancel)),
     Rule { condition: CallUnless(libc::SYS_socket, 0, FAMILIES), action: Action::Errno(libc::EAFNOSUPPORT) },
+    Rule { condition: CallUnless(libc::SYS_socketpair, 0, UNIX), action: Action::Errno(libc::EAFNOSUPPORT) },
 ];
 
 /// The base filter. Also kills calls of other architectures.

@@ -87,6 +87,9 @@ fn base_denies_what_nobody_needs() {
         (libc::SYS_pidfd_getfd, libc::EPERM),
         (libc::SYS_clock_settime, libc::EPERM),
         (libc::SYS_iopl, libc::EPERM),
+        (libc::SYS_io_setup, libc::ENOSYS),
+        (libc::SYS_io_submit, libc::ENOSYS),
+        (libc::SYS_mbind, libc::EPERM),
     ] {
         assert_eq!(call(&base, number, NONE), errno(code), "call {number}");
     }
@@ -101,6 +104,8 @@ fn base_allows_three_socket_families() {
     for family in 0..50_u64 {
         let expected = if [1, 2, 10].contains(&family) { ALLOW } else { errno(libc::EAFNOSUPPORT) };
         assert_eq!(call(&base, libc::SYS_socket, [family, 0, 0, 0, 0, 0]), expected, "family {family}");
+        let expected = if family == 1 { ALLOW } else { errno(libc::EAFNOSUPPORT) };
+        assert_eq!(call(&base, libc::SYS_socketpair, [family, 0, 0, 0, 0, 0]), expected, "pair of family {family}");
     }
 }
 
