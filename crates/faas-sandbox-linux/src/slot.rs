@@ -12,6 +12,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeMap;
 
+/// After how many lines a journal begins afresh.
+const LONG_JOURNAL: u32 = 4096;
+
 /// How many launchers can run at once on a host.
 const SLOTS: u32 = 4096;
 /// Host uids of one slot: the first is the server's, the others are for sandboxes.
@@ -26,6 +29,8 @@ pub struct Slot {
     index: u32,
     dir: OwnedFd,
     journal: OwnedFd,
+    live: BTreeMap<u64, Entry>,
+    lines: u32,
     cgroups: OwnedFd,
     _lock: OwnedFd,
 }
@@ -58,7 +63,10 @@ impl Slot {
             let (journal, cgroups) = open_records(dir, index)?;
             let leftovers = end_leftovers(&journal, &cgroups)?;
             let dir = rustix::io::fcntl_dupfd_cloexec(dir, 0)?;
-            return Ok((Self { index, dir, journal, cgroups, _lock: lock }, leftovers));
+            return Ok((
+                Self { index, dir, journal, live: BTreeMap::new(), lines: 0, cgroups, _lock: lock },
+                leftovers,
+            ));
         }
         Err(Errno::USERS)
     }
@@ -132,21 +140,34 @@ impl Slot {
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn record_start(&self, sequence: u64, pid: i32) -> Result<(), Errno> {
-        let started = start_time(pid).ok_or(Errno::SRCH)?;
-        append(&self.journal, &format!("+ {sequence} {pid} {started}\n"))
+    pub fn record_start(&mut self, sequence: u64, pid: i32) -> Result<(), Errno> {
+        let entry = Entry { pid, started: start_time(pid).ok_or(Errno::SRCH)? };
+        self.live.insert(sequence, entry);
+        self.record(&entry.line(sequence))
     }
 
-    /// Records that a sandbox is gone. When none lives the journal starts afresh.
+    /// Records that a sandbox is gone.
     ///
     /// # Errors
     /// The kernel's answer.
-    pub fn record_end(&self, sequence: u64, none_left: bool) -> Result<(), Errno> {
-        if none_left {
-            rustix::fs::ftruncate(&self.journal, 0)
-        } else {
-            append(&self.journal, &format!("- {sequence}\n"))
+    pub fn record_end(&mut self, sequence: u64) -> Result<(), Errno> {
+        self.live.remove(&sequence);
+        self.record(&format!("- {sequence}\n"))
+    }
+
+    /// Appends a line, or begins the journal afresh with what lives when nothing does or it has grown
+    /// long. A crash in between loses lines only of sandboxes that the cgroups list too.
+    fn record(&mut self, line: &str) -> Result<(), Errno> {
+        self.lines += 1;
+        if self.lines < LONG_JOURNAL && !self.live.is_empty() {
+            return append(&self.journal, line);
         }
+        self.lines = 0;
+        rustix::fs::ftruncate(&self.journal, 0)?;
+        if self.live.is_empty() {
+            return Ok(());
+        }
+        append(&self.journal, &self.live.iter().map(|(sequence, entry)| entry.line(*sequence)).collect::<String>())
     }
 }
 
@@ -219,6 +240,13 @@ fn read_all(file: &OwnedFd) -> Result<String, Errno> {
     }
 }
 
+impl Entry {
+    /// Its line in a journal.
+    fn line(self, sequence: u64) -> String {
+        format!("+ {sequence} {} {}\n", self.pid, self.started)
+    }
+}
+
 /// What lives according to a journal. A line cut short by a crash counts for nothing.
 fn parse(text: &str) -> BTreeMap<u64, Entry> {
     let mut live = BTreeMap::new();
@@ -281,9 +309,15 @@ mod tests {
 
         let (first, left) = Slot::take(&fd, 0).expect("slot");
         assert_eq!((first.index, left), (0, Leftovers { ended: 0, cgroups: Vec::new() }));
-        let (second, _) = Slot::take(&fd, 0).expect("slot");
+        let (mut second, _) = Slot::take(&fd, 0).expect("slot");
         assert_eq!(second.index, 1);
         second.record_start(7, pid).expect("record");
+        // However many come and go, the journal stays short and keeps who lives.
+        for sequence in 100..100 + u64::from(super::LONG_JOURNAL) {
+            second.record_start(sequence, pid).expect("record");
+            second.record_end(sequence).expect("record");
+        }
+        assert!(std::fs::metadata(dir.join("1.journal")).expect("a journal").len() < 200_000);
         second.record_cgroups(&["/old".to_owned()]).expect("record");
         second.record_cgroups(&["/a/faas-1".to_owned(), "/b/faas-1".to_owned()]).expect("record");
         // A recycled pid: same number, other start time.

@@ -56,7 +56,7 @@ impl Maker {
                 _ => Err((Step::Go, Errno::IO)),
             },
             Err(failure) => {
-                self.undo(request, taken, sequence, table);
+                self.undo(request, taken, sequence);
                 Err(failure)
             }
         }
@@ -167,13 +167,13 @@ impl Maker {
 
     /// Gives back what was taken, last first. Every part can be repeated and none can fail in a way
     /// that keeps the others from happening.
-    fn undo(&mut self, request: &Create, taken: Taken, sequence: u64, table: &Table) {
+    fn undo(&mut self, request: &Create, taken: Taken, sequence: u64) {
         if let Some((_, pidfd)) = taken.child {
             let _ = pidfd_send_signal(&pidfd, Signal::KILL);
             reap(&pidfd);
         }
         if taken.journalled {
-            let _ = self.running.slot.record_end(sequence, table.len() == 0);
+            let _ = self.running.slot.record_end(sequence);
         }
         if let Some(network) = taken.network {
             self.networks.give_back(request.tenant, network);

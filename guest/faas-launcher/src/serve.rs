@@ -153,7 +153,7 @@ impl Launcher {
         let Live { tenant, sequence, uid_number, pidfd, leaf, network, .. } = live;
         drop(pidfd);
         // A record that says a dead sandbox lives does no harm: the start time will not match.
-        let _ = self.maker.running.slot.record_end(sequence, self.table.len() == 0);
+        let _ = self.maker.running.slot.record_end(sequence);
         if !self.maker.running.tree.remove_leaf(&leaf) {
             self.busy.push(leaf);
         }
