@@ -202,5 +202,6 @@ const KNOWN_NOTES: &[(&str, &str)] = &[
     ("Attempt to set a LOCK_MAND lock", "flock with a flag the kernel no longer has; ignored"),
     ("__vm_enough_memory: pid", "shared memory larger than the machine; refused with ENOMEM"),
     ("show_signal", "how many of its own lines about segmentation faults, below warning, it left out"),
+    ("oom_kill_process:", "how many reports of cgroups at their memory limit, this or another's, it left out"),
     ("deprecated remap_file_pages", "said once per boot to the first caller"),
 ];
