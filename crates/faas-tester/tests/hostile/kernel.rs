@@ -170,11 +170,41 @@ fn row_36(scene: &Scene<'_>) -> Outcome {
             ));
         }
     }
-    if unknown.is_empty() {
-        Ok(Verdict::pass_except(shortened))
-    } else {
-        Err(format!("seed {seed}: the kernel complained:\n{}", unknown.join("\n")))
+    let (trouble, remarks): (Vec<String>, Vec<String>) = unknown.into_iter().partition(|line| is_trouble(line));
+    if !trouble.is_empty() {
+        return Err(format!("seed {seed}: the kernel complained:\n{}", trouble.join("\n")));
     }
+    for remark in &remarks {
+        crate::report::line(&format!("note: seed {seed}: the kernel remarked: {remark}"));
+    }
+    let printed =
+        (!remarks.is_empty()).then(|| format!("{} remarks of the kernel at warning level, printed", remarks.len()));
+    Ok(Verdict::pass_except(shortened.into_iter().chain(printed)))
+}
+
+/// Whether a line of the kernel's log tells of a fault: an error or worse, or a warning with the marks
+/// of one. The kernel also remarks, once a boot and at warning level, on dozens of odd arguments that
+/// any program may give, such as a program started without arguments; random calls find ever new ones.
+fn is_trouble(line: &str) -> bool {
+    const ERROR: u32 = 3;
+    const MARKS: [&str; 14] = [
+        "BUG",
+        "WARNING:",
+        "Oops",
+        "panic",
+        "RIP:",
+        "Call Trace",
+        "general protection",
+        "refcount",
+        "UBSAN",
+        "KASAN",
+        "lockup",
+        "hung",
+        "stall",
+        "corrupt",
+    ];
+    let level = line.split(',').next().and_then(|number| number.parse::<u32>().ok()).map_or(0, |number| number & 7);
+    level <= ERROR || MARKS.iter().any(|mark| line.contains(mark))
 }
 
 /// Leaves out the kernel's reports of a cgroup at its memory limit: that is a limit being enforced, in
