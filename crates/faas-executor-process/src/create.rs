@@ -83,15 +83,9 @@ impl ProcessExecutor {
                 }
             })?;
         drop(theirs);
-        let mut sandbox = ProcessSandbox::new(
-            id,
-            spec,
-            Arc::clone(&self.host),
-            report(&self.host, IsolationLevel::Strict),
-            Arc::clone(&self.link),
-            control,
-            state,
-        );
+        let isolation = report(&self.host, spec.isolation);
+        let mut sandbox =
+            ProcessSandbox::new(id, spec, Arc::clone(&self.host), isolation, Arc::clone(&self.link), control, state);
         // Init reads it once it runs; a sandbox that fails before is heard below.
         let _ = sandbox.control().send(&hello, &[]).await;
         let ready = tokio::time::timeout(READY_TIMEOUT, sandbox.wait_ready()).await;

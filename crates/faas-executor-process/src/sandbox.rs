@@ -89,7 +89,6 @@ impl ProcessSandbox {
         control: Packets,
         state: watch::Receiver<State>,
     ) -> Self {
-        let isolation = IsolationReport { level: spec.isolation, ..isolation };
         let fresh = Counters { cpu_us: Some(0), memory_peak_bytes: Some(0), oom_kills: Some(0), pids_refused: Some(0) };
         let shared = Arc::new(Shared {
             id: *id.as_bytes(),

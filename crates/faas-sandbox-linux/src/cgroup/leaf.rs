@@ -56,7 +56,7 @@ impl Leaf {
     pub(super) fn create(tree: &Tree, name: &str, limits: &Limits) -> Result<Self, Errno> {
         let mut leaf = Self { name: name.to_owned(), twigs: Vec::with_capacity(tree.branches.len()) };
         for branch in &tree.branches {
-            let made = super::tree::child(&branch.own, name).and_then(|dir| {
+            let made = files::make_dir(&branch.own, name).and_then(|dir| {
                 let twig = Twig { version: branch.version, controllers: branch.controllers.clone(), dir };
                 write_limits(&twig, limits)?;
                 Ok(twig)

@@ -1,6 +1,5 @@
 //! What one launcher may use of the host's cgroups.
 
-use super::files;
 use super::leaf::{Leaf, Limits};
 use rustix::fd::OwnedFd;
 use rustix::fs::AtFlags;
@@ -149,9 +148,4 @@ impl Tree {
 /// Locks a launcher's own directory for as long as the descriptor lives.
 fn hold(own: OwnedFd) -> Result<OwnedFd, Errno> {
     rustix::fs::flock(&own, rustix::fs::FlockOperation::NonBlockingLockExclusive).map(|()| own)
-}
-
-/// Opens a directory made by this crate.
-pub(super) fn child(dir: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
-    files::make_dir(dir, name)
 }

@@ -8,9 +8,6 @@ use rustix::io::Errno;
 pub struct CloneFlags(u64);
 
 impl CloneFlags {
-    /// A plain fork.
-    pub const NONE: Self = Self(0);
-
     /// User, pid, mount, ipc and uts namespaces of its own. The network namespace is the caller's
     /// current one (pooled), the cgroup namespace is unshared by the child once it is placed.
     pub const SANDBOX: Self = Self(

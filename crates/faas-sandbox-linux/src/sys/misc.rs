@@ -49,15 +49,6 @@ pub fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
     unsafe { rustix::thread::unshare_unsafe(flags) }
 }
 
-/// Whether the process may be dumped, traced and read through `/proc` by its own uid.
-///
-/// # Errors
-/// The kernel's answer.
-pub fn set_dumpable(dumpable: bool) -> Result<(), Errno> {
-    // SAFETY: sets a flag of the process.
-    check(libc::c_long::from(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(dumpable), 0, 0, 0) }))
-}
-
 /// Installs a seccomp filter on the calling thread.
 ///
 /// # Errors
