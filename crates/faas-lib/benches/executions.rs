@@ -9,7 +9,7 @@
 
 use faas_config::{Config, Flags};
 use faas_lib::{Bootstrap, Execution, ExecutionEvent, ExecutionRequest, InputItem, Platform, Work};
-use faas_types::{Contract, Language};
+use faas_types::{Contract, CpuAmount, Language};
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -26,12 +26,16 @@ fn main() -> ExitCode {
             Row::time("Python script, before zygotes", 30.0, 20.0, runs(&platform, 100, python).await),
             Row::time("first byte out after the program wrote it", 2.0, 0.5, first_byte(&platform).await),
         ];
+        let ratios = [
+            Ratio::measure(&platform, "64 busy loops", 2.0, BUSY_LOOPS).await,
+            Ratio::measure(&platform, "a storm of writes and fsyncs", 3.0, STORM).await,
+        ];
         let rate = cycles(&platform, 1000, 4).await;
         platform.shutdown().await;
         rows.push(Row::time("`faas run -c 'print(1)'` wall, cold CLI", 150.0, 80.0, cold_cli()));
-        (rows, rate)
+        (rows, ratios, rate)
     });
-    let (rows, rate) = rows;
+    let (rows, ratios, rate) = rows;
     println!("| what | n | p50 | p95 | p99 | gate | goal | |");
     println!("|---|---|---|---|---|---|---|---|");
     for row in &rows {
@@ -47,6 +51,9 @@ fn main() -> ExitCode {
     println!(
         "| sandbox create + destroy cycles, `command`, 4 at once | 1000 | {rate:.0} /s | | | ≥ 250 /s | ≥ 500 /s | {verdict} |"
     );
+    for ratio in &ratios {
+        ratio.print();
+    }
     let held = rate >= 250.0 && rows.iter().all(Row::holds);
     if gated && !held { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -94,6 +101,46 @@ impl Row {
             self.percentile(99),
             self.gate,
             self.goal,
+        );
+    }
+}
+
+/// A program that takes all it may, from as many processes as it may have.
+const BUSY_LOOPS: &str = "import os\nfor _ in range(63):\n    try:\n        if os.fork() == 0: break\n    except OSError: break\nwhile True: pass\n";
+const STORM: &str = "import os\nfor _ in range(8):\n    if os.fork() == 0: break\nfile = os.open(f'storm-{os.getpid()}', os.O_CREAT | os.O_RDWR)\nblock = bytes(65536)\nwhile True:\n    os.pwrite(file, block, 0)\n    os.fsync(file)\n    os.sync()\n";
+
+/// How much longer a neighbour's executions take beside a program that takes all its half core allows:
+/// rows 44 and 45 of the hostile inputs.
+struct Ratio {
+    beside: &'static str,
+    bound: f64,
+    alone: Row,
+    shared: Row,
+}
+
+impl Ratio {
+    async fn measure(platform: &Platform, beside: &'static str, bound: f64, hog: &'static str) -> Self {
+        let alone = runs(platform, 100, command).await;
+        let mut request = script(hog);
+        request.resources.cpu = CpuAmount::from_milli(500);
+        let hog = start(platform, request).await;
+        let shared = runs(platform, 100, command).await;
+        hog.cancel();
+        let mut hog = hog;
+        while hog.next().await.is_some() {}
+        let row = |samples| Row::time(beside, f64::NAN, f64::NAN, samples);
+        Self { beside, bound, alone: row(alone), shared: row(shared) }
+    }
+
+    fn print(&self) {
+        let (alone, shared) = (self.alone.percentile(99), self.shared.percentile(99));
+        let ratio = shared / alone;
+        let verdict = if ratio <= self.bound { "held" } else { "MISSED" };
+        println!(
+            "| `command` beside {}: p99 against alone | 100 | {:.2} ms | | {shared:.2} ms / {alone:.2} ms = {ratio:.2} | | ≤ {} | {verdict} |",
+            self.beside,
+            self.shared.percentile(50),
+            self.bound,
         );
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Step>> {
         cargo(root, "check-layers", "run --quiet --package xtask -- check-layers"),
         cargo(root, "clippy", "clippy --workspace --all-targets --all-features -- -D warnings"),
         guest(root, "clippy-guest", "clippy --manifest-path guest/Cargo.toml --workspace --all-targets -- -D warnings"),
+        cargo(root, "check-fuzz", "check --manifest-path fuzz/Cargo.toml --target-dir target --bins"),
         if nextest {
             // The hostile suite is a step of its own and prints its own table.
             let mut step =
@@ -50,7 +51,7 @@ pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Step>> {
         python_runner(root)?,
         javascript_runner(root)?,
         if is_installed("cargo-deny") {
-            cargo(root, "deny", "deny --offline check bans licenses sources")
+            cargo(root, "deny", "deny check bans licenses sources")
         } else {
             Step { name: "deny", plan: Plan::Skip("cargo-deny is not installed; see CONTRIBUTING.md".to_owned()) }
         },

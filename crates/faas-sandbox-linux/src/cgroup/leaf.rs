@@ -29,8 +29,21 @@ pub struct LeafCounters {
     pub pids_refused: Option<u64>,
 }
 
-/// The period over which a processor share is measured: the kernel's default, 100 ms.
-const CPU_PERIOD_US: u64 = 100_000;
+/// The period over which a processor share is measured. Within one a sandbox may use its share at once
+/// and on every processor, and neighbours wait for that long, which is why it is shorter than the
+/// kernel's default of 100 ms.
+const CPU_PERIOD_US: u64 = 10_000;
+/// The kernel's shortest time per period and longest period.
+const LEAST_QUOTA_US: u64 = 1_000;
+const LONGEST_PERIOD_US: u64 = 1_000_000;
+
+/// Time per period, and the period, in microseconds. The period is longer for a share so small that
+/// its time would be less than the kernel accepts.
+fn quota(cpu_milli: u32) -> (u64, u64) {
+    let milli = u64::from(cpu_milli.max(1));
+    let period = (LEAST_QUOTA_US * 1000).div_ceil(milli).clamp(CPU_PERIOD_US, LONGEST_PERIOD_US);
+    (milli * period / 1000, period)
+}
 
 #[derive(Debug)]
 struct Twig {
@@ -123,7 +136,7 @@ impl Leaf {
 }
 
 fn write_limits(twig: &Twig, limits: &Limits) -> Result<(), Errno> {
-    let quota = (u64::from(limits.cpu_milli) * CPU_PERIOD_US / 1000).max(1000);
+    let (quota, period) = quota(limits.cpu_milli);
     let memory = limits.memory_bytes.to_string();
     let pids = limits.pids.to_string();
     match twig.version {
@@ -143,7 +156,7 @@ fn write_limits(twig: &Twig, limits: &Limits) -> Result<(), Errno> {
                 files::write(&twig.dir, "pids.max", &pids)?;
             }
             if twig.has(Controller::Cpu) {
-                files::write(&twig.dir, "cpu.cfs_period_us", &CPU_PERIOD_US.to_string())?;
+                files::write(&twig.dir, "cpu.cfs_period_us", &period.to_string())?;
                 files::write(&twig.dir, "cpu.cfs_quota_us", &quota.to_string())?;
             }
         }
@@ -159,7 +172,7 @@ fn write_limits(twig: &Twig, limits: &Limits) -> Result<(), Errno> {
                 files::write(&twig.dir, "pids.max", &pids)?;
             }
             if twig.has(Controller::Cpu) {
-                files::write(&twig.dir, "cpu.max", &format!("{quota} {CPU_PERIOD_US}"))?;
+                files::write(&twig.dir, "cpu.max", &format!("{quota} {period}"))?;
             }
         }
     }
@@ -188,4 +201,19 @@ fn read_version_two(twig: &Twig, counters: &mut LeafCounters) {
         counters.pids_refused = read_keyed(&twig.dir, "pids.events", "max");
     }
     counters.cpu_us = read_keyed(&twig.dir, "cpu.stat", "usage_usec");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quota;
+
+    #[test]
+    fn every_share_is_exact_and_accepted() {
+        for milli in [1, 2, 10, 99, 100, 101, 500, 1000, 1500, 64_000] {
+            let (quota, period) = quota(milli);
+            assert!(quota >= 1000 && (1000..=1_000_000).contains(&period), "{milli}: {quota} of {period}");
+            let share = quota * 1000 / period;
+            assert!(u64::from(milli).abs_diff(share) <= u64::from(milli).div_ceil(100), "{milli}: {quota} of {period}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "the kernel compares the low half of an argument")]
 
 use super::{Action, Condition, Program, Rule};
-use Condition::{Call, CallUnless, CallWith, Calls};
+use Condition::{Call, CallUnless, CallUnlessBoth, CallWith, CallWithBits, Calls};
 
 const DENY: Action = Action::Errno(libc::EPERM);
 
@@ -18,8 +18,17 @@ const fn absent(condition: Condition) -> Rule {
 /// The families user code may have: Unix, IPv4, IPv6.
 const FAMILIES: &[u32] = &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32];
 
+/// The protocols they may have: the family's own, and the internet's ICMP, TCP, UDP and ICMPv6. Others
+/// (SCTP, DCCP, MPTCP, UDP-Lite) are large parsers that nothing here needs.
+const PROTOCOLS: &[u32] =
+    &[0, libc::IPPROTO_ICMP as u32, libc::IPPROTO_TCP as u32, libc::IPPROTO_UDP as u32, libc::IPPROTO_ICMPV6 as u32];
+
 /// The family that has connected pairs.
 const UNIX: &[u32] = &[libc::AF_UNIX as u32];
+
+/// The bit of `flock` for mandatory locks (`include/uapi/asm-generic/fcntl.h`), which the kernel no
+/// longer has: it answers with a line in the host's log.
+const LOCK_MAND: u32 = 32;
 
 /// `cachestat`, Linux 6.5; newer than the headers we build with.
 const CACHESTAT: libc::c_long = 451;
@@ -76,9 +85,18 @@ const RULES: &[Rule] = &[
     deny(Call(libc::SYS_uselib)),
     deny(Call(libc::SYS_ustat)),
     deny(Call(libc::SYS_sysfs)),
+    // Writes back every file system of the host, on which others then wait. All a sandbox can write is
+    // in memory, so there is nothing to do, and it is done.
+    Rule { condition: Call(libc::SYS_sync), action: Action::Errno(0) },
+    // Emulated for programs of long ago, and remarked on in the host's log.
+    absent(Call(libc::SYS_remap_file_pages)),
+    Rule { condition: CallWithBits(libc::SYS_flock, 1, LOCK_MAND), action: Action::Errno(libc::EINVAL) },
     // Asynchronous requests are counted for the whole host.
     absent(Calls(libc::SYS_io_setup, libc::SYS_io_cancel)),
-    Rule { condition: CallUnless(libc::SYS_socket, 0, FAMILIES), action: Action::Errno(libc::EAFNOSUPPORT) },
+    Rule {
+        condition: CallUnlessBoth(libc::SYS_socket, [(0, FAMILIES), (2, PROTOCOLS)]),
+        action: Action::Errno(libc::EAFNOSUPPORT),
+    },
     Rule { condition: CallUnless(libc::SYS_socketpair, 0, UNIX), action: Action::Errno(libc::EAFNOSUPPORT) },
 ];
 

@@ -28,6 +28,8 @@ pub enum Condition {
     CallWithBits(libc::c_long, u32, u32),
     /// This call unless the low half of an argument is one of these.
     CallUnless(libc::c_long, u32, &'static [u32]),
+    /// This call unless the low halves of two arguments are each one of these.
+    CallUnlessBoth(libc::c_long, [(u32, &'static [u32]); 2]),
     /// This call when the low half of an argument is one of these.
     CallWith(libc::c_long, u32, &'static [u32]),
 }
@@ -154,14 +156,27 @@ fn draft_rule(rule: &Rule, drafts: &mut Vec<Draft>) {
         }
         Condition::CallUnless(call, index, values) => draft_values(call, index, values, allow, hit, drafts),
         Condition::CallWith(call, index, values) => draft_values(call, index, values, hit, allow, drafts),
+        Condition::CallUnlessBoth(call, [(index, values), (second, others)]) => {
+            let count = values.len() + others.len();
+            drafts.push(jump(EQUAL, number(call), To::Next, To::Skip(count as u8 + 2)));
+            drafts.push(load(argument(index)));
+            for (position, value) in values.iter().enumerate() {
+                let left = values.len() - position - 1;
+                drafts.push(jump(EQUAL, *value, To::Skip(left as u8), if left == 0 { hit } else { To::Next }));
+            }
+            draft_argument(second, others, allow, hit, drafts);
+        }
     }
 }
 
 /// One call whose argument decides: `listed` when it is one of the values, else `other`. Each call
 /// has at most one such rule, because the number is no longer loaded after it.
 fn draft_values(call: libc::c_long, index: u32, values: &[u32], listed: To, other: To, drafts: &mut Vec<Draft>) {
-    let count = values.len() as u8;
-    drafts.push(jump(EQUAL, number(call), To::Next, To::Skip(count + 1)));
+    drafts.push(jump(EQUAL, number(call), To::Next, To::Skip(values.len() as u8 + 1)));
+    draft_argument(index, values, listed, other, drafts);
+}
+
+fn draft_argument(index: u32, values: &[u32], listed: To, other: To, drafts: &mut Vec<Draft>) {
     drafts.push(load(argument(index)));
     for (position, value) in values.iter().enumerate() {
         let no = if position + 1 == values.len() { other } else { To::Next };

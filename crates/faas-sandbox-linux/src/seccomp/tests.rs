@@ -90,6 +90,7 @@ fn base_denies_what_nobody_needs() {
         (libc::SYS_io_setup, libc::ENOSYS),
         (libc::SYS_io_submit, libc::ENOSYS),
         (libc::SYS_mbind, libc::EPERM),
+        (libc::SYS_remap_file_pages, libc::ENOSYS),
     ] {
         assert_eq!(call(&base, number, NONE), errno(code), "call {number}");
     }
@@ -164,5 +165,27 @@ fn seal_denies_new_namespaces_and_mounts() {
     for number in [libc::SYS_read, libc::SYS_execve, libc::SYS_openat, libc::SYS_pidfd_open, libc::SYS_clock_nanosleep]
     {
         assert_eq!(call(&seal, number, NONE), ALLOW, "call {number}");
+    }
+}
+
+#[test]
+fn base_knows_no_mandatory_locks() {
+    let base = base();
+    let shared_and_exclusive = [libc::LOCK_SH, libc::LOCK_EX, libc::LOCK_UN | libc::LOCK_NB];
+    for operation in shared_and_exclusive {
+        let operation = u64::from(operation.cast_unsigned());
+        assert_eq!(call(&base, libc::SYS_flock, [3, operation, 0, 0, 0, 0]), ALLOW);
+        assert_eq!(call(&base, libc::SYS_flock, [3, operation | 32, 0, 0, 0, 0]), errno(libc::EINVAL));
+    }
+}
+
+#[test]
+fn base_allows_five_protocols_of_sockets() {
+    let base = base();
+    for protocol in 0..300_u64 {
+        let expected = if [0, 1, 6, 17, 58].contains(&protocol) { ALLOW } else { errno(libc::EAFNOSUPPORT) };
+        for family in [1, 2, 10] {
+            assert_eq!(call(&base, libc::SYS_socket, [family, 1, protocol, 0, 0, 0]), expected, "protocol {protocol}");
+        }
     }
 }

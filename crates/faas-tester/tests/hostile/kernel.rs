@@ -229,9 +229,7 @@ fn without_memory_limits(lines: Vec<String>) -> Vec<String> {
 /// Lines at warning level about an argument the kernel refused or ignored, or about messages it held
 /// back. They tell nothing of a fault; how often each came is printed as a note.
 const KNOWN_NOTES: &[(&str, &str)] = &[
-    ("Attempt to set a LOCK_MAND lock", "flock with a flag the kernel no longer has; ignored"),
     ("__vm_enough_memory: pid", "shared memory larger than the machine; refused with ENOMEM"),
     ("show_signal", "how many of its own lines about segmentation faults, below warning, it left out"),
     ("oom_kill_process:", "how many reports of cgroups at their memory limit, this or another's, it left out"),
-    ("deprecated remap_file_pages", "said once per boot to the first caller"),
 ];

@@ -78,6 +78,14 @@ impl Suite {
         }
         // What a first run leaves for later ones (a mounted hierarchy, a parent cgroup) belongs to the baseline.
         for identity in identities {
+            if let Some(reason) = suite.why_not(*identity)
+                && std::env::var_os("CI").is_some_and(|value| value == "true")
+            {
+                return Err(format!(
+                    "continuous integration runs as both users, but not as {}: {reason}",
+                    identity.name()
+                ));
+            }
             if suite.why_not(*identity).is_none() {
                 let warm = suite.command(*identity).args(["run", "-c", "pass"]).output();
                 match warm {
