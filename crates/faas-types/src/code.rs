@@ -75,4 +75,46 @@ codes! {
     SandboxLost = "sandbox_lost", Unknown;
     /// The launcher is gone; the process must be restarted.
     LauncherLost = "launcher_lost", Unknown;
+    /// The body is not JSON.
+    InvalidJson = "invalid_json", Never;
+    /// The body has a field nobody knows.
+    UnknownField = "unknown_field", Never;
+    /// The body is larger than the limit.
+    BodyTooLarge = "body_too_large", Never;
+    /// The request's body did not arrive in time.
+    BodyTimeout = "body_timeout", Later;
+    /// The body's type is not one that is accepted.
+    UnsupportedMediaType = "unsupported_media_type", Never;
+    /// No route of that path.
+    NotFound = "not_found", Never;
+    /// The route does not take that method.
+    MethodNotAllowed = "method_not_allowed", Never;
+    /// The path is not in its one canonical form.
+    PathNotCanonical = "path_not_canonical", Never;
+    /// The path with its query is longer than the limit.
+    UriTooLong = "uri_too_long", Never;
+    /// The request comes from a page or for a host that is not allowed.
+    OriginRefused = "origin_refused", Never;
+    /// There are no credentials, or they do not count.
+    Unauthorized = "unauthorized", Never;
+    /// No execution of that id.
+    ExecutionNotFound = "execution_not_found", Never;
+    /// The execution has ended already.
+    ExecutionFinished = "execution_finished", Never;
+    /// The idempotency key was used with another request.
+    IdempotencyConflict = "idempotency_conflict", Never;
+    /// The queue has no room.
+    QueueFull = "queue_full", Later;
+    /// The server is stopping.
+    Stopping = "stopping", Later;
+    /// The store cannot be used at present.
+    StorageUnavailable = "storage_unavailable", Later;
+    /// The field is known, but nothing here can honour it yet.
+    FieldUnsupported = "field_unsupported", Never;
+    /// The reader was too slow and was cut off.
+    ReaderTooSlow = "reader_too_slow", Later;
+    /// No server answers at the address.
+    ServerUnreachable = "server_unreachable", Later;
+    /// The platform failed in a way it has no better word for.
+    Internal = "internal", Unknown;
 }

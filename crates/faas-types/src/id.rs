@@ -94,6 +94,10 @@ id! {
     /// Whose code it is. What is recycled is recycled within one tenant only.
     TenantId, "ten_"
 }
+id! {
+    /// One server process's place: whose rows are whose. Lives as long as its data directory.
+    NodeId, "nod_"
+}
 
 impl TenantId {
     /// The one tenant of an embedded platform: whoever started the process.
