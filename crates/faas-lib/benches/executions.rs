@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let bootstrap = Bootstrap::start(&config()).expect("the launcher starts");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let rows = runtime.block_on(async {
-        let platform = Arc::new(bootstrap.into_platform().expect("a platform"));
+        let platform = Arc::new(bootstrap.into_platform().await.expect("a platform"));
         let mut rows = vec![
             Row::time("command execution, embedded", 6.0, 3.0, runs(&platform, 300, command).await),
             Row::time("Python script, before zygotes", 30.0, 20.0, runs(&platform, 100, python).await),

@@ -3,17 +3,29 @@
 //! Invariant: the launcher starts before any thread exists, and what parses requests has given up
 //! every privilege before the first request.
 
-use crate::Platform;
+use crate::data::DataDirectory;
+use crate::{Platform, PlatformError};
 use faas_config::Config;
 use faas_executor_process::{Launcher, Settings};
+use faas_orchestrator::Logs;
+use faas_store_api::{MemoryStore, Retention};
+use faas_types::{ByteSize, NodeId};
+use std::path::Path;
 use std::sync::Arc;
 
 pub use faas_executor_process::{DelegateError, StartError, delegate, undelegate};
 pub use faas_protocol::launcher::Host;
 
+/// How much an embedded platform remembers.
+pub(crate) const EMBEDDED_HISTORY: Retention = Retention { rows: 1000, bytes: ByteSize::mib(16).as_bytes() };
+/// How much output of ended executions an embedded platform remembers.
+pub(crate) const EMBEDDED_LOGS: ByteSize = ByteSize::mib(64);
+
 /// A started launcher that serves nobody yet.
 pub struct Bootstrap {
     launcher: Launcher,
+    max_sandboxes: u32,
+    queue: u32,
 }
 
 impl Bootstrap {
@@ -22,9 +34,9 @@ impl Bootstrap {
     /// # Errors
     /// The launcher cannot work on this host; the error says what to do.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let settings =
-            Settings { runtime_dir: config.runtime_dir.value.clone(), max_sandboxes: config.max_sandboxes.value };
-        Ok(Self { launcher: Launcher::start(&settings)? })
+        let max_sandboxes = config.max_sandboxes.value;
+        let settings = Settings { runtime_dir: config.runtime_dir.value.clone(), max_sandboxes };
+        Ok(Self { launcher: Launcher::start(&settings)?, max_sandboxes, queue: config.server.queue_waiting.value })
     }
 
     /// What this host gives to sandboxes.
@@ -42,11 +54,44 @@ impl Bootstrap {
         self.launcher.become_unprivileged()
     }
 
-    /// The platform on this launcher. Called inside a tokio runtime.
+    /// The platform on this launcher, which forgets everything with the process. Called inside a tokio
+    /// runtime.
     ///
     /// # Errors
     /// The launcher went away.
-    pub fn into_platform(self) -> Result<Platform, StartError> {
-        Ok(Platform::from_process_executor(Arc::new(self.launcher.into_executor()?)))
+    pub async fn into_platform(self) -> Result<Platform, PlatformError> {
+        let settings = faas_orchestrator::Settings {
+            node: NodeId::generate(),
+            concurrency: self.max_sandboxes,
+            queue: self.queue,
+            retention: EMBEDDED_HISTORY,
+            log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
+        };
+        let executor = Arc::new(self.launcher.into_executor()?);
+        let store = Arc::new(MemoryStore::new(EMBEDDED_HISTORY));
+        Platform::on_process_executor(executor, store, Logs::memory(), settings).await
+    }
+
+    /// The platform on this launcher, which keeps everything in `data`, made by
+    /// [`prepare_data_directory`](crate::prepare_data_directory). Called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The launcher went away, or the directory belongs to another server or cannot be used.
+    pub async fn into_server(self, config: &Config, data: &Path) -> Result<Platform, PlatformError> {
+        let server = &config.server;
+        let database = server.database.value.as_deref().unwrap_or(data);
+        let DataDirectory { node, store, logs } = DataDirectory::open(data, database)?;
+        let settings = faas_orchestrator::Settings {
+            node,
+            concurrency: self.max_sandboxes,
+            queue: self.queue,
+            retention: Retention {
+                rows: u64::from(server.history_rows.value),
+                bytes: server.history_bytes.value.as_bytes(),
+            },
+            log_retention_bytes: server.logs_bytes.value.as_bytes(),
+        };
+        let executor = Arc::new(self.launcher.into_executor()?);
+        Platform::on_process_executor(executor, Arc::new(store), logs, settings).await
     }
 }

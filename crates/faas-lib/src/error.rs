@@ -1,24 +1,53 @@
-//! Why an execution was not started. Once it is started it ends in a record, never in one of these.
+//! Why a platform or an execution was not started. Once an execution is started it ends in a record,
+//! never in one of these.
 
-use crate::RequestError;
-use faas_executor_api::{CallError, CreateError, SpecError};
+use crate::DataError;
+use faas_orchestrator::{NotStarted, SubmitError};
 use faas_types::ErrorCode;
+use std::sync::Arc;
 
-/// Why an execution was not started. Nothing of it ran and nothing is left of it.
+/// Why a platform was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    /// The launcher cannot work.
+    #[error(transparent)]
+    Launcher(#[from] crate::StartError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// What an earlier life left could not be dealt with.
+    #[error(transparent)]
+    Orchestrator(#[from] faas_orchestrator::StartError),
+}
+
+impl PlatformError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Launcher(error) => error.code(),
+            Self::Data(_) | Self::Orchestrator(faas_orchestrator::StartError::Store(_)) => {
+                ErrorCode::StorageUnavailable
+            }
+            Self::Orchestrator(faas_orchestrator::StartError::Executor(_)) => ErrorCode::LauncherLost,
+        }
+    }
+}
+
+/// Why an execution was not started. Nothing of it ran and nothing of its sandbox is left.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// The request itself is wrong.
+    /// It was not accepted.
     #[error(transparent)]
-    Request(#[from] RequestError),
-    /// This host cannot honour it.
-    #[error(transparent)]
-    Spec(#[from] SpecError),
-    /// No sandbox was made.
-    #[error(transparent)]
-    Create(#[from] CreateError),
-    /// The sandbox could not make the call.
-    #[error(transparent)]
-    Call(#[from] CallError),
+    Submit(#[from] SubmitError),
+    /// It was accepted and its program could not be started; its record says so, too.
+    #[error("{why}")]
+    NotStarted {
+        /// Why.
+        why: Arc<NotStarted>,
+        /// The stable code.
+        code: ErrorCode,
+    },
     /// The platform is stopping.
     #[error("the platform is stopping and takes no new execution; start it again and retry")]
     Stopping,
@@ -29,11 +58,9 @@ impl ExecuteError {
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Request(error) => error.code(),
-            Self::Spec(error) => error.code(),
-            Self::Create(error) => error.code(),
-            Self::Call(error) => error.code(),
-            Self::Stopping => ErrorCode::LauncherLost,
+            Self::Submit(error) => error.code(),
+            Self::NotStarted { code, .. } => *code,
+            Self::Stopping => ErrorCode::Stopping,
         }
     }
 }

@@ -1,10 +1,9 @@
-//! A running execution as its caller sees it.
+//! A running execution as a caller in the same process sees it.
 
-use crate::ExecutionRecord;
 use bytes::Bytes;
-use faas_executor_api::{InputSink, Interrupt, Interrupter};
-use faas_types::ExecutionId;
-use tokio::sync::mpsc;
+use faas_executor_api::InputSink;
+use faas_orchestrator::{Canceller, StreamName, Watch, Watched};
+use faas_types::{ExecutionId, ExecutionRecord};
 
 /// One thing an execution says. Exactly one `Complete`, and nothing after it.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,45 +16,43 @@ pub enum ExecutionEvent {
     Complete(Box<ExecutionRecord>),
 }
 
-/// A running execution. Dropping it cancels it; a slow reader holds its output back.
+/// A running execution. Dropping it cancels it; a slow reader holds nothing up.
 #[derive(Debug)]
 pub struct Execution {
     /// Its id.
     pub id: ExecutionId,
     /// Its standard input, open until `InputItem::Eof` is sent.
     pub input: InputSink,
-    pub(crate) events: mpsc::Receiver<ExecutionEvent>,
-    pub(crate) interrupter: Interrupter,
+    pub(crate) watch: Watch,
+    /// What was read from the watch and not given yet.
+    pub(crate) read: Option<Watched>,
 }
 
 impl Execution {
-    /// The next thing it says; `None` after `Complete`, and without one when the platform was shut
-    /// down under it.
+    /// The next thing it says; `None` after `Complete`.
     pub async fn next(&mut self) -> Option<ExecutionEvent> {
-        self.events.recv().await
+        loop {
+            let watched = match self.read.take() {
+                Some(watched) => watched,
+                None => self.watch.next().await?,
+            };
+            return Some(match watched {
+                Watched::Started { .. } => continue,
+                Watched::Output { stream: StreamName::Stdout, bytes, .. } => ExecutionEvent::Stdout(bytes),
+                Watched::Output { stream: StreamName::Stderr, bytes, .. } => ExecutionEvent::Stderr(bytes),
+                Watched::Complete { record, .. } => ExecutionEvent::Complete(record),
+            });
+        }
     }
 
     /// What cancels it from elsewhere.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller { interrupter: self.interrupter.clone() }
+        self.watch.canceller()
     }
 
     /// Kills everything of it; it then ends with the status `cancelled`. Harmless after its end.
     pub fn cancel(&self) {
-        self.interrupter.interrupt(Interrupt::Cancel);
-    }
-}
-
-/// Cancels one execution. Cheap, cloneable, harmless after its end.
-#[derive(Debug, Clone)]
-pub struct Canceller {
-    interrupter: Interrupter,
-}
-
-impl Canceller {
-    /// See [`Execution::cancel`].
-    pub fn cancel(&self) {
-        self.interrupter.interrupt(Interrupt::Cancel);
+        self.watch.canceller().cancel();
     }
 }

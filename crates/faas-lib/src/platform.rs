@@ -1,91 +1,130 @@
-//! The embedded platform: starts executions, and ends with nothing left of them.
+//! The platform in this process: the orchestrator on a concrete executor and store.
 //!
-//! Every sandbox is owned by one driver task from before it exists until it is destroyed, so a
-//! caller that goes away at any point leaves nothing behind.
+//! There is one path for every execution, the orchestrator's; what is here is a view on it.
 
-use crate::driver::{self, Job};
-use crate::{ExecuteError, Execution, ExecutionRequest, Timestamp};
-use faas_executor_api::{Capabilities, Executor, SandboxSpec};
+use crate::bootstrap::{EMBEDDED_HISTORY, EMBEDDED_LOGS};
+use crate::{ExecuteError, Execution, ExecutionRequest, PlatformError};
+use faas_executor_api::{Capabilities, Executor};
 use faas_executor_process::ProcessExecutor;
-use faas_types::{ExecutionId, TenantId};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
+use faas_orchestrator::{
+    Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, Submitted, Wait, Watched,
+};
+use faas_store_api::{ExecutionStore, MemoryStore};
+use faas_types::{ExecutionState, NodeId, TenantId};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// The embedded platform.
+/// Executions at once and waiting, where the executor's own bound is not known.
+const ANY_NUMBER: u32 = 10_000;
+
+/// The platform in this process.
 pub struct Platform {
-    executor: Arc<dyn Executor>,
-    /// The same executor where it owns a process that is to be ended.
+    orchestrator: Orchestrator,
+    /// The executor where it owns a process that is to be ended.
     process: Option<Arc<ProcessExecutor>>,
-    drivers: Mutex<JoinSet<()>>,
-    stopping: watch::Sender<bool>,
 }
 
 impl Platform {
-    /// A platform on any executor.
-    pub fn from_executor(executor: Arc<dyn Executor>) -> Self {
-        Self { executor, process: None, drivers: Mutex::new(JoinSet::new()), stopping: watch::Sender::new(false) }
+    /// A platform on any executor, which forgets everything with the process. Called inside a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// The executor cannot deal with what an earlier process left.
+    pub async fn from_executor(executor: Arc<dyn Executor>) -> Result<Self, PlatformError> {
+        let settings = Settings {
+            node: NodeId::generate(),
+            concurrency: ANY_NUMBER,
+            queue: ANY_NUMBER,
+            retention: EMBEDDED_HISTORY,
+            log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
+        };
+        let store = Arc::new(MemoryStore::new(EMBEDDED_HISTORY));
+        Self::new(executor, store, Logs::memory(), settings).await
     }
 
-    pub(crate) fn from_process_executor(process: Arc<ProcessExecutor>) -> Self {
-        Self { process: Some(Arc::clone(&process)), ..Self::from_executor(process) }
+    /// A platform on any executor and any store. Called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The executor or the store cannot deal with what an earlier process left.
+    pub async fn new(
+        executor: Arc<dyn Executor>,
+        store: Arc<dyn ExecutionStore>,
+        logs: Logs,
+        settings: Settings,
+    ) -> Result<Self, PlatformError> {
+        let orchestrator = Orchestrator::start(Parts { executor, store, logs, settings }).await?;
+        Ok(Self { orchestrator, process: None })
+    }
+
+    pub(crate) async fn on_process_executor(
+        process: Arc<ProcessExecutor>,
+        store: Arc<dyn ExecutionStore>,
+        logs: Logs,
+        settings: Settings,
+    ) -> Result<Self, PlatformError> {
+        let executor: Arc<dyn Executor> = process.clone();
+        Ok(Self { process: Some(process), ..Self::new(executor, store, logs, settings).await? })
+    }
+
+    /// What runs the executions; what a gateway serves.
+    #[must_use]
+    pub const fn orchestrator(&self) -> &Orchestrator {
+        &self.orchestrator
     }
 
     /// What its executor offers on this host.
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
-        self.executor.capabilities()
+        self.orchestrator.capabilities()
     }
 
-    /// Starts an execution in a fresh sandbox; returns once its program was started.
+    /// Starts an execution of the local tenant; returns once its program was started.
     ///
     /// Dropping the future cancels what it began.
     ///
     /// # Errors
     /// The request is refused or the platform failed; nothing ran and nothing is left.
     pub async fn start(&self, request: ExecutionRequest) -> Result<Execution, ExecuteError> {
-        let created_at = Timestamp::now();
-        let created = Instant::now();
-        request.check()?;
-        let spec = SandboxSpec {
+        let submission = Submission {
             tenant: TenantId::LOCAL,
-            language: request.language(),
-            resources: request.resources,
-            isolation: request.isolation,
-        };
-        self.executor.validate(&spec)?;
-
-        let id = ExecutionId::generate();
-        let (started, answer) = oneshot::channel();
-        let job = Job {
-            id,
-            executor: Arc::clone(&self.executor),
-            spec,
             request,
-            created_at,
-            created,
-            stopping: self.stopping.subscribe(),
+            wait: Wait::Attached,
+            stdin: Stdin::Open,
+            idempotency: None,
+            on_disconnect: OnDisconnect::Cancel,
         };
+        let Submitted::Attached(attached) = self.orchestrator.submit(submission).await? else {
+            return Err(ExecuteError::Stopping);
+        };
+        let (mut watch, Some(input)) = (attached.watch, attached.input) else { return Err(ExecuteError::Stopping) };
+        let first = watch.next().await;
+        if let Some(why) = watch.not_started()
+            && let Some(code) = why.code()
         {
-            let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
-            if *self.stopping.borrow() {
-                return Err(ExecuteError::Stopping);
-            }
-            while drivers.try_join_next().is_some() {}
-            drivers.spawn(driver::drive(job, started));
+            return Err(ExecuteError::NotStarted { why, code });
         }
-        // A driver that ends without an answer was stopped.
-        answer.await.unwrap_or(Err(ExecuteError::Stopping))
+        match first {
+            None => Err(ExecuteError::Stopping),
+            // Nobody but a stopping platform knows of it yet.
+            Some(Watched::Complete { record, .. }) if record.status == ExecutionState::Cancelled => {
+                Err(ExecuteError::Stopping)
+            }
+            Some(read) => Ok(Execution { id: attached.id, input, watch, read: Some(read) }),
+        }
+    }
+
+    /// Lets what runs come to its end within `patience`, cancels the rest, and returns when nothing of
+    /// any execution is left. What waits in the store stays there. Idempotent.
+    pub async fn drain(&self, patience: Duration) {
+        self.orchestrator.drain(patience).await;
+        self.orchestrator.close().await;
+        if let Some(process) = &self.process {
+            process.shutdown().await;
+        }
     }
 
     /// Cancels every execution and returns when nothing of any is left. Idempotent.
     pub async fn shutdown(&self) {
-        self.stopping.send_replace(true);
-        let mut drivers = std::mem::take(&mut *self.drivers.lock().unwrap_or_else(PoisonError::into_inner));
-        while drivers.join_next().await.is_some() {}
-        if let Some(process) = &self.process {
-            process.shutdown().await;
-        }
+        self.drain(Duration::ZERO).await;
     }
 }

@@ -1,0 +1,7 @@
+//! What the contracts make of a finished program's output. Pure.
+
+mod argv_json;
+#[cfg(test)]
+mod tests;
+
+pub use argv_json::{ArgvJsonError, MAX_RESULT_BYTES, MAX_RESULT_DEPTH, argv_json, error_message};

@@ -1,0 +1,190 @@
+//! The one task that owns a sandbox: take, create, call, record, destroy.
+//!
+//! Invariants: a sandbox that was made is destroyed on every path; the reply never waits for the
+//! teardown; the slot is free again only when nothing of the sandbox is left; nobody who reads holds the
+//! program up.
+
+mod run;
+mod start;
+
+use crate::NotStarted;
+use crate::end::{self, Ending, Pauses};
+use crate::house::{House, Slot};
+use crate::live::{CancelReason, Live};
+use crate::queue::{Job, Keeping};
+use crate::record::Times;
+use faas_executor_api::{DestroyReason, Sandbox};
+use faas_store_api::Journaled;
+use faas_types::{ErrorKind, ExecutionRecord, ExecutionState};
+use futures_util::FutureExt as _;
+use run::Run;
+use start::{Start, Unstarted};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is recorded where the fault is ours.
+const FAULT: &str = "the platform failed while it ran this execution; what the program did until then is done";
+
+/// What is left of an execution that is over: what is recorded, and a sandbox that goes.
+struct Over {
+    record: ExecutionRecord,
+    sandbox: Option<(Box<dyn Sandbox>, DestroyReason)>,
+}
+
+/// Drives one execution from its turn to nothing.
+pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
+    let live = Arc::clone(&job.live);
+    let keeping = job.keeping;
+    let turn = Instant::now();
+    let (ending, over) = match take(&house, &live, keeping).await {
+        Taken::Ours => (keeping.after_start(), execute_guarded(&house, job, turn).await),
+        Taken::Failed(why) => (Ending::Nowhere, Over { record: failed(&live, why), sandbox: None }),
+        Taken::Cancelled(reason) => (keeping.before_start(), Over { record: cancelled(&live, reason), sandbox: None }),
+        Taken::Elsewhere => {
+            slot.pass_on();
+            return;
+        }
+    };
+    let Over { record, sandbox } = over;
+    // Neither waits for the other: a store that is slow keeps no sandbox alive, nor a teardown the reply.
+    tokio::join!(end::conclude(&house, &live, ending, record), async {
+        if let Some((sandbox, reason)) = sandbox {
+            sandbox.destroy(reason).await;
+        }
+    });
+    slot.pass_on();
+}
+
+/// Whose an execution is once it has its turn.
+enum Taken {
+    Ours,
+    /// It was cancelled while its row could not be claimed.
+    Cancelled(CancelReason),
+    /// It cannot be remembered, so it must not run and nothing is remembered of it.
+    Failed(NotStarted),
+    /// Its row is not queued any more, or is left for the next life.
+    Elsewhere,
+}
+
+/// Makes sure that what is about to run is remembered and is nobody else's.
+async fn take(house: &Arc<House>, live: &Arc<Live>, keeping: Keeping) -> Taken {
+    match keeping {
+        Keeping::Held => {}
+        Keeping::Journal => {
+            let record = ExecutionRecord { status: ExecutionState::Starting, ..live.record() };
+            let mark = Journaled { tenant: live.tenant, node: house.settings.node, record };
+            if let Err(error) = house.noted(house.store.journal(mark)) {
+                return Taken::Failed(error.into());
+            }
+        }
+        Keeping::Queued => match claim(house, live).await {
+            Claimed::Ours => house.totals.row_taken(),
+            Claimed::Cancelled(reason) => return Taken::Cancelled(reason),
+            Claimed::Gone => {
+                elsewhere(house, live).await;
+                return Taken::Elsewhere;
+            }
+            Claimed::LeftAlone => {
+                house.state().live.remove(&live.id);
+                live.stop();
+                return Taken::Elsewhere;
+            }
+        },
+    }
+    live.advance(ExecutionState::Starting, |_| {});
+    Taken::Ours
+}
+
+/// What became of a queued row.
+enum Claimed {
+    Ours,
+    /// Somebody else has it.
+    Gone,
+    /// It is to end, and is still queued.
+    Cancelled(CancelReason),
+    /// It is for the next life, and is still queued.
+    LeftAlone,
+}
+
+/// Claims a row, however long the store fails. A try is never given up in the middle: nobody would know
+/// whether it was made.
+async fn claim(house: &House, live: &Live) -> Claimed {
+    let mut pauses = Pauses::new();
+    let mut asked = live.asked();
+    let mut stopping = house.stopping.subscribe();
+    loop {
+        match house.noted(house.store.claim(live.id, house.lease()).await) {
+            Ok(Some(_)) => return Claimed::Ours,
+            Ok(None) => return Claimed::Gone,
+            Err(_) => tokio::select! {
+                () = pauses.pause() => {}
+                reason = asked.wait() => match reason {
+                    CancelReason::Caller | CancelReason::Disconnect => return Claimed::Cancelled(reason),
+                    CancelReason::Stopping => return Claimed::LeftAlone,
+                },
+                _ = stopping.wait_for(|stopping| *stopping) => return Claimed::LeftAlone,
+            },
+        }
+    }
+}
+
+/// Somebody else ended it: its readers get what the store says.
+async fn elsewhere(house: &House, live: &Live) {
+    let record = house.noted_read(house.store.get(live.tenant, live.id).await);
+    house.state().live.remove(&live.id);
+    match record {
+        Ok(Some(record)) if record.status.is_terminal() => live.end_elsewhere(record),
+        Ok(_) | Err(_) => live.stop(),
+    }
+}
+
+/// As [`execute`]: a fault of ours costs this execution and nothing else. A sandbox that was made is then
+/// dropped with what the fault left of the run.
+async fn execute_guarded(house: &Arc<House>, job: Job, turn: Instant) -> Over {
+    let live = Arc::clone(&job.live);
+    // Nothing but the execution itself is changed there by halves.
+    AssertUnwindSafe(execute(house, job, turn)).catch_unwind().await.unwrap_or_else(|_| {
+        let record = live.record().ended(ExecutionState::Failed, ErrorKind::Platform, FAULT);
+        Over { record, sandbox: None }
+    })
+}
+
+/// Starts and runs it.
+async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
+    let Job { live, request, input, .. } = job;
+    let start = Start { house, live: &live, timeout: request.timeout };
+    let run = Run::new(house, &live, &request);
+    match start.start(request).await {
+        Ok(started) => {
+            let times = Times { created: live.created, turn, started: Instant::now() };
+            let (record, sandbox, reason) = run.run(started, input, times).await;
+            Over { record, sandbox: Some((sandbox, reason)) }
+        }
+        Err(Unstarted::Cancelled(reason, sandbox)) => Over {
+            record: cancelled(&live, reason),
+            sandbox: sandbox.map(|sandbox| (sandbox, DestroyReason::Cancelled)),
+        },
+        Err(Unstarted::Failed(why, sandbox)) => {
+            let reason = match why {
+                NotStarted::TooLate { .. } => DestroyReason::Deadline,
+                NotStarted::Create(_) | NotStarted::Call(_) | NotStarted::Store(_) | NotStarted::Unreadable { .. } => {
+                    DestroyReason::Finished
+                }
+            };
+            Over { record: failed(&live, why), sandbox: sandbox.map(|sandbox| (sandbox, reason)) }
+        }
+    }
+}
+
+/// The record of one that was cancelled before its program was started.
+fn cancelled(live: &Live, reason: CancelReason) -> ExecutionRecord {
+    live.record().ended(ExecutionState::Cancelled, ErrorKind::Cancelled, reason.message())
+}
+
+/// The record of one whose program could not be started.
+fn failed(live: &Live, why: NotStarted) -> ExecutionRecord {
+    let record = why.end(live.record());
+    live.set_not_started(&Arc::new(why));
+    record
+}

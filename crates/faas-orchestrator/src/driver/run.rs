@@ -1,0 +1,128 @@
+//! A running program: its input goes in, its output goes to the log, until it is done.
+
+use super::start::Started;
+use crate::events::EventKind;
+use crate::house::House;
+use crate::live::{CancelReason, Live};
+use crate::log::LogWriter;
+use crate::record::{Recorder, Times, microseconds};
+use crate::stdin::Input;
+use crate::{ExecutionRequest, StreamName};
+use bytes::Bytes;
+use faas_executor_api::{DestroyReason, Done, Event, ExecSession, Interrupt, Sandbox};
+use faas_types::{ExecutionRecord, ExecutionState, Outcome, OutputStats, StartRecord, Timestamp, Usage};
+
+/// What a run needs.
+pub(super) struct Run<'a> {
+    house: &'a House,
+    live: &'a Live,
+    recorder: Recorder,
+    log: LogWriter,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(house: &'a House, live: &'a Live, request: &ExecutionRequest) -> Self {
+        let log = LogWriter::new(house.logs.clone(), live.id);
+        Self { house, live, recorder: Recorder::new(request), log }
+    }
+
+    /// Runs to the program's end.
+    pub(super) async fn run(
+        mut self,
+        started: Started,
+        input: Input,
+        times: Times,
+    ) -> (ExecutionRecord, Box<dyn Sandbox>, DestroyReason) {
+        let Started { sandbox, session } = started;
+        let ExecSession { input: program, mut events } = session;
+        self.show_running(sandbox.as_ref(), &times);
+        let interrupter = sandbox.interrupter();
+        let mut asked = self.live.asked();
+        let mut cancelled = None;
+        let mut fed = false;
+        let feed = input.feed(program);
+        tokio::pin!(feed);
+        let done = loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                reason = asked.wait(), if cancelled.is_none() => {
+                    cancelled = Some(reason);
+                    interrupter.interrupt(Interrupt::Cancel);
+                    continue;
+                }
+                () = &mut feed, if !fed => {
+                    fed = true;
+                    continue;
+                }
+            };
+            match event {
+                Some(Event::Stdout(bytes)) => {
+                    self.recorder.stdout(&bytes);
+                    self.write(StreamName::Stdout, &bytes);
+                }
+                Some(Event::Stderr(bytes)) => self.write(StreamName::Stderr, &bytes),
+                // No contract of these has a response; such events carry nothing to anybody.
+                Some(Event::ResponseHead(_) | Event::Body(_)) => {}
+                Some(Event::Done(done)) => break done,
+                None => break lost(),
+            }
+        };
+        let reason = destroy_reason(done.outcome);
+        (self.record(&done, cancelled, &times), sandbox, reason)
+    }
+
+    fn show_running(&self, sandbox: &dyn Sandbox, times: &Times) {
+        let isolation = sandbox.isolation().clone();
+        self.live.advance(ExecutionState::Running, |record| {
+            record.isolation = Some(isolation);
+            record.started_at = Some(Timestamp::now());
+            record.start = StartRecord {
+                kind: "cold".to_owned(),
+                mechanism: None,
+                queued_us: microseconds(times.turn.saturating_duration_since(times.created)),
+                start_us: microseconds(times.started.saturating_duration_since(times.turn)),
+                run_us: 0,
+                total_us: microseconds(times.started.saturating_duration_since(times.created)),
+            };
+        });
+    }
+
+    /// Appends to the log and lets its readers know. The program goes on whatever becomes of the log.
+    fn write(&mut self, stream: StreamName, bytes: &Bytes) {
+        if let Err(error) = self.log.append(stream, bytes) {
+            let detail = format!("its output could not be written and is lost from here on: {error}");
+            self.house.events.note(EventKind::LogFailed, Some(self.live.id), detail);
+        }
+        if let Some(file) = self.log.file() {
+            self.live.wrote(file, self.log.length());
+        }
+    }
+
+    fn record(self, done: &Done, cancelled: Option<CancelReason>, times: &Times) -> ExecutionRecord {
+        let mut record = self.recorder.finish(self.live.record(), done, times);
+        if let (Outcome::Cancelled, Some(reason)) = (done.outcome, cancelled) {
+            record.error = Some(reason.message().to_owned());
+        }
+        if self.log.is_broken() {
+            record.stdout_truncated |= record.stdout_bytes > 0;
+            record.stderr_truncated |= record.stderr_bytes > 0;
+        }
+        record
+    }
+}
+
+/// A stream that ended without its `Done`: the sandbox broke its promise.
+fn lost() -> Done {
+    Done { outcome: Outcome::SandboxLost, usage: Usage::default(), output: OutputStats::default() }
+}
+
+const fn destroy_reason(outcome: Outcome) -> DestroyReason {
+    match outcome {
+        Outcome::Exited { .. } | Outcome::Signaled { .. } | Outcome::OutOfMemory | Outcome::LimitExceeded { .. } => {
+            DestroyReason::Finished
+        }
+        Outcome::TimedOut => DestroyReason::Deadline,
+        Outcome::Cancelled => DestroyReason::Cancelled,
+        Outcome::SandboxLost => DestroyReason::Unhealthy,
+    }
+}

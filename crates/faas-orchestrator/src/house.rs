@@ -1,0 +1,227 @@
+//! What all tasks of one orchestrator share, and how they are started and ended.
+
+use crate::driver;
+use crate::events::{EventKind, Events};
+use crate::live::{CancelReason, End, Live};
+use crate::queue::State;
+use crate::settings::Settings;
+use crate::stats::Totals;
+use crate::{Logs, SubmitError, end};
+use faas_executor_api::Executor;
+use faas_store_api::{ExecutionStore, Lease, StoreError};
+use faas_types::{ErrorKind, ExecutionState, Timestamp};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+/// How long a row is held without a sign of life.
+const LEASE: Duration = Duration::from_secs(30);
+/// How often at most it is said that the queue became full.
+const FULL_NOTED_EVERY_MS: u64 = 1000;
+
+/// What all tasks of one orchestrator share.
+pub(crate) struct House {
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) logs: Logs,
+    pub(crate) settings: Settings,
+    pub(crate) epoch: u64,
+    pub(crate) totals: Totals,
+    pub(crate) events: Events,
+    pub(crate) began: Instant,
+    /// Wakes the loader.
+    pub(crate) load: Arc<Notify>,
+    /// What has to end before the process may.
+    pub(crate) busy: watch::Sender<usize>,
+    /// Ends that the store has not taken.
+    pub(crate) unwritten: watch::Sender<u64>,
+    /// Whether everything is to come to its end.
+    pub(crate) stopping: watch::Sender<bool>,
+    store_fails: AtomicBool,
+    queue_full: AtomicBool,
+    /// When that was last said, in milliseconds of this life; 0 for never.
+    full_noted_at: AtomicU64,
+    state: Mutex<State>,
+    tasks: Mutex<JoinSet<()>>,
+    runtime: Handle,
+}
+
+/// A slot of an execution that runs. Dropping it frees it and leaves the execution to the next life;
+/// [`Slot::pass_on`] is how a driver ends that came to its end, and lets the next one begin. A task that
+/// is torn down, with its runtime maybe, must not.
+pub(crate) struct Slot {
+    house: Arc<House>,
+    live: Arc<Live>,
+}
+
+impl Slot {
+    pub(crate) fn pass_on(self) {
+        let house = Arc::clone(&self.house);
+        drop(self);
+        house.dispatch();
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let torn_down = self.live.is_open();
+        let mut state = self.house.state();
+        state.release();
+        if torn_down {
+            state.live.remove(&self.live.id);
+        }
+        drop(state);
+        // Its readers would wait for ever.
+        self.live.stop();
+        self.house.show_busy();
+    }
+}
+
+impl House {
+    pub(crate) fn new(parts: crate::Parts, epoch: u64, stored: u64) -> Self {
+        let crate::Parts { executor, store, logs, settings } = parts;
+        let totals = Totals::default();
+        totals.stored.store(stored, Ordering::Relaxed);
+        Self {
+            executor,
+            store,
+            logs,
+            settings,
+            epoch,
+            totals,
+            events: Events::new(),
+            began: Instant::now(),
+            load: Arc::new(Notify::new()),
+            busy: watch::Sender::new(0),
+            unwritten: watch::Sender::new(0),
+            stopping: watch::Sender::new(false),
+            store_fails: AtomicBool::new(false),
+            queue_full: AtomicBool::new(false),
+            full_noted_at: AtomicU64::new(0),
+            state: Mutex::new(State::new(settings.concurrency, settings.queue, stored)),
+            tasks: Mutex::new(JoinSet::new()),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Every method of the state leaves it whole, so a panic elsewhere is no reason to give up.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a task that ends with the orchestrator.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        // Also where the last caller goes away outside of the runtime.
+        tasks.spawn_on(task, &self.runtime);
+    }
+
+    /// Begins what may begin. Called after every change of what waits or runs.
+    pub(crate) fn dispatch(self: &Arc<Self>) {
+        loop {
+            let next = self.state().take_next();
+            let Some(job) = next else { break };
+            let slot = Slot { house: Arc::clone(self), live: Arc::clone(&job.live) };
+            self.spawn(driver::drive(Arc::clone(self), job, slot));
+        }
+        self.show_busy();
+        if self.state().wants_load() {
+            self.load.notify_one();
+        }
+    }
+
+    /// Tells whoever waits for the end how much is left.
+    pub(crate) fn show_busy(&self) {
+        // Under the lock, so that an older number never comes after a newer one.
+        let state = self.state();
+        self.busy.send_replace(state.busy());
+    }
+
+    /// Asks for an execution's end, in whatever state it is.
+    pub(crate) fn cancel(self: &Arc<Self>, live: &Arc<Live>, reason: CancelReason) {
+        if live.progress().borrow().end != End::Open {
+            return;
+        }
+        live.ask_to_end(reason);
+        let waiting = self.state().withdraw(live);
+        if let Some(job) = waiting {
+            let record = live.record().ended(ExecutionState::Cancelled, ErrorKind::Cancelled, reason.message());
+            let house = Arc::clone(self);
+            self.spawn(async move {
+                end::conclude(&house, &job.live, job.keeping.before_start(), record).await;
+                house.state().withdrawn();
+                house.show_busy();
+            });
+            self.dispatch();
+        }
+    }
+
+    pub(crate) fn lease(&self) -> Lease {
+        Lease { node: self.settings.node, epoch: self.epoch, until: Timestamp::now().plus(LEASE) }
+    }
+
+    /// How often leases are renewed: a store may be away for most of one.
+    pub(crate) const fn renewal() -> Duration {
+        Duration::from_secs(LEASE.as_secs() / 3)
+    }
+
+    /// Notes when the store begins to fail and when it works again.
+    pub(crate) fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let fails = result.is_err();
+        if self.store_fails.swap(fails, Ordering::Relaxed) != fails {
+            match &result {
+                Ok(_) => self.events.note(EventKind::StoreRecovered, None, "the store can be used again"),
+                Err(error) => self.events.note(EventKind::StoreFailed, None, error.to_string()),
+            }
+        }
+        result
+    }
+
+    /// As [`Self::noted`] for what only reads: a full disk can be read, which says nothing about the rest.
+    pub(crate) fn noted_read<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.is_err() { self.noted(result) } else { result }
+    }
+
+    /// Whether the store failed last.
+    pub(crate) fn store_fails(&self) -> bool {
+        self.store_fails.load(Ordering::Relaxed)
+    }
+
+    /// Notes when the queue becomes full, and counts who was turned away. One that is full every other
+    /// moment would push every other event out, so it is said once in a while.
+    pub(crate) fn note_full(&self, full: Option<&SubmitError>) {
+        if full.is_some() {
+            self.totals.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        let became = self.queue_full.swap(full.is_some(), Ordering::Relaxed) != full.is_some();
+        let Some(error) = full.filter(|_| became) else { return };
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let due = |last: u64| (last == 0 || now >= last.saturating_add(FULL_NOTED_EVERY_MS)).then_some(now);
+        if self.full_noted_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
+            self.events.note(EventKind::QueueFull, None, error.to_string());
+        }
+    }
+
+    /// Why nothing more may be taken in: the store takes fewer ends than there are.
+    pub(crate) fn overdue(&self) -> Option<StoreError> {
+        let unwritten = *self.unwritten.borrow();
+        let most = u64::from(self.settings.concurrency).saturating_add(u64::from(self.settings.queue));
+        let reason = || format!("{unwritten} executions have ended whose ends it has not taken yet");
+        (unwritten > most).then(|| StoreError::Unavailable { reason: reason() })
+    }
+
+    /// Ends every task at once; what they owned is dropped.
+    pub(crate) fn abort(&self) {
+        let open = self.state().close();
+        self.stopping.send_replace(true);
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        for live in open {
+            live.stop();
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Layer 4: executions as operations, the one path for every caller.
+//!
+//! ```text
+//! submit ──▶ queue ──▶ driver ──▶ sandbox
+//!   │                    │ output            ┌──▶ watch
+//!   └──▶ store ◀── end ──┴──────▶ log ───────┴──▶ watch
+//! ```
+//!
+//! [`Orchestrator`] accepts, queues, runs, records, cancels and shows executions. One driver task owns
+//! each sandbox from before it exists until it is gone; what its program writes goes into the
+//! execution's log, and every caller reads from there, so none of them can hold a program up.
+//! It knows neither HTTP nor a concrete executor or store.
+
+mod cancel;
+pub mod contract;
+mod drain;
+mod driver;
+mod end;
+mod error;
+mod events;
+mod house;
+mod live;
+mod loader;
+mod log;
+mod orchestrator;
+mod queue;
+mod read;
+mod record;
+mod request;
+mod settings;
+mod stats;
+mod stdin;
+mod submission;
+mod submit;
+mod upkeep;
+mod watch;
+
+pub use error::{NotStarted, StartError, SubmitError};
+pub use events::{EventFeed, EventKind, PlatformEvent};
+pub use live::Canceller;
+pub use log::{Logs, StreamName};
+pub use orchestrator::Orchestrator;
+pub use queue::WAITING_BYTES;
+pub use record::INLINE_BYTES;
+pub use request::{ExecutionRequest, LONGEST_TIMEOUT, RequestError, StoredRequestError, Work};
+pub use settings::{Parts, Settings};
+pub use stats::{Readiness, Stats};
+pub use submission::{Attached, Cancelled, OnDisconnect, Stdin, Submission, Submitted, Wait};
+pub use watch::{Watch, Watched};

@@ -1,0 +1,103 @@
+//! The handle everybody holds.
+
+use crate::events::{EventFeed, EventKind};
+use crate::house::House;
+use crate::settings::{Parts, Settings};
+use crate::{Readiness, StartError, Stats, loader, upkeep};
+use faas_executor_api::Capabilities;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Runs executions. A cheap handle: when the last one is dropped, everything ends at once, as if the
+/// process had.
+#[derive(Clone)]
+pub struct Orchestrator {
+    pub(crate) house: Arc<House>,
+    _life: Arc<Life>,
+}
+
+/// Ends the tasks with the last handle.
+struct Life {
+    house: Arc<House>,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.house.abort();
+    }
+}
+
+impl Orchestrator {
+    /// Begins a new life of the node: ends what an earlier one left, then serves while what waits in the
+    /// store is paged in. Called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The store or the executor failed.
+    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        parts.executor.recover().await?;
+        let node = parts.settings.node;
+        let epoch = parts.store.last_epoch(node).await?.saturating_add(1);
+        let recovered = parts.store.recover(node, epoch).await?;
+        parts.logs.bound(parts.settings.log_retention_bytes);
+        let house = Arc::new(House::new(parts, epoch, recovered.queued));
+        for id in &recovered.lost {
+            house.events.note(EventKind::ExecutionLost, Some(*id), "it ended with an earlier life of this node");
+        }
+        for line in &recovered.dropped {
+            house.events.note(EventKind::JournalDamaged, None, line.as_str());
+        }
+        let detail = format!("{} executions wait, {} were lost", recovered.queued, recovered.lost.len());
+        house.events.note(EventKind::Started, None, detail);
+        house.spawn(loader::run(Arc::downgrade(&house), Arc::clone(&house.load)));
+        house.spawn(upkeep::run(Arc::downgrade(&house)));
+        Ok(Self { _life: Arc::new(Life { house: Arc::clone(&house) }), house })
+    }
+
+    /// What its executor offers on this host.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        self.house.executor.capabilities()
+    }
+
+    /// How much it may hold.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.house.settings
+    }
+
+    /// What it does at present and has done.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let house = &self.house;
+        let (running, waiting) = {
+            let state = house.state();
+            (state.running(), state.callers_waiting())
+        };
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Stats {
+            queued: count(waiting).saturating_add(house.totals.stored.load(Ordering::Relaxed)),
+            running: count(running),
+            concurrency: house.settings.concurrency,
+            queue: house.settings.queue,
+            succeeded: house.totals.succeeded.load(Ordering::Relaxed),
+            failed: house.totals.failed.load(Ordering::Relaxed),
+            cancelled: house.totals.cancelled.load(Ordering::Relaxed),
+            refused: house.totals.refused.load(Ordering::Relaxed),
+            unwritten: *house.unwritten.borrow(),
+            log_bytes: house.logs.bytes(),
+            uptime: house.began.elapsed(),
+        }
+    }
+
+    /// Whether it can take new executions.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        Readiness { draining: self.house.state().is_draining(), store_fails: self.house.store_fails() }
+    }
+
+    /// The events of the platform.
+    #[must_use]
+    pub fn events(&self) -> EventFeed {
+        self.house.events.feed()
+    }
+}

@@ -1,0 +1,386 @@
+//! Who waits and what runs: everything about the present that one lock guards.
+//!
+//! Two queues take turns: of executions that a caller waits for, and of those that stand in the store.
+//! The second holds only as much as fits a bound in memory; the rest stays in the store, *behind*, and is
+//! paged in by the loader. So a long backlog neither turns callers away nor makes them wait for all of it.
+
+#[cfg(test)]
+mod tests;
+
+use crate::ExecutionRequest;
+use crate::live::Live;
+use crate::stdin::Input;
+use faas_scheduler::FairQueue;
+use faas_types::{ExecutionId, TenantId};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Weak};
+
+/// Executions of the store that wait in memory.
+const STORED_IN_MEMORY: usize = 256;
+/// Bytes of their requests.
+const STORED_BYTES_IN_MEMORY: usize = 64 * 1024 * 1024;
+/// Bytes of the requests and inputs of callers that wait, together. One alone may have more.
+pub const WAITING_BYTES: usize = 256 * 1024 * 1024;
+/// Executions of the store that are read at once.
+pub(crate) const PAGE: u32 = 8;
+
+/// Where an execution is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// In the journal, when it begins and when it ends.
+    Journal,
+    /// In a row that was held from the beginning.
+    Held,
+    /// In a queued row, which has to be claimed before it begins.
+    Queued,
+}
+
+/// An execution that waits for a sandbox.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) live: Arc<Live>,
+    pub(crate) request: ExecutionRequest,
+    pub(crate) input: Input,
+    pub(crate) keeping: Keeping,
+    /// What it takes in memory while it waits.
+    pub(crate) bytes: usize,
+}
+
+/// Why no caller is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// As many wait as may.
+    Full,
+    /// What waits is as large as may be.
+    TooLarge,
+    Stopping,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Slots in use: sandboxes that exist, are being made or torn down.
+    running: usize,
+    concurrency: usize,
+    callers_bound: usize,
+    /// Callers that were taken in and do not stand in the queue yet.
+    expected: usize,
+    /// Bytes of callers that wait or are expected.
+    callers_bytes: usize,
+    /// Those that are on their way into the store.
+    accepting: usize,
+    /// Those that were withdrawn and whose end is not written yet.
+    ending: usize,
+    callers: FairQueue<TenantId, Job>,
+    stored: FairQueue<TenantId, Job>,
+    stored_bytes: usize,
+    callers_turn: bool,
+    /// Rows that are in the store only stand after this one.
+    behind_after: Option<ExecutionId>,
+    behind: bool,
+    /// A page is being read; the earliest that was left behind meanwhile, which may not be on it.
+    loading: bool,
+    missed: Option<ExecutionId>,
+    /// Those that ended in the store meanwhile, which may be on it.
+    gone: HashSet<ExecutionId>,
+    draining: bool,
+    closed: bool,
+    /// Everything that has not ended, or whose end is not written yet.
+    pub(crate) live: HashMap<ExecutionId, Arc<Live>>,
+    /// Those that somebody watches while they stand in the store only.
+    awaited: HashMap<ExecutionId, Weak<Live>>,
+}
+
+impl State {
+    pub(crate) fn new(concurrency: u32, queue: u32, stored: u64) -> Self {
+        let size = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let (concurrency, callers_bound) = (size(concurrency), size(queue));
+        Self {
+            running: 0,
+            concurrency,
+            callers_bound,
+            expected: 0,
+            callers_bytes: 0,
+            accepting: 0,
+            ending: 0,
+            callers: FairQueue::new(concurrency.saturating_add(callers_bound)),
+            stored: FairQueue::new(STORED_IN_MEMORY),
+            stored_bytes: 0,
+            callers_turn: true,
+            behind_after: None,
+            behind: stored > 0,
+            loading: false,
+            missed: None,
+            gone: HashSet::new(),
+            draining: false,
+            closed: false,
+            live: HashMap::new(),
+            awaited: HashMap::new(),
+        }
+    }
+
+    pub(crate) const fn running(&self) -> usize {
+        self.running
+    }
+
+    pub(crate) const fn callers_waiting(&self) -> usize {
+        self.callers.len().saturating_add(self.expected)
+    }
+
+    const fn occupied(&self) -> usize {
+        self.running.saturating_add(self.callers_waiting())
+    }
+
+    /// What has to end before the process may.
+    pub(crate) const fn busy(&self) -> usize {
+        self.occupied().saturating_add(self.ending).saturating_add(self.accepting)
+    }
+
+    /// Takes a caller in, for whom [`Self::arrive`] or [`Self::stay_away`] follows.
+    pub(crate) const fn expect(&mut self, bytes: usize) -> Result<(), Refused> {
+        if self.draining {
+            return Err(Refused::Stopping);
+        }
+        if self.occupied() >= self.concurrency.saturating_add(self.callers_bound) {
+            return Err(Refused::Full);
+        }
+        let sum = self.callers_bytes.saturating_add(bytes);
+        if sum > WAITING_BYTES && self.callers_bytes > 0 {
+            return Err(Refused::TooLarge);
+        }
+        self.callers_bytes = sum;
+        self.expected += 1;
+        Ok(())
+    }
+
+    pub(crate) const fn stay_away(&mut self, bytes: usize) {
+        self.expected = self.expected.saturating_sub(1);
+        self.callers_bytes = self.callers_bytes.saturating_sub(bytes);
+    }
+
+    /// Queues a caller's execution that was expected with so many bytes, and says what everybody knows
+    /// it as: somebody may have found its row before it arrived.
+    pub(crate) fn arrive(&mut self, mut job: Job) -> Result<Arc<Live>, Refused> {
+        let bytes = job.bytes;
+        self.stay_away(bytes);
+        if self.closed {
+            return Err(Refused::Stopping);
+        }
+        if let Some(known) = self.no_longer_awaited(job.live.id) {
+            known.found(job.live.record());
+            job.live = known;
+        }
+        let live = Arc::clone(&job.live);
+        self.callers.push(live.tenant, job).map_err(|_| Refused::Full)?;
+        self.callers_bytes = self.callers_bytes.saturating_add(bytes);
+        self.live.insert(live.id, Arc::clone(&live));
+        Ok(live)
+    }
+
+    /// Lets one on its way into the store, which [`Self::accepted`] ends: it may be there although nobody
+    /// has heard of it.
+    pub(crate) const fn accept(&mut self) -> Result<(), Refused> {
+        if self.draining {
+            return Err(Refused::Stopping);
+        }
+        self.accepting += 1;
+        Ok(())
+    }
+
+    /// One is in the store, or will not be.
+    pub(crate) const fn accepted(&mut self) {
+        self.accepting = self.accepting.saturating_sub(1);
+    }
+
+    /// Queues an execution that was just put into the store, or leaves it there for the loader.
+    pub(crate) fn place(&mut self, job: Job) {
+        let id = job.live.id;
+        // The loader may have been faster.
+        if self.live.contains_key(&id) {
+            return;
+        }
+        if self.behind || self.draining || !self.push_stored(job) {
+            self.leave_behind(id);
+        }
+    }
+
+    /// An execution is in the store only, so the loader has to look there again.
+    fn leave_behind(&mut self, id: ExecutionId) {
+        if self.loading {
+            self.missed = Some(self.missed.map_or(id, |missed| missed.min(id)));
+            return;
+        }
+        // Before the very first id there is the beginning.
+        let before = u128::from_be_bytes(*id.as_bytes()).checked_sub(1);
+        let before = before.map(|before| ExecutionId::from_bytes(before.to_be_bytes()));
+        self.behind_after = if self.behind { self.behind_after.min(before) } else { before };
+        self.behind = true;
+    }
+
+    fn push_stored(&mut self, mut job: Job) -> bool {
+        if !self.has_room_for_stored() {
+            return false;
+        }
+        let (id, bytes) = (job.live.id, job.bytes);
+        if let Some(known) = self.no_longer_awaited(id) {
+            job.live = known;
+        }
+        let live = Arc::clone(&job.live);
+        if self.stored.push(live.tenant, job).is_err() {
+            return false;
+        }
+        self.stored_bytes = self.stored_bytes.saturating_add(bytes);
+        self.live.insert(id, live);
+        true
+    }
+
+    const fn has_room_for_stored(&self) -> bool {
+        self.stored.room() > 0 && self.stored_bytes < STORED_BYTES_IN_MEMORY
+    }
+
+    /// Whether there is something for the loader to do.
+    pub(crate) fn wants_load(&self) -> bool {
+        let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        self.behind && !self.draining && self.stored.room() >= page && self.has_room_for_stored()
+    }
+
+    /// After which row the loader goes on, when there is something for it to do; [`Self::end_load`]
+    /// follows. What is put into the store from now on may be missing in what it reads.
+    pub(crate) fn begin_load(&mut self) -> Option<Option<ExecutionId>> {
+        self.loading = self.wants_load();
+        self.loading.then_some(self.behind_after)
+    }
+
+    /// Takes a page in; `last` is its last row when more may follow. `None` when it could not be read.
+    pub(crate) fn end_load(&mut self, page: Option<(Vec<Job>, Option<ExecutionId>)>) {
+        self.loading = false;
+        let mut left = self.missed.take();
+        let gone = std::mem::take(&mut self.gone);
+        if let Some((jobs, last)) = page {
+            self.behind = last.is_some();
+            self.behind_after = last;
+            for job in jobs {
+                let id = job.live.id;
+                let known = gone.contains(&id) || self.live.contains_key(&id);
+                if !known && (self.draining || !self.push_stored(job)) {
+                    left = Some(left.map_or(id, |left| left.min(id)));
+                }
+            }
+        }
+        if let Some(id) = left {
+            self.leave_behind(id);
+        }
+    }
+
+    /// The next execution that may begin; it then has a slot.
+    pub(crate) fn take_next(&mut self) -> Option<Job> {
+        if self.closed || self.running >= self.concurrency {
+            return None;
+        }
+        let job = if self.callers_turn {
+            self.pop_caller().or_else(|| self.pop_stored())
+        } else {
+            self.pop_stored().or_else(|| self.pop_caller())
+        }?;
+        self.callers_turn = job.keeping == Keeping::Queued;
+        self.running += 1;
+        Some(job)
+    }
+
+    fn pop_caller(&mut self) -> Option<Job> {
+        let job = self.callers.pop()?;
+        self.callers_bytes = self.callers_bytes.saturating_sub(job.bytes);
+        Some(job)
+    }
+
+    fn pop_stored(&mut self) -> Option<Job> {
+        let job = self.stored.pop()?;
+        self.stored_bytes = self.stored_bytes.saturating_sub(job.bytes);
+        Some(job)
+    }
+
+    /// A slot is free again.
+    pub(crate) const fn release(&mut self) {
+        self.running = self.running.saturating_sub(1);
+    }
+
+    /// Takes an execution out of the queue, to be ended; [`Self::withdrawn`] follows. `None` when it does
+    /// not wait there.
+    pub(crate) fn withdraw(&mut self, live: &Live) -> Option<Job> {
+        let job = self.take_out(live)?;
+        self.ending += 1;
+        Some(job)
+    }
+
+    fn take_out(&mut self, live: &Live) -> Option<Job> {
+        let wanted = |job: &Job| job.live.id == live.id;
+        if let Some(job) = self.callers.remove(&live.tenant, wanted) {
+            self.callers_bytes = self.callers_bytes.saturating_sub(job.bytes);
+            return Some(job);
+        }
+        let job = self.stored.remove(&live.tenant, wanted)?;
+        self.stored_bytes = self.stored_bytes.saturating_sub(job.bytes);
+        Some(job)
+    }
+
+    /// A row that was queued has ended: it has no turn here any more. Gives what its readers know it as.
+    pub(crate) fn ended_in_store(&mut self, id: ExecutionId) -> [Option<Arc<Live>>; 2] {
+        if self.loading {
+            self.gone.insert(id);
+        }
+        let live = self.live.remove(&id);
+        if let Some(live) = &live {
+            self.take_out(live);
+        }
+        [live, self.no_longer_awaited(id)]
+    }
+
+    /// The end of a withdrawn execution is written.
+    pub(crate) const fn withdrawn(&mut self) {
+        self.ending = self.ending.saturating_sub(1);
+    }
+
+    /// Somebody waits for an execution that stands in the store only.
+    pub(crate) fn await_stored(&mut self, id: ExecutionId, make: impl FnOnce() -> Live) -> Arc<Live> {
+        if let Some(live) = self.live.get(&id) {
+            return Arc::clone(live);
+        }
+        self.awaited.retain(|_, live| live.strong_count() > 0);
+        let known = self.awaited.get(&id).and_then(Weak::upgrade);
+        let live = known.unwrap_or_else(|| Arc::new(make()));
+        self.awaited.insert(id, Arc::downgrade(&live));
+        live
+    }
+
+    /// What those know it as who wait for an execution that stood in the store only.
+    pub(crate) fn no_longer_awaited(&mut self, id: ExecutionId) -> Option<Arc<Live>> {
+        self.awaited.remove(&id).and_then(|live| live.upgrade())
+    }
+
+    /// From here on nobody is taken in, and what stands in the store stays there. Returns what nobody
+    /// here will run.
+    pub(crate) fn drain(&mut self) -> Vec<Arc<Live>> {
+        self.draining = true;
+        self.stored_bytes = 0;
+        let mut left: Vec<_> = self.stored.take_all().into_iter().map(|job| job.live).collect();
+        for live in &left {
+            self.live.remove(&live.id);
+        }
+        left.extend(self.awaited.drain().filter_map(|(_, live)| live.upgrade()));
+        left
+    }
+
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// From here on nothing begins. Returns what has not ended.
+    pub(crate) fn close(&mut self) -> Vec<Arc<Live>> {
+        let mut left = self.drain();
+        self.closed = true;
+        self.callers_bytes = 0;
+        self.callers.take_all();
+        left.extend(self.live.drain().map(|(_, live)| live));
+        left
+    }
+}

@@ -1,0 +1,36 @@
+//! What an orchestrator is made of and how much it may hold.
+
+use crate::Logs;
+use faas_executor_api::Executor;
+use faas_store_api::{ExecutionStore, Retention};
+use faas_types::NodeId;
+use std::sync::Arc;
+
+/// What an orchestrator is made of.
+pub struct Parts {
+    /// What makes sandboxes.
+    pub executor: Arc<dyn Executor>,
+    /// What remembers.
+    pub store: Arc<dyn ExecutionStore>,
+    /// Where output goes.
+    pub logs: Logs,
+    /// How much it may hold.
+    pub settings: Settings,
+}
+
+/// How much an orchestrator may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Whose rows are its own.
+    pub node: NodeId,
+    /// Sandboxes at once, those being torn down included.
+    pub concurrency: u32,
+    /// Callers that may wait for a sandbox, with at most [`crate::WAITING_BYTES`] of requests and input
+    /// together. Executions nobody waits for stand in the store instead,
+    /// which is their bound.
+    pub queue: u32,
+    /// How much history the store keeps.
+    pub retention: Retention,
+    /// Bytes of the logs of ended executions that are kept, the oldest go first.
+    pub log_retention_bytes: u64,
+}

@@ -1,0 +1,13 @@
+//! The orchestrator on the fake executor and the store in memory.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod cancelling;
+mod deadline;
+mod draining;
+mod durable;
+mod failing_store;
+mod house;
+mod listing;
+mod queueing;
+mod running;
+mod watching;

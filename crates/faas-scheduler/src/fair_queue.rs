@@ -1,0 +1,99 @@
+//! A bounded queue that is fair between its keys.
+//!
+//! Invariants: never more than the bound wait; the keys with something waiting take turns, so a key
+//! waits for at most one item of every other key; within a key the order is that of arrival.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+
+/// The queue has no room; the item comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full<T>(pub T);
+
+/// A bounded queue, round-robin over keys and first in, first out within one.
+#[derive(Debug)]
+pub struct FairQueue<K, T> {
+    bound: usize,
+    length: usize,
+    /// Keys with something waiting, the next one first. Each stands here once.
+    turns: VecDeque<K>,
+    waiting: HashMap<K, VecDeque<T>>,
+}
+
+impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
+    /// An empty queue for at most `bound` items.
+    #[must_use]
+    pub fn new(bound: usize) -> Self {
+        Self { bound, length: 0, turns: VecDeque::new(), waiting: HashMap::new() }
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// How many more may wait.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.bound.saturating_sub(self.length)
+    }
+
+    /// Adds an item behind those of its key.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn push(&mut self, key: K, item: T) -> Result<(), Full<T>> {
+        if self.room() == 0 {
+            return Err(Full(item));
+        }
+        let items = self.waiting.entry(key.clone()).or_default();
+        if items.is_empty() {
+            self.turns.push_back(key);
+        }
+        items.push_back(item);
+        self.length += 1;
+        Ok(())
+    }
+
+    /// Takes the oldest item of the key whose turn it is.
+    pub fn pop(&mut self) -> Option<T> {
+        let key = self.turns.pop_front()?;
+        let items = self.waiting.get_mut(&key)?;
+        let item = items.pop_front()?;
+        self.length -= 1;
+        if items.is_empty() {
+            self.waiting.remove(&key);
+        } else {
+            self.turns.push_back(key);
+        }
+        Some(item)
+    }
+
+    /// Takes the oldest item of a key that is wanted.
+    pub fn remove(&mut self, key: &K, mut wanted: impl FnMut(&T) -> bool) -> Option<T> {
+        let items = self.waiting.get_mut(key)?;
+        let place = items.iter().position(&mut wanted)?;
+        let item = items.remove(place)?;
+        self.length -= 1;
+        if items.is_empty() {
+            self.waiting.remove(key);
+            self.turns.retain(|turn| turn != key);
+        }
+        Some(item)
+    }
+
+    /// Takes everything, in the order in which it would have had its turn.
+    pub fn take_all(&mut self) -> Vec<T> {
+        std::iter::from_fn(|| self.pop()).collect()
+    }
+}
