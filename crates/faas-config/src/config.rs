@@ -1,15 +1,14 @@
 //! The resolved configuration.
 
+use crate::pick::{duration, pick, size, whole_number};
 use crate::read::Layers;
 use crate::source::{ConfigFile, Flags, Origin, Setting};
-use crate::{ConfigError, Key};
+use crate::{ConfigError, Key, ServerConfig, path};
 use faas_types::{
     ByteSize, Contract, CpuAmount, IsolationLevel, Language, OnOutputLimit, OutputLimits, Resources, ResourcesError,
-    parse_count, parse_duration,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The timeout of an execution when no layer gives one.
@@ -19,12 +18,12 @@ const DEFAULT_ARGV_JSON_TIMEOUT: Duration = Duration::from_secs(300);
 const DEFAULT_MAX_SANDBOXES: u32 = 64;
 /// Each has a host uid of its own, of which there are so many.
 const MOST_SANDBOXES: u32 = 1023;
-/// How much of a refused value its error repeats.
-const GIVEN_CHARACTERS: usize = 64;
 
 /// Everything that can be configured, each value with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// What a server needs beyond the rest.
+    pub server: ServerConfig,
     /// See [`Key::RuntimeDir`]; `None` leaves the choice to the executor.
     pub runtime_dir: Setting<Option<PathBuf>>,
     /// See [`Key::DefaultLanguage`].
@@ -52,6 +51,10 @@ pub struct Config {
 impl Config {
     /// Puts defaults, file, environment and flags on top of each other and checks every value.
     ///
+    /// A server passes its whole environment. What is no server passes only variables that begin
+    /// with `FAAS_` ([`is_own_variable`](crate::is_own_variable)): a `DATABASE_URL` in a user's shell
+    /// is somebody else's.
+    ///
     /// # Errors
     /// Names the key, where its value stands, and what is accepted.
     pub fn resolve(
@@ -61,25 +64,23 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let layers = Layers::read(file, env, flags)?;
         let memory = pick(&layers, Key::Memory, Resources::DEFAULT_MEMORY, |text| {
-            ByteSize::from_str(text).ok().filter(|size| *size >= Resources::MIN_MEMORY)
+            size(text).filter(|size| *size >= Resources::MIN_MEMORY)
         })?;
         let config = Self {
-            runtime_dir: pick(&layers, Key::RuntimeDir, None, |text| {
-                let path = PathBuf::from(text);
-                (path.is_absolute() && !text.contains('\0')).then_some(Some(path))
-            })?,
+            server: ServerConfig::resolve(&layers)?,
+            runtime_dir: pick(&layers, Key::RuntimeDir, None, |text| path::absolute(text).map(Some))?,
             default_language: pick(&layers, Key::DefaultLanguage, Language::Python, |text| text.parse().ok())?,
             isolation: pick(&layers, Key::Isolation, IsolationLevel::Strict, isolation)?,
             max_sandboxes: pick(&layers, Key::MaxSandboxes, DEFAULT_MAX_SANDBOXES, |text| {
                 whole_number(text, 1, MOST_SANDBOXES)
             })?,
             cpus: pick(&layers, Key::Cpus, Resources::DEFAULT_CPU, |text| text.parse().ok())?,
-            disk: pick(&layers, Key::Disk, Resources::default_disk_for(memory.value), |text| text.parse().ok())?,
+            disk: pick(&layers, Key::Disk, Resources::default_disk_for(memory.value), size)?,
             pids: pick(&layers, Key::Pids, Resources::DEFAULT_PIDS, |text| {
                 whole_number(text, Resources::MIN_PIDS, Resources::MAX_PIDS)
             })?,
-            timeout: pick(&layers, Key::Timeout, DEFAULT_TIMEOUT, |text| parse_duration(text).ok())?,
-            output: pick(&layers, Key::Output, OutputLimits::default().bytes, |text| text.parse().ok())?,
+            timeout: pick(&layers, Key::Timeout, DEFAULT_TIMEOUT, duration)?,
+            output: pick(&layers, Key::Output, OutputLimits::default().bytes, size)?,
             on_output_limit: pick(&layers, Key::OnOutputLimit, OnOutputLimit::Discard, on_output_limit)?,
             memory,
         };
@@ -111,31 +112,6 @@ impl Config {
     fn refused(&self, cause: ResourcesError) -> ConfigError {
         ConfigError::Resources { cause, memory: self.memory.origin.clone(), disk: self.disk.origin.clone() }
     }
-}
-
-/// The winning text parsed, or the default.
-fn pick<T>(
-    layers: &Layers,
-    key: Key,
-    default: T,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<Setting<T>, ConfigError> {
-    let Some((text, origin)) = layers.get(key) else {
-        return Ok(Setting { value: default, origin: Origin::Default });
-    };
-    match parse(text) {
-        Some(value) => Ok(Setting { value, origin }),
-        None => Err(ConfigError::Value {
-            key: key.info().name,
-            given: text.chars().take(GIVEN_CHARACTERS).collect(),
-            origin,
-            accepted: key.info().accepted,
-        }),
-    }
-}
-
-fn whole_number(text: &str, least: u32, most: u32) -> Option<u32> {
-    parse_count(text, "count").ok().filter(|number| (least..=most).contains(number))
 }
 
 fn isolation(text: &str) -> Option<IsolationLevel> {

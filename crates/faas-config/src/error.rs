@@ -46,6 +46,28 @@ pub enum ConfigError {
         /// What is accepted.
         accepted: &'static str,
     },
+    /// A value that asks for a part of the platform that this build does not have.
+    #[error("{key} {given:?} ({origin}) is not in this build; it has: {available}; change it or unset it")]
+    NotBuilt {
+        /// The key's dotted name.
+        key: &'static str,
+        /// The value as given, without what may be secret.
+        given: String,
+        /// Where it stands.
+        origin: Origin,
+        /// What this build has instead.
+        available: &'static str,
+    },
+    /// Two variables that mean one key and differ.
+    #[error("{first} and {second} both set {key} and differ; unset one of them")]
+    Conflict {
+        /// The key's dotted name.
+        key: &'static str,
+        /// One of the variables.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
     /// Values that are fine alone and not together.
     #[error("{cause} (memory: {memory}; disk: {disk})")]
     Resources {
@@ -64,12 +86,15 @@ impl ConfigError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Value { origin: Origin::Flag { .. }, .. }
+            | Self::NotBuilt { origin: Origin::Flag { .. }, .. }
             | Self::Resources { memory: Origin::Flag { .. }, .. }
             | Self::Resources { disk: Origin::Flag { .. }, .. } => ErrorCode::InvalidField,
             Self::Syntax { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownVariable { .. }
             | Self::Value { .. }
+            | Self::NotBuilt { .. }
+            | Self::Conflict { .. }
             | Self::Resources { .. } => ErrorCode::ConfigInvalid,
         }
     }

@@ -1,17 +1,43 @@
 //! The layers flattened: for every key the text that wins and where it stands.
 
 use crate::nearest::nearest;
+use crate::pick::shortened;
 use crate::source::{ConfigFile, Flags, Origin};
 use crate::{ConfigError, Key};
 use std::collections::BTreeMap;
 
 /// Names of variables that are read elsewhere and are no configuration keys.
 const OTHER_VARIABLES: [&str; 2] = ["FAAS_CONFIG_FILE", "FAAS_INPUT"];
+/// Variables that ask for a part of the platform that this build does not have: the variable, the key's
+/// place in the platform, what there is instead. Passing them over would put executions elsewhere than asked.
+const NOT_BUILT: [(&str, &str, &str); 1] = [("NATS_URL", "queue", "the queue in its own database")];
+/// A variable that wins over another of its key; any other two that differ are refused.
+const STRONGEST: &str = "RUST_LOG";
 
-/// The winning texts.
+/// Whether a variable is one that only this platform reads.
+#[must_use]
+pub fn is_own_variable(name: &str) -> bool {
+    name.starts_with("FAAS_")
+}
+
+/// The winning texts, and every variable that speaks about a key.
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
     texts: BTreeMap<Key, (String, Origin)>,
+    variables: BTreeMap<Key, Vec<Variable>>,
+}
+
+/// A variable that sets a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Variable {
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+}
+
+impl Variable {
+    pub(crate) const fn origin(&self) -> Origin {
+        Origin::Env { name: self.name }
+    }
 }
 
 impl Layers {
@@ -27,8 +53,8 @@ impl Layers {
         }
         layers.read_env(env)?;
         for key in Key::ALL {
-            if let Some(text) = flags.get(key) {
-                layers.texts.insert(key, (text.to_owned(), Origin::Flag { name: key.info().flag }));
+            if let Some(text) = flags.get(*key) {
+                layers.texts.insert(*key, (text.to_owned(), Origin::Flag { name: key.info().flag }));
             }
         }
         Ok(layers)
@@ -37,6 +63,11 @@ impl Layers {
     /// The winning text of a key.
     pub(crate) fn get(&self, key: Key) -> Option<(&str, Origin)> {
         self.texts.get(&key).map(|(text, origin)| (text.as_str(), origin.clone()))
+    }
+
+    /// The variables that set a key, whichever layer wins.
+    pub(crate) fn variables(&self, key: Key) -> &[Variable] {
+        self.variables.get(&key).map_or(&[], Vec::as_slice)
     }
 
     fn read_file(&mut self, file: &ConfigFile) -> Result<(), ConfigError> {
@@ -53,7 +84,7 @@ impl Layers {
             let origin = Origin::File { path: file.path.clone() };
             match (Key::from_name(&dotted), value) {
                 (Some(key), value) => {
-                    let text = scalar_text(value).ok_or_else(|| ConfigError::Value {
+                    let text = text_of(key, value).ok_or_else(|| ConfigError::Value {
                         key: key.info().name,
                         given: value.type_str().to_owned(),
                         origin: origin.clone(),
@@ -72,11 +103,27 @@ impl Layers {
 
     /// Variables of other programs may share the prefix, so only a near miss is refused.
     fn read_env(&mut self, env: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-        for (name, text) in env.iter().filter(|(name, _)| name.starts_with("FAAS_")) {
-            if let Some(key) = Key::from_env(name) {
-                self.texts.insert(key, (text.clone(), Origin::Env { name: key.info().env }));
-            } else if !OTHER_VARIABLES.contains(&name.as_str())
-                && let Some(nearest) = nearest(name, Key::ALL.into_iter().map(|key| key.info().env))
+        for key in Key::ALL {
+            let found: Vec<Variable> = key.variables().filter_map(|name| variable(*key, name, env)).collect();
+            let strongest = found.iter().find(|variable| variable.name == STRONGEST).cloned();
+            let found = strongest.map_or(found, |variable| vec![variable]);
+            if let Some(winner) = found.first() {
+                self.texts.insert(*key, (winner.text.clone(), winner.origin()));
+                self.variables.insert(*key, found);
+            }
+        }
+        for (name, key, available) in NOT_BUILT {
+            if let Some(text) = env.get(name).filter(|text| !text.is_empty()) {
+                // What follows may hold a password.
+                let given = format!("{}:…", shortened(text.split(':').next().unwrap_or_default()));
+                return Err(ConfigError::NotBuilt { key, given, origin: Origin::Env { name }, available });
+            }
+        }
+        let known = || Key::ALL.iter().flat_map(|key| key.variables());
+        for name in env.keys().filter(|name| is_own_variable(name)) {
+            if Key::from_env(name).is_none()
+                && !OTHER_VARIABLES.contains(&name.as_str())
+                && let Some(nearest) = nearest(name, known())
             {
                 return Err(ConfigError::UnknownVariable { name: name.clone(), nearest: nearest.to_owned() });
             }
@@ -85,9 +132,31 @@ impl Layers {
     }
 }
 
+/// What a variable says about its key. Where a service has the name of ours, Kubernetes sets
+/// `NAME_PORT` to `tcp://ADDRESS:PORT` in every container; that is not addressed to us.
+fn variable(key: Key, name: &'static str, env: &BTreeMap<String, String>) -> Option<Variable> {
+    let text = env.get(name)?;
+    let foreign = name != key.info().env;
+    let is_service_link = name.ends_with("_PORT") && ["tcp://", "udp://"].iter().any(|start| text.starts_with(start));
+    if foreign && (text.is_empty() || is_service_link) {
+        return None;
+    }
+    Some(Variable { name, text: text.clone() })
+}
+
 /// Whether some key lies below this name.
 fn is_section(dotted: &str) -> bool {
-    Key::ALL.into_iter().any(|key| key.info().name.strip_prefix(dotted).is_some_and(|rest| rest.starts_with('.')))
+    Key::ALL.iter().any(|key| key.info().name.strip_prefix(dotted).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// A value as text. A key that takes several takes them as a list too.
+fn text_of(key: Key, value: &toml::Value) -> Option<String> {
+    match (key, value) {
+        (Key::Listen, toml::Value::Array(parts)) => {
+            parts.iter().map(scalar_text).collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
+        }
+        _ => scalar_text(value),
+    }
 }
 
 /// Numbers and texts are the same to a quantity: `256` and `"256"` are both MiB.
@@ -101,7 +170,7 @@ fn scalar_text(value: &toml::Value) -> Option<String> {
 }
 
 fn unknown_key(key: String, origin: Origin) -> ConfigError {
-    let names = || Key::ALL.into_iter().map(|key| key.info().name);
+    let names = || Key::ALL.iter().map(|key| key.info().name);
     // A limit written without its section is the likeliest slip.
     let in_section = format!("limits.{key}");
     let nearest = names()

@@ -1,0 +1,109 @@
+//! The server's part of the configuration.
+
+use crate::pick::{duration, pick, pick_built, size, whole_number};
+use crate::read::Layers;
+use crate::source::Setting;
+use crate::value::{ExecutorChoice, LogFormat};
+use crate::{ConfigError, Key, database, listen, log_filter, otlp, path};
+use faas_types::ByteSize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_QUEUE_WAITING: u32 = 1000;
+const DEFAULT_HISTORY_ROWS: u32 = 100_000;
+const DEFAULT_SPACE: ByteSize = ByteSize::mib(1024);
+const MOST_ROWS: u32 = 1_000_000_000;
+const MOST_WAITING: u32 = 1_000_000;
+const MOST_CONNECTIONS: u32 = 1_000_000;
+const LEAST_BODY_LIMIT: ByteSize = ByteSize::from_bytes(1024);
+const MOST_BODY_LIMIT: ByteSize = ByteSize::mib(1024);
+
+/// What a server needs beyond what an embedded platform does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// See [`Key::Listen`]; never empty.
+    pub listen: Setting<Vec<SocketAddr>>,
+    /// See [`Key::DataDir`]; `None` leaves the choice to [`default_data_dir`](crate::default_data_dir).
+    pub data_dir: Setting<Option<PathBuf>>,
+    /// See [`Key::Database`]: the directory of the database; `None` is the data directory.
+    pub database: Setting<Option<PathBuf>>,
+    /// See [`Key::Executor`].
+    pub executor: Setting<ExecutorChoice>,
+    /// See [`Key::DrainTimeout`].
+    pub drain_timeout: Setting<Duration>,
+    /// See [`Key::QueueWaiting`].
+    pub queue_waiting: Setting<u32>,
+    /// See [`Key::HistoryRows`].
+    pub history_rows: Setting<u32>,
+    /// See [`Key::HistoryBytes`].
+    pub history_bytes: Setting<ByteSize>,
+    /// See [`Key::LogsBytes`].
+    pub logs_bytes: Setting<ByteSize>,
+    /// The limits of connections and requests.
+    pub http: HttpConfig,
+    /// See [`Key::LogLevel`]: a filter as `RUST_LOG` has them.
+    pub log_level: Setting<String>,
+    /// See [`Key::LogFormat`].
+    pub log_format: Setting<LogFormat>,
+    /// See [`Key::OtlpEndpoint`]; `None` exports nothing.
+    pub otlp_endpoint: Setting<Option<String>>,
+}
+
+/// The limits of connections and requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// See [`Key::HttpBodyLimit`].
+    pub body_limit: Setting<ByteSize>,
+    /// See [`Key::HttpHeaderTimeout`].
+    pub header_timeout: Setting<Duration>,
+    /// See [`Key::HttpBodyTimeout`].
+    pub body_timeout: Setting<Duration>,
+    /// See [`Key::HttpWriteTimeout`].
+    pub write_timeout: Setting<Duration>,
+    /// See [`Key::HttpIdleTimeout`].
+    pub idle_timeout: Setting<Duration>,
+    /// See [`Key::HttpConnections`].
+    pub connections: Setting<u32>,
+}
+
+impl ServerConfig {
+    pub(crate) fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
+        Ok(Self {
+            listen: pick(layers, Key::Listen, listen::default(), listen::parse)?,
+            data_dir: pick(layers, Key::DataDir, None, |text| path::absolute(text).map(Some))?,
+            database: pick_built(layers, Key::Database, None, |text| database::directory(text).map(Some))?,
+            executor: pick_built(layers, Key::Executor, ExecutorChoice::Process, ExecutorChoice::parse)?,
+            drain_timeout: pick(layers, Key::DrainTimeout, DEFAULT_DRAIN_TIMEOUT, duration)?,
+            queue_waiting: pick(layers, Key::QueueWaiting, DEFAULT_QUEUE_WAITING, |text| {
+                whole_number(text, 1, MOST_WAITING)
+            })?,
+            history_rows: pick(layers, Key::HistoryRows, DEFAULT_HISTORY_ROWS, |text| {
+                whole_number(text, 1, MOST_ROWS)
+            })?,
+            history_bytes: pick(layers, Key::HistoryBytes, DEFAULT_SPACE, size)?,
+            logs_bytes: pick(layers, Key::LogsBytes, DEFAULT_SPACE, size)?,
+            http: HttpConfig::resolve(layers)?,
+            log_level: pick(layers, Key::LogLevel, "info".to_owned(), log_filter::parse)?,
+            log_format: pick(layers, Key::LogFormat, LogFormat::Text, LogFormat::parse)?,
+            otlp_endpoint: pick(layers, Key::OtlpEndpoint, None, |text| otlp::endpoint(text).map(Some))?,
+        })
+    }
+}
+
+impl HttpConfig {
+    fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
+        let seconds = |key, default| pick(layers, key, Duration::from_secs(default), duration);
+        Ok(Self {
+            body_limit: pick(layers, Key::HttpBodyLimit, ByteSize::mib(32), |text| {
+                size(text).filter(|size| (LEAST_BODY_LIMIT..=MOST_BODY_LIMIT).contains(size))
+            })?,
+            header_timeout: seconds(Key::HttpHeaderTimeout, 10)?,
+            body_timeout: seconds(Key::HttpBodyTimeout, 30)?,
+            write_timeout: seconds(Key::HttpWriteTimeout, 30)?,
+            idle_timeout: seconds(Key::HttpIdleTimeout, 75)?,
+            connections: pick(layers, Key::HttpConnections, 4096, |text| whole_number(text, 1, MOST_CONNECTIONS))?,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! The server's keys: their forms, the variables other programs' documents name, and what is not in this build.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use faas_config::{Config, ConfigError, ConfigFile, ExecutorChoice, Flags, Key, LogFormat, Origin, ServerConfig};
+use faas_config::{default_data_dir, is_own_variable};
+use faas_types::{ByteSize, ErrorCode};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn from_env(pairs: &[(&str, &str)]) -> Result<ServerConfig, ConfigError> {
+    Config::resolve(None, &env(pairs), &Flags::default()).map(|config| config.server)
+}
+
+fn from_file(text: &str) -> Result<ServerConfig, ConfigError> {
+    let file = ConfigFile { path: "config.toml".to_owned(), text: text.to_owned() };
+    Config::resolve(Some(&file), &BTreeMap::new(), &Flags::default()).map(|config| config.server)
+}
+
+fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+#[test]
+fn defaults_alone_are_a_whole_server() {
+    let server = from_env(&[]).unwrap();
+    assert_eq!(server.listen.value, addresses(&["127.0.0.1:8080"]));
+    assert_eq!((server.data_dir.value, server.database.value), (None, None));
+    assert_eq!(server.executor.value, ExecutorChoice::Process);
+    assert_eq!(server.drain_timeout.value, Duration::from_secs(30));
+    assert_eq!((server.queue_waiting.value, server.history_rows.value), (1000, 100_000));
+    assert_eq!((server.history_bytes.value, server.logs_bytes.value), (ByteSize::mib(1024), ByteSize::mib(1024)));
+    assert_eq!(server.http.body_limit.value, ByteSize::mib(32));
+    assert_eq!(server.http.header_timeout.value, Duration::from_secs(10));
+    assert_eq!((server.log_level.value.as_str(), server.log_format.value), ("info", LogFormat::Text));
+}
+
+#[test]
+fn listen_is_a_list_in_the_file_and_a_text_with_commas_elsewhere() {
+    let expected = addresses(&["127.0.0.1:8080", "[::1]:9000"]);
+    for text in ["listen = [':8080', '[::1]:9000']", "listen = ':8080, [::1]:9000'", "listen = [8080, '[::1]:9000']"] {
+        assert_eq!(from_file(text).unwrap().listen.value, expected, "{text}");
+    }
+    assert_eq!(from_env(&[("FAAS_LISTEN", ":8080,[::1]:9000")]).unwrap().listen.value, expected);
+    for text in ["listen = []", "listen = ['a']", "listen = [[8080]]", "listen = 70000", "log = { level = ['info'] }"] {
+        let error = from_file(text).unwrap_err();
+        assert!(matches!(error, ConfigError::Value { .. }), "{text}: {error}");
+    }
+}
+
+#[test]
+fn names_that_other_documents_use_are_read() {
+    for name in ["SERVER_ADDRESS", "FAAS_GATEWAY_PORT", "FAAS_API_PORT", "GATEWAY_PORT", "HTTP_PORT"] {
+        let value = if name == "SERVER_ADDRESS" { ":3000" } else { "3000" };
+        let server = from_env(&[(name, value)]).unwrap();
+        assert_eq!(server.listen.value, addresses(&["127.0.0.1:3000"]), "{name}");
+        let Origin::Env { name: origin } = server.listen.origin else { panic!("{:?}", server.listen.origin) };
+        assert_eq!(origin, name);
+    }
+    let config = Config::resolve(None, &env(&[("MAX_CONCURRENT_EXECUTIONS", "10")]), &Flags::default()).unwrap();
+    assert_eq!(config.max_sandboxes.value, 10);
+    let server = from_env(&[("FAAS_EXECUTOR_TYPE", "platform"), ("FAAS_DEFAULT_MODE", "process")]).unwrap();
+    assert_eq!(server.executor.value, ExecutorChoice::Process);
+    let server = from_env(&[("DATABASE_URL", "sqlite:///srv/faas/faas.db")]).unwrap();
+    assert_eq!(server.database.value, Some(PathBuf::from("/srv/faas")));
+}
+
+#[test]
+fn two_variables_that_differ_are_refused_naming_both() {
+    for pairs in [
+        [("SERVER_ADDRESS", ":8080"), ("HTTP_PORT", "8081")],
+        [("FAAS_LISTEN", "0.0.0.0:8080"), ("FAAS_GATEWAY_PORT", "8080")],
+        [("FAAS_DATABASE", "sqlite:/a"), ("DATABASE_URL", "sqlite:/b")],
+        [("FAAS_MAX_SANDBOXES", "5"), ("MAX_CONCURRENT_EXECUTIONS", "10")],
+    ] {
+        let error = from_env(&pairs).unwrap_err();
+        assert!(matches!(error, ConfigError::Conflict { .. }), "{error}");
+        assert_eq!(error.code(), ErrorCode::ConfigInvalid);
+        let message = error.to_string();
+        assert!(pairs.iter().all(|(name, _)| message.contains(name)), "{message}");
+        // A flag over both does not hide that somebody is mistaken.
+        let flags = Flags::default().with(Key::Listen, Some(":1")).with(Key::Database, Some("sqlite:/c"));
+        let flags = flags.with(Key::MaxSandboxes, Some("1"));
+        assert_eq!(Config::resolve(None, &env(&pairs), &flags).unwrap_err(), error);
+    }
+    from_env(&[("SERVER_ADDRESS", ":8080"), ("HTTP_PORT", "8080"), ("GATEWAY_PORT", "")]).expect("they agree");
+}
+
+#[test]
+fn rust_log_wins_over_our_own_variable() {
+    let server = from_env(&[("FAAS_LOG_LEVEL", "INFO"), ("RUST_LOG", "warn,faas_gateway=debug")]).unwrap();
+    assert_eq!(server.log_level.value, "warn,faas_gateway=debug");
+    assert_eq!(server.log_level.origin, Origin::Env { name: "RUST_LOG" });
+    let server = from_env(&[("FAAS_LOG_LEVEL", "DEBUG"), ("RUST_LOG", "")]).unwrap();
+    assert_eq!(
+        (server.log_level.value.as_str(), server.log_level.origin.to_string().as_str()),
+        ("debug", "env FAAS_LOG_LEVEL")
+    );
+}
+
+#[test]
+fn parts_that_are_not_built_are_refused_naming_what_there_is() {
+    for (name, value, available) in [
+        ("FAAS_EXECUTOR_TYPE", "docker", "process"),
+        ("FAAS_DEFAULT_MODE", "container", "process"),
+        ("FAAS_EXECUTOR", "firecracker", "process"),
+        ("DATABASE_URL", "postgres://db/faas", "sqlite"),
+        ("NATS_URL", "nats://localhost:4222", "database"),
+    ] {
+        let error = from_env(&[(name, value)]).unwrap_err();
+        assert!(matches!(error, ConfigError::NotBuilt { .. }), "{error}");
+        assert_eq!(error.code(), ErrorCode::ConfigInvalid);
+        let message = error.to_string();
+        assert!(message.contains(name) && message.contains(available), "{message}");
+    }
+    from_env(&[("NATS_URL", "")]).expect("an empty one asks for nothing");
+}
+
+#[test]
+fn a_password_in_an_address_is_never_repeated() {
+    for (name, value) in [
+        ("DATABASE_URL", "postgres://user:hunter2@db/faas"),
+        ("DATABASE_URL", "sqlite:hunter2"),
+        ("DATABASE_URL", "hunter2"),
+        ("NATS_URL", "nats://user:hunter2@bus"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:hunter2@collector"),
+    ] {
+        let error = from_env(&[(name, value)]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+#[test]
+fn service_links_of_kubernetes_are_no_ports_of_ours() {
+    let link = "tcp://10.0.0.7:8080";
+    let server = from_env(&[("FAAS_GATEWAY_PORT", link), ("GATEWAY_PORT", link), ("HTTP_PORT", "9000")]).unwrap();
+    assert_eq!(server.listen.value, addresses(&["127.0.0.1:9000"]));
+    from_env(&[("FAAS_LISTEN", link)]).expect_err("ours is always meant");
+}
+
+#[test]
+fn zero_and_nonsense_are_refused_for_every_number() {
+    for key in [
+        Key::DrainTimeout,
+        Key::QueueWaiting,
+        Key::HistoryRows,
+        Key::HistoryBytes,
+        Key::LogsBytes,
+        Key::HttpBodyLimit,
+        Key::HttpHeaderTimeout,
+        Key::HttpBodyTimeout,
+        Key::HttpWriteTimeout,
+        Key::HttpIdleTimeout,
+        Key::HttpConnections,
+    ] {
+        for text in ["0", "-1", "1e9", "", "NaN", "5 bananas"] {
+            let flags = Flags::default().with(key, Some(text));
+            let message = Config::resolve(None, &BTreeMap::new(), &flags).expect_err(text).to_string();
+            assert!(message.contains(key.info().flag) && message.contains(key.info().accepted), "{message}");
+        }
+    }
+}
+
+#[test]
+fn the_data_directory_of_nobody_s_choice_follows_the_user() {
+    let home = [("HOME", "/home/ada")];
+    assert_eq!(default_data_dir(true, &env(&home)).as_deref(), Some(Path::new("/var/lib/faas")));
+    assert_eq!(default_data_dir(false, &env(&home)).as_deref(), Some(Path::new("/home/ada/.local/share/faas")));
+    let both = env(&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "/data")]);
+    assert_eq!(default_data_dir(false, &both).as_deref(), Some(Path::new("/data/faas")));
+    let relative = env(&[("HOME", "/home/ada"), ("XDG_DATA_HOME", "data")]);
+    assert_eq!(default_data_dir(false, &relative).as_deref(), Some(Path::new("/home/ada/.local/share/faas")));
+    assert_eq!(default_data_dir(false, &env(&[])), None);
+}
+
+#[test]
+fn what_begins_with_our_prefix_is_ours() {
+    assert!(is_own_variable("FAAS_LISTEN") && is_own_variable("FAAS_EXECUTOR_TYPE"));
+    assert!(!is_own_variable("DATABASE_URL") && !is_own_variable("RUST_LOG"));
+}
