@@ -1,0 +1,17 @@
+//! Bodies of answers. They may grow fields; readers ignore what they do not know.
+
+mod event_page;
+mod health;
+mod invoke;
+mod page;
+mod platform;
+mod problem;
+mod stream;
+
+pub use event_page::{EventPage, PlatformEventAnswer};
+pub use health::HealthAnswer;
+pub use invoke::{InvokeAnswer, InvokeRefusal};
+pub use page::ExecutionPage;
+pub use platform::{CapabilitiesAnswer, LimitsAnswer, RuntimeAnswer, StatsAnswer};
+pub use problem::ProblemBody;
+pub use stream::{OutputText, StreamEvent, StreamName};

@@ -1,0 +1,65 @@
+//! What the platform offers, bounds and has done.
+
+use faas_types::{IsolationReport, Language};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Every limit, by the name errors and documentation use. Times in milliseconds, sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsAnswer {
+    /// What one connection and one request may take.
+    pub http: BTreeMap<String, u64>,
+    /// What one execution may take.
+    pub execution: BTreeMap<String, u64>,
+    /// What an execution gets that does not ask.
+    pub defaults: BTreeMap<String, u64>,
+    /// What the platform runs and keeps at once.
+    pub platform: BTreeMap<String, u64>,
+}
+
+/// An interpreter of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeAnswer {
+    /// The language it runs.
+    pub language: Language,
+    /// Its path inside a sandbox.
+    pub path: String,
+}
+
+/// What can be asked of this server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapabilitiesAnswer {
+    /// The executor.
+    pub executor: String,
+    /// What its sandboxes can do.
+    pub verbs: Vec<String>,
+    /// The isolation a sandbox gets here at best.
+    pub isolation: IsolationReport,
+    /// The interpreters found.
+    pub runtimes: Vec<RuntimeAnswer>,
+    /// The accepted modes.
+    pub modes: Vec<String>,
+    /// The accepted contracts.
+    pub contracts: Vec<String>,
+}
+
+/// What the platform does and has done since it began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatsAnswer {
+    /// Executions that wait.
+    pub queued: u64,
+    /// Executions that run.
+    pub running: u64,
+    /// How many may run at once.
+    pub concurrency: u64,
+    /// How many may wait.
+    pub queue_limit: u64,
+    /// Executions turned away because the queue was full.
+    pub refused: u64,
+    /// Bytes of output of ended executions that are kept.
+    pub log_bytes: u64,
+    /// Ended executions since the server began, by status.
+    pub ended: BTreeMap<String, u64>,
+    /// Milliseconds since the server began.
+    pub uptime_ms: u64,
+}

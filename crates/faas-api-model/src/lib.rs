@@ -1,0 +1,18 @@
+//! Layer 1: the bodies of requests and answers of API v1.
+//!
+//! Requests are strict: an unknown field, a field given twice, a wrong type and a value out of range
+//! are each a [`BodyError`] that names the field, and what a request costs to read is bounded by its
+//! own length. Answers may grow fields. [`schema`] describes both for the OpenAPI document.
+
+mod answer;
+mod request;
+pub mod schema;
+
+pub use answer::{
+    CapabilitiesAnswer, EventPage, ExecutionPage, HealthAnswer, InvokeAnswer, InvokeRefusal, LimitsAnswer, OutputText,
+    PlatformEventAnswer, ProblemBody, RuntimeAnswer, StatsAnswer, StreamEvent, StreamName,
+};
+pub use request::{
+    BodyError, ClientFrame, Content, ExecuteBody, FileBody, InvokeBody, MAX_ENTRIES, MAX_INPUT_BYTES, MAX_LABELS,
+    OnDisconnect, check_label,
+};

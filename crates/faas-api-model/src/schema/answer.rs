@@ -1,0 +1,182 @@
+//! Schemas of every other answer.
+
+use super::execution::id;
+use super::{count, exact, one_of_names, or_null, reference, text, text_or_null};
+use faas_types::ErrorCode;
+use serde_json::{Value, json};
+
+pub(super) fn all() -> Vec<(&'static str, Value)> {
+    vec![
+        ("Problem", problem()),
+        ("Health", health()),
+        ("Limits", limits()),
+        ("Capabilities", capabilities()),
+        ("Stats", stats()),
+        ("PlatformEvent", platform_event()),
+        ("EventPage", event_page()),
+        ("StreamEvent", stream_event()),
+        ("InvokeAnswer", invoke_answer()),
+        ("InvokeRefusal", invoke_refusal()),
+    ]
+}
+
+fn problem() -> Value {
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    exact(
+        "RFC 9457. code is stable, detail may change.",
+        json!({
+            "type": text("The code as a URI."),
+            "title": text("The code in words."),
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": text("What is wrong with this request, and the next step."),
+            "code": one_of_names(&codes, "The stable code."),
+            "request_id": text("As in x-request-id."),
+            "error": text("detail once more."),
+            "field": text("The field that is wrong."),
+            "limit": count("The limit that was passed."),
+            "retry_after_ms": count("When trying again may help."),
+        }),
+        &["request_id", "field", "limit", "retry_after_ms"],
+    )
+}
+
+fn health() -> Value {
+    exact("The server answers.", json!({"status": text("ok or ready."), "version": text("Its version.")}), &[])
+}
+
+fn numbers(description: &str) -> Value {
+    json!({"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}, "description": description})
+}
+
+fn limits() -> Value {
+    exact(
+        "Every limit by name; times in milliseconds, sizes in bytes.",
+        json!({
+            "http": numbers("One connection and one request."),
+            "execution": numbers("One execution."),
+            "defaults": numbers("What an execution gets that does not ask."),
+            "platform": numbers("What runs and is kept at once."),
+        }),
+        &[],
+    )
+}
+
+fn capabilities() -> Value {
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let runtime = exact("An interpreter.", json!({"language": text("Its language."), "path": text("Its path.")}), &[]);
+    exact(
+        "What can be asked of this server.",
+        json!({
+            "executor": text("The executor."),
+            "verbs": texts,
+            "isolation": reference("Isolation"),
+            "runtimes": {"type": "array", "items": runtime},
+            "modes": texts,
+            "contracts": texts,
+        }),
+        &[],
+    )
+}
+
+fn stats() -> Value {
+    exact(
+        "What the platform does and has done since it began.",
+        json!({
+            "queued": count("Executions that wait."),
+            "running": count("Executions that run."),
+            "concurrency": count("How many may run at once."),
+            "queue_limit": count("How many may wait."),
+            "ended": numbers("Ended executions by status."),
+            "refused": count("Turned away because the queue was full."),
+            "log_bytes": count("Output of ended executions that is kept."),
+            "uptime_ms": count("Milliseconds since the server began."),
+        }),
+        &[],
+    )
+}
+
+fn platform_event() -> Value {
+    exact(
+        "One thing that happened.",
+        json!({
+            "seq": count("Its number."),
+            "at": {"type": "string", "format": "date-time"},
+            "kind": text("What."),
+            "execution_id": or_null(id()),
+            "detail": text("More about it."),
+        }),
+        &[],
+    )
+}
+
+fn event_page() -> Value {
+    exact(
+        "The last events, oldest first.",
+        json!({"items": {"type": "array", "items": reference("PlatformEvent")}}),
+        &[],
+    )
+}
+
+fn stream_event() -> Value {
+    let kind = |name: &str| json!({"const": name});
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    json!({
+        "description": "One event of a stream: SSE data, or a WebSocket text frame.",
+        "oneOf": [
+            exact("The program was started.", json!({"type": kind("started"), "seq": count("1."), "execution_id": id()}), &[]),
+            exact(
+                "It wrote something.",
+                json!({
+                    "type": kind("output"),
+                    "seq": count("Its number."),
+                    "stream": one_of_names(&["stdout", "stderr"], "Where."),
+                    "data": text("The text, U+FFFD for what is not UTF-8."),
+                    "data_base64": text("The exact bytes, where data is not them."),
+                }),
+                &["data_base64"],
+            ),
+            exact(
+                "The execution ended; nothing follows.",
+                json!({
+                    "type": kind("complete"),
+                    "seq": count("Its number."),
+                    "status": reference("ExecutionStatus"),
+                    "exit_code": {"type": ["integer", "null"]},
+                    "signal": {"type": ["integer", "null"]},
+                    "error": text_or_null("What went wrong."),
+                    "error_kind": or_null(reference("ErrorKind")),
+                    "execution": reference("Execution"),
+                }),
+                &[],
+            ),
+            exact(
+                "The stream ends before the execution does, could not begin, or the program was never started: then complete follows.",
+                json!({
+                    "type": kind("error"),
+                    "code": one_of_names(&codes, "The stable code."),
+                    "detail": text("What happened."),
+                    "error": text("detail once more."),
+                    "field": text("The field that is wrong."),
+                    "retry_after_ms": count("When trying again may help."),
+                }),
+                &["field", "retry_after_ms"],
+            ),
+        ],
+    })
+}
+
+fn invoke_answer() -> Value {
+    exact(
+        "A command ran.",
+        json!({
+            "stdout": text("Its standard output."),
+            "stderr": text("Its standard error."),
+            "error": text_or_null("What went wrong; null when nothing did."),
+        }),
+        &[],
+    )
+}
+
+fn invoke_refusal() -> Value {
+    exact("No command ran, or what became of it is unknown.", json!({"error": text("Why.")}), &[])
+}

@@ -1,0 +1,23 @@
+//! HTTP: routes, limits, streaming, local mode, compatibility; the only crate that knows our routes.
+
+mod access;
+mod budget;
+mod compat;
+mod docs;
+mod limits;
+mod middleware;
+mod openapi;
+mod problem;
+mod router;
+mod routes;
+mod server;
+mod state;
+mod stream;
+
+pub use access::{Access, Caller};
+pub use limits::HttpLimits;
+pub use middleware::{RequestId, protect};
+pub use problem::{ApiError, PROBLEM_JSON, status_of};
+pub use router::Gateway;
+pub use server::{BindError, DRAIN_GRACE, Server, bind_address};
+pub use state::{Defaults, GatewayParts};

@@ -1,0 +1,84 @@
+//! What every request passes before and after its route, outermost first: request id, panic guard
+//! and log line; the length of the path; canonical path; Host and Origin; credentials; the body.
+//!
+//! Invariant: routing and every decision here see the same form of the path, because any other form
+//! is refused before anything else is decided.
+
+mod body;
+mod observe;
+mod path;
+mod site;
+mod spoofed;
+
+pub use observe::RequestId;
+
+use crate::access::{Access, Caller};
+use crate::budget::Budget;
+use crate::limits::HttpLimits;
+use crate::problem::ApiError;
+use crate::server::{Endpoints, bytes};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::Method;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use faas_types::ErrorCode;
+
+/// What the checks need.
+#[derive(Debug, Clone)]
+struct Checks {
+    access: Access,
+    limits: HttpLimits,
+    budget: Budget,
+}
+
+/// The routes behind every check, with problems for what no route takes.
+pub fn protect(router: Router, access: Access, limits: HttpLimits) -> Router {
+    let budget = Budget::new(&limits);
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Checks { access, limits, budget }, check))
+        .layer(from_fn(observe::observe))
+}
+
+async fn not_found() -> ApiError {
+    ApiError::new(ErrorCode::NotFound, "no route of that path; GET /api/v1/openapi.json lists them")
+}
+
+async fn method_not_allowed(method: Method) -> ApiError {
+    ApiError::new(
+        ErrorCode::MethodNotAllowed,
+        format!("this path does not take {method}; the allow header names the methods it takes"),
+    )
+}
+
+async fn check(State(checks): State<Checks>, mut request: Request, next: Next) -> Response {
+    let caller = match admit(&checks, &mut request) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let warning = caller.warning.clone();
+    request.extensions_mut().insert(caller);
+    let mut response = body::bounded(request, next, &checks.limits, &checks.budget).await;
+    if let Some(warning) = warning {
+        response.headers_mut().insert(axum::http::header::WARNING, warning);
+    }
+    response
+}
+
+/// Everything that is decided by the head alone.
+fn admit(checks: &Checks, request: &mut Request) -> Result<Caller, ApiError> {
+    // An overlong head never gets this far: it is a status alone.
+    let longest = checks.limits.path_bytes.as_bytes();
+    if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > bytes(checks.limits.path_bytes)) {
+        let detail = format!("the path with its query is longer than {longest} bytes");
+        return Err(ApiError::new(ErrorCode::UriTooLong, detail).limit(longest));
+    }
+    path::canonical(request.uri().path())?;
+    let local = request.extensions().get::<Endpoints>().copied().unwrap_or_default().local;
+    site::own(request, local)?;
+    spoofed::remove(request.headers_mut());
+    checks.access.decide(request.headers())
+}

@@ -1,0 +1,271 @@
+//! One route as the document describes it.
+
+use crate::problem::{PROBLEM_JSON, status_of};
+use faas_api_model::schema::reference;
+use faas_types::ErrorCode;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// What every route may answer with before or beside its handler.
+const EVERYWHERE: [ErrorCode; 10] = [
+    ErrorCode::PathNotCanonical,
+    ErrorCode::UriTooLong,
+    ErrorCode::InvalidField,
+    ErrorCode::Unauthorized,
+    ErrorCode::OriginRefused,
+    ErrorCode::BodyTimeout,
+    ErrorCode::BodyTooLarge,
+    ErrorCode::UnsupportedMediaType,
+    ErrorCode::Stopping,
+    ErrorCode::Internal,
+];
+
+/// What a route that takes a body may answer with.
+const WITH_BODY: [ErrorCode; 3] = [ErrorCode::InvalidJson, ErrorCode::UnknownField, ErrorCode::AtCapacity];
+
+/// A parameter of a path, a query or a header.
+#[derive(Debug, Clone)]
+pub(crate) struct Parameter {
+    place: &'static str,
+    name: &'static str,
+    description: &'static str,
+    schema: Value,
+}
+
+impl Parameter {
+    pub(crate) const fn path(name: &'static str, description: &'static str, schema: Value) -> Self {
+        Self { place: "path", name, description, schema }
+    }
+
+    pub(crate) const fn query(name: &'static str, description: &'static str, schema: Value) -> Self {
+        Self { place: "query", name, description, schema }
+    }
+
+    pub(crate) const fn header(name: &'static str, description: &'static str, schema: Value) -> Self {
+        Self { place: "header", name, description, schema }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "in": self.place,
+            "name": self.name,
+            "required": self.place == "path",
+            "description": self.description,
+            "schema": self.schema,
+        })
+    }
+}
+
+/// The body of an answer.
+#[derive(Debug, Clone, Copy)]
+enum Content {
+    None,
+    Json(&'static str),
+    Typed(&'static str),
+    Events(&'static str),
+}
+
+#[derive(Debug, Clone)]
+struct Answer {
+    description: &'static str,
+    content: Content,
+    headers: &'static [(&'static str, &'static str)],
+}
+
+/// One route as the document describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    id: &'static str,
+    summary: &'static str,
+    parameters: Vec<Parameter>,
+    body: Option<&'static str>,
+    answers: BTreeMap<u16, Vec<Answer>>,
+    codes: Vec<ErrorCode>,
+    /// The schema and media type of errors: problem details, but for a seed's own form.
+    refusal: (&'static str, &'static str),
+}
+
+impl Operation {
+    /// A route by its operation id, which no other has.
+    pub(crate) fn new(id: &'static str, summary: &'static str) -> Self {
+        Self {
+            id,
+            summary,
+            parameters: Vec::new(),
+            body: None,
+            answers: BTreeMap::new(),
+            codes: EVERYWHERE.to_vec(),
+            refusal: ("Problem", PROBLEM_JSON),
+        }
+    }
+
+    pub(crate) fn parameter(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    pub(crate) fn parameters(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.parameters.extend(parameters);
+        self
+    }
+
+    /// It takes a JSON body of this schema.
+    pub(crate) fn body(mut self, schema: &'static str) -> Self {
+        self.body = Some(schema);
+        self.codes.extend(WITH_BODY);
+        self
+    }
+
+    /// It answers with JSON of this schema.
+    pub(crate) fn json(self, status: u16, description: &'static str, schema: &'static str) -> Self {
+        self.answer(status, Answer { description, content: Content::Json(schema), headers: &[] })
+    }
+
+    /// It answers with JSON of this schema and says where to look next.
+    pub(crate) fn accepted(self, description: &'static str, schema: &'static str) -> Self {
+        let headers = &[("location", "Where to look for its end.")];
+        self.answer(202, Answer { description, content: Content::Json(schema), headers })
+    }
+
+    /// It answers with text of this media type.
+    pub(crate) fn typed(self, status: u16, description: &'static str, media_type: &'static str) -> Self {
+        self.answer(status, Answer { description, content: Content::Typed(media_type), headers: &[] })
+    }
+
+    /// It answers with server-sent events whose data is JSON of this schema.
+    pub(crate) fn events(self, status: u16, description: &'static str, schema: &'static str) -> Self {
+        self.answer(status, Answer { description, content: Content::Events(schema), headers: &[] })
+    }
+
+    /// It switches to WebSocket where that is asked for.
+    pub(crate) fn websocket(self) -> Self {
+        let description = "Upgraded to WebSocket: StreamEvent as text frames.";
+        self.answer(101, Answer { description, content: Content::None, headers: &[] })
+    }
+
+    /// It may refuse with these codes, beside the ones every route may.
+    pub(crate) fn refuses(mut self, codes: impl IntoIterator<Item = ErrorCode>) -> Self {
+        self.codes.extend(codes);
+        self
+    }
+
+    /// Its handler's errors have a form of their own beside problem details.
+    pub(crate) const fn refusal(mut self, schema: &'static str) -> Self {
+        self.refusal = (schema, "application/json");
+        self
+    }
+
+    /// It may refuse with a status that no code has, in the form of [`Self::refusal`].
+    pub(crate) fn refused_with(self, status: u16, description: &'static str) -> Self {
+        let schema = self.refusal.0;
+        self.json(status, description, schema)
+    }
+
+    fn answer(mut self, status: u16, answer: Answer) -> Self {
+        self.answers.entry(status).or_default().push(answer);
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// The statuses it may answer with.
+    #[cfg(test)]
+    pub(crate) fn statuses(&self) -> std::collections::BTreeSet<u16> {
+        self.answers.keys().copied().chain(self.codes.iter().map(|code| status_of(*code).as_u16())).collect()
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut operation = json!({
+            "operationId": self.id,
+            "summary": self.summary,
+            "parameters": self.parameters.iter().map(Parameter::to_json).collect::<Vec<_>>(),
+            "responses": self.responses(),
+        });
+        if let Some(schema) = self.body {
+            operation["requestBody"] =
+                json!({"required": true, "content": {"application/json": {"schema": reference(schema)}}});
+        }
+        operation
+    }
+
+    fn responses(&self) -> Value {
+        let mut responses = Map::new();
+        for (status, answers) in &self.answers {
+            responses.insert(status.to_string(), success(answers));
+        }
+        let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
+        for code in &self.codes {
+            let names = by_status.entry(status_of(*code).as_u16()).or_default();
+            if !names.contains(&code.as_str()) {
+                names.push(code.as_str());
+            }
+        }
+        for (status, mut names) in by_status {
+            names.sort_unstable();
+            responses.insert(status.to_string(), self.problem(status, &names));
+        }
+        Value::Object(responses)
+    }
+
+    fn problem(&self, status: u16, codes: &[&str]) -> Value {
+        let (schema, media_type) = self.refusal;
+        let mut headers = json!({"x-request-id": header("The request's id.")});
+        if matches!(status, 429 | 503) {
+            headers["retry-after"] = header("Seconds to wait before the next try.");
+        }
+        let mut content = json!({(PROBLEM_JSON): {"schema": reference("Problem")}});
+        content[media_type] = json!({"schema": reference(schema)});
+        json!({"description": codes.join(", "), "x-codes": codes, "headers": headers, "content": content})
+    }
+}
+
+fn success(answers: &[Answer]) -> Value {
+    let mut content = Map::new();
+    let mut headers = json!({"x-request-id": header("The request's id.")});
+    for answer in answers {
+        match answer.content {
+            Content::None => {}
+            Content::Json(schema) => {
+                content.insert("application/json".to_owned(), json!({"schema": reference(schema)}));
+            }
+            Content::Typed(media_type) => {
+                content.insert(media_type.to_owned(), json!({"schema": {"type": "string"}}));
+            }
+            Content::Events(schema) => {
+                content.insert("text/event-stream".to_owned(), json!({"schema": event(schema)}));
+            }
+        }
+        for (name, description) in answer.headers {
+            headers[name] = header(description);
+        }
+    }
+    let description = answers.iter().map(|answer| answer.description).collect::<Vec<_>>().join(" ");
+    let mut response = json!({"description": description, "headers": headers});
+    if !content.is_empty() {
+        response["content"] = Value::Object(content);
+    }
+    response
+}
+
+/// One server-sent event.
+fn event(schema: &str) -> Value {
+    let data = json!({
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": reference(schema),
+    });
+    json!({
+        "type": "object",
+        "description": "One event; the body is any number of them.",
+        "required": ["event", "data"],
+        "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": data},
+        "additionalProperties": false,
+    })
+}
+
+fn header(description: &str) -> Value {
+    json!({"description": description, "schema": {"type": "string"}})
+}

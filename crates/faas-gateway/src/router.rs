@@ -1,0 +1,49 @@
+//! The gateway as a router: every route behind every check.
+
+use crate::middleware::protect;
+use crate::state::{GatewayParts, Shared, State};
+use crate::stream::Watchers;
+use crate::{Access, routes};
+use axum::Router;
+use bytes::Bytes;
+use std::sync::{Arc, OnceLock};
+
+/// The HTTP interface of one platform.
+#[derive(Clone)]
+pub struct Gateway {
+    state: Shared,
+    access: Access,
+}
+
+impl Gateway {
+    /// Of these parts.
+    #[must_use]
+    pub fn new(parts: GatewayParts) -> Self {
+        let GatewayParts { orchestrator, access, limits, defaults, metrics } = parts;
+        let limits_answer = routes::limits_answer(&limits, &defaults, orchestrator.settings());
+        let cursor_key = routes::cursor_key(orchestrator.settings().node);
+        let state = State {
+            orchestrator,
+            limits,
+            defaults,
+            metrics,
+            watchers: Watchers::new(limits.all_streams()),
+            cursor_key,
+            // Texts and numbers always serialise.
+            limits_answer: Bytes::from(serde_json::to_vec(&limits_answer).unwrap_or_default()),
+            document: OnceLock::new(),
+            page: OnceLock::new(),
+        };
+        Self { state: Arc::new(state), access }
+    }
+
+    /// Every route behind every check.
+    pub fn router(&self) -> Router {
+        let mut router = Router::new();
+        for endpoint in routes::endpoints() {
+            router = router.route(endpoint.path, endpoint.handler);
+        }
+        let router = router.with_state(Arc::clone(&self.state));
+        routes::measured(protect(router, self.access.clone(), self.state.limits), &self.state.metrics)
+    }
+}

@@ -1,0 +1,32 @@
+//! Every route of the API: its handler, and beside it what the document says about it.
+
+mod body;
+mod cancel;
+mod create;
+mod cursor;
+mod documents;
+mod endpoint;
+mod events;
+pub(crate) mod idempotency;
+mod list;
+mod logs;
+mod measure;
+mod platform;
+mod query;
+mod read;
+mod refusal;
+mod streams;
+mod submission;
+mod table;
+mod tenant;
+
+pub(crate) use body::JsonBody;
+pub(crate) use create::key_parameter;
+pub(crate) use cursor::key as cursor_key;
+pub(crate) use endpoint::Endpoint;
+pub(crate) use measure::measured;
+pub(crate) use platform::limits as limits_answer;
+pub(crate) use query::Parameters;
+pub(crate) use submission::{Order, submit_attached};
+pub(crate) use table::endpoints;
+pub(crate) use tenant::Tenant;
