@@ -1,6 +1,9 @@
 //! The commands and their options, as clap reads them. The help texts stand here.
 
-use crate::commands::{CompletionsOptions, DoctorOptions, ExecOptions, ManOptions, RunOptions};
+use crate::commands::{
+    CompletionsOptions, ConfigOptions, ContextOptions, DoctorOptions, EventsOptions, ExecOptions, ExecutionsOptions,
+    LimitsOptions, ManOptions, RunOptions, ServeOptions, StatsOptions,
+};
 use clap::{Parser, Subcommand};
 use faas_config::{Flags, Key};
 use std::path::PathBuf;
@@ -57,6 +60,20 @@ pub(crate) enum Command {
     Run(Box<RunOptions>),
     /// Run a command of the sandbox in a fresh sandbox
     Exec(Box<ExecOptions>),
+    /// Run the server: the same over HTTP, recorded and queued
+    Serve(Box<ServeOptions>),
+    /// List, show, read, cancel and await the executions of a server
+    Executions(ExecutionsOptions),
+    /// Print every limit of a server
+    Limits(LimitsOptions),
+    /// Print what a server does and has done
+    Stats(StatsOptions),
+    /// Print what happened on a server
+    Events(EventsOptions),
+    /// Keep the addresses of servers by name
+    Context(ContextOptions),
+    /// Print the configuration that would hold, with where each value came from
+    Config(Box<ConfigOptions>),
     /// Say what isolation and which limits this host gives, and how to get the rest
     Doctor(DoctorOptions),
     /// Print the completion script of a shell

@@ -1,17 +1,22 @@
 //! Errors as the user sees them: `error[code]: message`, the next step, the page.
 
+use crate::terminal::one_line;
 use crate::{console, exit};
+use faas_client::ClientError;
 use faas_config::ConfigError;
-use faas_lib::{CallError, DelegateError, ExecuteError, RequestError, StartError};
+use faas_lib::{DelegateError, PlatformError, RequestError, StartError};
 use faas_types::ErrorCode;
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 /// Why a command did not do what was asked for.
 #[derive(Debug)]
 pub(crate) struct CliError {
-    code: ErrorCode,
+    /// Text, for a newer server may have codes that are not known here.
+    code: Cow<'static, str>,
     message: String,
     help: &'static str,
     exit: u8,
@@ -19,12 +24,28 @@ pub(crate) struct CliError {
 
 impl CliError {
     pub(crate) const fn new(code: ErrorCode, message: String) -> Self {
-        Self { code, message, help: next_step(code), exit: exit::REFUSED }
+        Self { code: Cow::Borrowed(code.as_str()), message, help: next_step(code), exit: exit::REFUSED }
     }
 
     /// A bad option or argument.
     pub(crate) const fn invalid(message: String) -> Self {
         Self::new(ErrorCode::InvalidField, message)
+    }
+
+    /// The server would be open to other machines. The message names the command that is not.
+    pub(crate) fn exposed(message: String) -> Self {
+        let help = "without credentials only this machine may reach it";
+        Self { help, exit: exit::EXPOSED, ..Self::new(ErrorCode::ConfigInvalid, message) }
+    }
+
+    /// The server cannot listen where it was told to.
+    pub(crate) fn not_listening(address: SocketAddr, error: &io::Error) -> Self {
+        let help = match error.kind() {
+            io::ErrorKind::AddrInUse => "take another port with --listen, or end what listens there (`ss -ltnp`)",
+            io::ErrorKind::PermissionDenied => "take a port from 1024 on with --listen, or start the server as root",
+            _ => "take an address of this machine with --listen, such as 127.0.0.1:8080",
+        };
+        Self { help, ..Self::new(ErrorCode::ConfigInvalid, format!("cannot listen on {address}: {error}")) }
     }
 
     /// The system refused us something.
@@ -35,17 +56,19 @@ impl CliError {
 
     /// Says it on stderr; the exit code goes to main.
     pub(crate) fn report(&self) -> ExitCode {
-        let code = self.code.as_str();
+        let code = &self.code;
         console::complain("error", Some(code), &self.message);
-        console::note("help", self.help);
-        console::note("page", &format!("docs/errors/{code}.md"));
+        if !self.help.is_empty() {
+            console::note("help", self.help);
+            console::note("page", &format!("docs/errors/{code}.md"));
+        }
         ExitCode::from(self.exit)
     }
 }
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.as_str(), self.message)
+        write!(f, "{}: {}", self.code, self.message)
     }
 }
 
@@ -67,6 +90,12 @@ impl From<StartError> for CliError {
     }
 }
 
+impl From<PlatformError> for CliError {
+    fn from(error: PlatformError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
 impl From<DelegateError> for CliError {
     fn from(error: DelegateError) -> Self {
         let code = match &error {
@@ -77,13 +106,20 @@ impl From<DelegateError> for CliError {
     }
 }
 
-impl From<ExecuteError> for CliError {
-    fn from(error: ExecuteError) -> Self {
-        let exit = match &error {
-            ExecuteError::Call(CallError::NotFound { reason, .. }) => exit::of_command_not_run(reason),
-            _ => exit::REFUSED,
-        };
-        Self { exit, ..Self::new(error.code(), error.to_string()) }
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        let ClientError { detail, field, request_id, .. } = &error;
+        let field = field.as_deref().filter(|field| !detail.contains(*field));
+        let field = field.map_or_else(String::new, |field| format!("{field}: "));
+        let request = request_id.as_deref().map_or_else(String::new, |id| format!(" (request {id})"));
+        let message = format!("{field}{detail}{request}");
+        match error.known() {
+            Some(ErrorCode::CommandNotFound) => {
+                Self { exit: exit::of_command_not_run(detail), ..Self::new(ErrorCode::CommandNotFound, message) }
+            }
+            Some(code) => Self::new(code, message),
+            None => Self { code: Cow::Owned(one_line(&error.code)), message, help: "", exit: exit::REFUSED },
+        }
     }
 }
 
@@ -108,5 +144,26 @@ const fn next_step(code: ErrorCode) -> &'static str {
         ErrorCode::SandboxAssemblyFailed => "try again; when it stays so, `faas doctor` shows what is missing",
         ErrorCode::SandboxLost => "it may or may not have run; try again if running twice does no harm",
         ErrorCode::LauncherLost => "try again; when it stays so, `faas doctor` shows what is missing",
+        ErrorCode::InvalidJson | ErrorCode::UnknownField | ErrorCode::UnsupportedMediaType => {
+            "use a client of the server's version; `faas --version` says this one's"
+        }
+        ErrorCode::BodyTooLarge => "pass less with --file, or raise the server's http.body_limit",
+        ErrorCode::BodyTimeout => "try again; when it stays so, look at the network",
+        ErrorCode::NotFound | ErrorCode::MethodNotAllowed | ErrorCode::PathNotCanonical => {
+            "check the server's address, and that it is a server of this version"
+        }
+        ErrorCode::UriTooLong => "give fewer or shorter filters",
+        ErrorCode::OriginRefused => "use the address the server printed when it started",
+        ErrorCode::Unauthorized => "give an API key: FAAS_API_KEY, or `faas context add`",
+        ErrorCode::ExecutionNotFound => "`faas executions ls` lists those that are known",
+        ErrorCode::ExecutionFinished => "`faas executions get` shows how it ended",
+        ErrorCode::IdempotencyConflict => "use a new key for a new request",
+        ErrorCode::QueueFull => "try again later, or hand it over with --detach",
+        ErrorCode::Stopping => "try again when the server is back",
+        ErrorCode::StorageUnavailable => "try again later; the server's log names the cause",
+        ErrorCode::FieldUnsupported => "leave the value out",
+        ErrorCode::ReaderTooSlow => "try again; `faas executions logs` shows what was missed",
+        ErrorCode::ServerUnreachable => "start one with `faas serve`, or correct --server, FAAS_SERVER or the context",
+        ErrorCode::Internal => "try again; when it stays so, report it with the request's id",
     }
 }

@@ -3,13 +3,15 @@
 
 mod host;
 mod report;
+mod server;
 mod system;
 mod trial;
 
 pub(crate) use report::{Report, table};
+pub(crate) use server::examine_server;
 
 use crate::diagnostic::CliError;
-use crate::session;
+use crate::runtime::on_runtime;
 use faas_config::Config;
 use faas_lib::Bootstrap;
 use report::{Finding, State};
@@ -20,7 +22,7 @@ pub(crate) fn examine(config: &Config, check_system: bool) -> Result<Report, Cli
     let strict = match start(config) {
         Ok(bootstrap) => {
             findings.extend(host::findings(bootstrap.host()));
-            session::on_runtime(trial::run(bootstrap, config, check_system, &mut findings))?
+            on_runtime(trial::run(bootstrap, config, check_system, &mut findings))?
         }
         Err(error) => {
             findings.push(Finding::new("sandbox", "launcher", State::Missing, error.to_string()));

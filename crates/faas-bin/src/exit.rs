@@ -1,11 +1,12 @@
 //! Exit codes, as `docs/exit-codes.md` has them.
 
-use faas_lib::ExecutionRecord;
-use faas_types::ErrorKind;
+use faas_types::{ErrorKind, ExecutionRecord};
 use std::process::ExitCode;
 
 /// Refused or failed by us.
 pub(crate) const REFUSED: u8 = 125;
+/// The server would be open to other machines without asking who they are.
+pub(crate) const EXPOSED: u8 = 2;
 /// The command exists and cannot be executed.
 const NOT_EXECUTABLE: u8 = 126;
 /// The command does not exist.

@@ -48,6 +48,11 @@ impl Output {
         self.sender.send((stream, bytes)).await.map_err(|_| Broken)
     }
 
+    /// Room for a piece, once there is some. Nothing is lost when the future is dropped.
+    pub(crate) async fn room(&self) -> Result<mpsc::Permit<'_, (Stream, Bytes)>, Broken> {
+        self.sender.reserve().await.map_err(|_| Broken)
+    }
+
     /// Returns once nothing can be written any more.
     pub(crate) async fn broken(&self) {
         self.sender.closed().await;

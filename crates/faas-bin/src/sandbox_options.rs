@@ -2,10 +2,13 @@
 
 use crate::diagnostic::CliError;
 use crate::files;
+use crate::remote::RemoteOptions;
 use crate::session::Plan;
 use crate::stdin::StdinSource;
-use faas_config::{Config, Flags, Key};
-use faas_lib::ExecutionRequest;
+use faas_client::model::{ExecuteBody, FileBody};
+use faas_config::{Config, Flags, Key, Origin, Setting};
+use faas_lib::{ExecutionRequest, FileIn, Work};
+use faas_types::ErrorCode;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -57,9 +60,20 @@ pub(crate) struct SandboxOptions {
     #[expect(clippy::option_option, reason = "how clap says: absent, bare, with a value")]
     stdin: Option<Option<PathBuf>>,
 
+    /// Mark it, so that `faas executions ls --label` finds it; repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    label: Vec<String>,
+
     /// Print one JSON record at the end and nothing else
     #[arg(long)]
     json: bool,
+
+    /// Hand it over to the server, print its id, and do not wait for its end
+    #[arg(long, conflicts_with = "stdin")]
+    detach: bool,
+
+    #[command(flatten)]
+    remote: RemoteOptions,
 }
 
 impl SandboxOptions {
@@ -86,7 +100,8 @@ impl SandboxOptions {
         request.resources = config.resources();
         request.isolation = config.isolation.value;
         request.output = config.output_limits();
-        request.env = self.env.iter().map(|pair| variable(pair)).collect::<Result<_, _>>()?;
+        request.env = self.env.iter().map(|pair| named("--env", pair)).collect::<Result<_, _>>()?;
+        request.labels = self.label.iter().map(|pair| named("--label", pair)).collect::<Result<_, _>>()?;
         request.files = files::read_all(&self.file, request.resources.disk)?;
         let stdin = match &self.stdin {
             None => StdinSource::Closed,
@@ -98,15 +113,68 @@ impl SandboxOptions {
             Some(None) => StdinSource::ours()?,
             Some(Some(path)) => StdinSource::file(path)?,
         };
-        request.check()?;
-        Ok(Plan { request, stdin, json: self.json })
+        let client = self.remote.chosen()?;
+        if client.is_none() {
+            request.check()?;
+        }
+        let output_limit = request.output.bytes;
+        let body = request_body(config, request, client.is_none())?;
+        Ok(Plan { client, body, stdin, json: self.json, detach: self.detach, output_limit })
     }
 }
 
-fn variable(pair: &str) -> Result<(String, String), CliError> {
+/// The request as a server gets it. Another server's own defaults hold where nothing was said here.
+fn request_body(config: &Config, request: ExecutionRequest, defaults: bool) -> Result<ExecuteBody, CliError> {
+    let ExecutionRequest { work, args, env, files, input, timeout, mode, labels, .. } = request;
+    let mut body = ExecuteBody {
+        args,
+        env,
+        files: files.into_iter().map(file).collect(),
+        input,
+        mode: Some(mode),
+        labels,
+        isolation: said(&config.isolation, defaults),
+        cpu: said(&config.cpus, defaults),
+        memory: said(&config.memory, defaults),
+        disk: said(&config.disk, defaults),
+        pids: said(&config.pids, defaults),
+        timeout: said(&config.timeout, defaults).map(|_| timeout),
+        output_limit: said(&config.output, defaults),
+        on_output_limit: said(&config.on_output_limit, defaults),
+        ..ExecuteBody::default()
+    };
+    match work {
+        Work::Script { code, name, language, contract } => {
+            let code = String::from_utf8(code.into()).map_err(|error| {
+                let position = error.utf8_error().valid_up_to();
+                let message =
+                    format!("code is not text: it is not UTF-8 at byte {position}; accepted: UTF-8 without NUL bytes");
+                CliError::new(ErrorCode::NotText, message)
+            })?;
+            body.code = Some(code);
+            body.name = Some(name);
+            body.language = Some(language);
+            body.contract = Some(contract);
+        }
+        Work::Command { argv } => body.command = Some(argv),
+    }
+    Ok(body)
+}
+
+fn said<T: Clone>(setting: &Setting<T>, defaults: bool) -> Option<T> {
+    (defaults || setting.origin != Origin::Default).then(|| setting.value.clone())
+}
+
+fn file(file: FileIn) -> FileBody {
+    FileBody { path: file.path, content: file.content.into(), executable: file.executable }
+}
+
+fn named(option: &str, pair: &str) -> Result<(String, String), CliError> {
     match pair.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         // The value stays out of the message: it may be a secret.
-        _ => Err(CliError::invalid("--env is refused: no name before an equals sign; accepted: NAME=VALUE".to_owned())),
+        _ => {
+            Err(CliError::invalid(format!("{option} is refused: no name before an equals sign; accepted: NAME=VALUE")))
+        }
     }
 }

@@ -1,20 +1,32 @@
 //! One execution from the command line: start, stream, end, and nothing left.
 //!
 //! ```text
-//! our stdin ──thread──▶ feed ──▶ execution ──▶ forward ──thread──▶ our stdout, stderr
+//! our stdin ──thread──▶ feed ──▶ WebSocket ──▶ forward ──thread──▶ our stdout, stderr
 //! signals ───────────── cancel ──────▲
 //! ```
+//!
+//! Where it runs makes no difference here: the client talks to a server elsewhere or to one in this
+//! process.
+
+mod conclusion;
+mod feed;
+mod forward;
 
 use crate::diagnostic::CliError;
-use crate::output::{Broken, Output, Stream};
+use crate::embedded::Embedded;
+use crate::output::{Output, Stream};
+use crate::printed::json_line;
+use crate::runtime::on_runtime;
 use crate::signals::Signals;
 use crate::stdin::StdinSource;
 use crate::{console, exit};
 use bytes::Bytes;
+use faas_client::Client;
+use faas_client::model::ExecuteBody;
 use faas_config::Config;
-use faas_lib::{Bootstrap, Execution, ExecutionEvent, ExecutionRecord, ExecutionRequest, Platform};
-use faas_types::{ByteSize, ErrorKind};
-use std::future::Future;
+use faas_lib::Bootstrap;
+use faas_types::ByteSize;
+use forward::{End, forward};
 use std::io;
 use std::process::ExitCode;
 use tokio::sync::watch;
@@ -22,74 +34,101 @@ use tokio::sync::watch;
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The checked request.
-    pub(crate) request: ExecutionRequest,
+    /// Where; `None` is in this process.
+    pub(crate) client: Option<Client>,
+    /// What is to run.
+    pub(crate) body: ExecuteBody,
     /// Where its standard input comes from.
     pub(crate) stdin: StdinSource,
     /// Whether only its record is wanted.
     pub(crate) json: bool,
+    /// Whether it is handed over and not waited for.
+    pub(crate) detach: bool,
+    /// The output limit, for messages.
+    pub(crate) output_limit: ByteSize,
 }
 
-/// Starts the launcher, gives up all privileges, runs the plan to its end.
-pub(crate) fn execute(config: &Config, plan: Plan) -> Result<ExitCode, CliError> {
-    let bootstrap = Bootstrap::start(config)?;
-    bootstrap.become_unprivileged()?;
-    on_runtime(async move {
-        let mut signals = Signals::take_over().map_err(|error| CliError::io("signals cannot be handled", &error))?;
-        let platform = bootstrap.into_platform()?;
-        let (cancel, cancelled) = watch::channel(None);
-        let whole = async {
-            let code = run_to_end(&platform, plan, cancelled).await;
-            platform.shutdown().await;
-            code
-        };
-        tokio::pin!(whole);
-        loop {
-            tokio::select! {
-                code = &mut whole => return code,
-                signal = signals.next() => {
-                    if cancel.borrow().is_some() {
-                        // Asked twice: the launcher clears up when we are gone.
-                        return Ok(ExitCode::from(exit::of_signal(signal)));
-                    }
-                    cancel.send_replace(Some(signal));
-                }
-            }
+/// Runs the plan to its end. In this process that means: starts the launcher and gives up all
+/// privileges first.
+pub(crate) fn execute(config: &Config, mut plan: Plan) -> Result<ExitCode, CliError> {
+    match plan.client.take() {
+        Some(client) if plan.detach => on_runtime(hand_over(client, plan)),
+        Some(client) => {
+            on_runtime(async move { until_the_second_signal(|cancelled| run(client, plan, cancelled)).await })
         }
-    })
+        None if plan.detach => Err(CliError::invalid(
+            "--detach needs a server, for what runs in this process ends with it; accepted: --server URL".to_owned(),
+        )),
+        None => {
+            let bootstrap = Bootstrap::start(config)?;
+            bootstrap.become_unprivileged()?;
+            on_runtime(async move {
+                until_the_second_signal(async |cancelled| {
+                    let embedded = Embedded::start(bootstrap, config).await?;
+                    let code = run(embedded.client(), plan, cancelled).await;
+                    embedded.shutdown().await;
+                    code
+                })
+                .await
+            })
+        }
+    }
 }
 
-/// Runs a future on a runtime of one thread, which waits for nothing at its end: a reader of a
-/// terminal may be left behind.
-pub(crate) fn on_runtime<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::io("the runtime cannot be started", &error))?;
-    let result = runtime.block_on(future);
-    runtime.shutdown_background();
-    result
+async fn hand_over(client: Client, plan: Plan) -> Result<ExitCode, CliError> {
+    let record = client.submit(&plan.body, None).await?;
+    let answer = if plan.json { json_line(&record)? } else { format!("{}\n", record.id) };
+    console::print(answer.as_bytes())
 }
 
 /// The signal that cancelled us, if any.
 type Cancelled = watch::Receiver<Option<u8>>;
 
-async fn run_to_end(platform: &Platform, plan: Plan, mut cancelled: Cancelled) -> Result<ExitCode, CliError> {
-    let Plan { request, stdin, json } = plan;
-    let output = Output::start().map_err(|error| CliError::io("standard output cannot be used", &error))?;
-    let output_limit = request.output.bytes;
-    // A signal that comes meanwhile cancels what was started, which then has its record.
-    let execution = platform.start(request).await?;
-    let feeder = tokio::spawn(stdin.feed(execution.input.clone()));
-    let end = forward(execution, &output, json, cancelled.clone()).await;
-    feeder.abort();
+/// Tells the work of the first signal; the second one ends us at once.
+async fn until_the_second_signal<F>(work: impl FnOnce(Cancelled) -> F) -> Result<ExitCode, CliError>
+where
+    F: Future<Output = Result<ExitCode, CliError>>,
+{
+    let mut signals = Signals::take_over().map_err(|error| CliError::io("signals cannot be handled", &error))?;
+    let (cancel, cancelled) = watch::channel(None);
+    let work = work(cancelled);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            code = &mut work => return code,
+            signal = signals.next() => {
+                if cancel.borrow().is_some() {
+                    // Asked twice: what runs here is cleared up by the launcher when we are gone.
+                    return Ok(ExitCode::from(exit::of_signal(signal)));
+                }
+                cancel.send_replace(Some(signal));
+            }
+        }
+    }
+}
 
-    if let Some(record) = &end.record
-        && json
-        && let Ok(text) = serde_json::to_vec(record)
-    {
+async fn run(client: Client, plan: Plan, mut cancelled: Cancelled) -> Result<ExitCode, CliError> {
+    let Plan { body, stdin, json, output_limit, .. } = plan;
+    let output = Output::start().map_err(|error| CliError::io("standard output cannot be used", &error))?;
+    let (running, input) = tokio::select! {
+        opened = client.run_interactive(&body) => opened?,
+        signal = received(&mut cancelled) => return Ok(conclusion::cancelled_by(signal)),
+    };
+    let (feeder, canceller) = feed::start(stdin, input);
+    let end = forward(running, &output, json, canceller, cancelled.clone()).await;
+    feeder.abort();
+    let End { record, forwarded } = match end {
+        Ok(end) => end,
+        // The one who asked for it need not be told that it did not begin.
+        Err(error) => {
+            return cancelled.borrow().map_or_else(|| Err(error.into()), |signal| Ok(conclusion::cancelled_by(signal)));
+        }
+    };
+
+    let record = if json { client.get(&record.id.to_string()).await? } else { *record };
+    if json {
         // A reader that went away is found out about below.
-        drop(output.write(Stream::Stdout, Bytes::from([text, b"\n".to_vec()].concat())).await);
+        drop(output.write(Stream::Stdout, Bytes::from(json_line(&record)?)).await);
     }
     let written = if json {
         // A cancelled execution has a record, too.
@@ -107,83 +146,9 @@ async fn run_to_end(platform: &Platform, plan: Plan, mut cancelled: Cancelled) -
         Ok(()) => {}
     }
     let signal = *cancelled.borrow();
-    match (signal, end.record) {
-        (Some(signal), _) => Ok(cancelled_by(signal)),
-        (None, Some(record)) => Ok(conclude(&record, &end.forwarded, output_limit, json)),
-        (None, None) => Err(faas_lib::ExecuteError::Stopping.into()),
-    }
-}
-
-/// How an execution ended and what of its output was passed on.
-struct End {
-    record: Option<Box<ExecutionRecord>>,
-    forwarded: Forwarded,
-}
-
-#[derive(Default)]
-struct Forwarded {
-    stdout: u64,
-    stderr: u64,
-}
-
-/// Passes output on as it comes until the execution is complete. Where nobody wants it any more,
-/// the execution is cancelled and the rest is dropped.
-async fn forward(mut execution: Execution, output: &Output, json: bool, mut cancelled: Cancelled) -> End {
-    let canceller = execution.canceller();
-    let mut unwanted = false;
-    let mut end = End { record: None, forwarded: Forwarded::default() };
-    loop {
-        let event = tokio::select! {
-            event = execution.next() => event,
-            () = nobody_wants_it(output, &mut cancelled), if !unwanted => {
-                unwanted = true;
-                canceller.cancel();
-                continue;
-            }
-        };
-        let (stream, bytes) = match event {
-            Some(ExecutionEvent::Stdout(bytes)) => (Stream::Stdout, bytes),
-            Some(ExecutionEvent::Stderr(bytes)) => (Stream::Stderr, bytes),
-            Some(ExecutionEvent::Complete(record)) => {
-                end.record = Some(record);
-                return end;
-            }
-            None => return end,
-        };
-        if json || unwanted {
-            continue;
-        }
-        end.forwarded.count(stream, &bytes);
-        tokio::select! {
-            written = output.write(stream, bytes) => match written {
-                Ok(()) => {}
-                Err(Broken) => {
-                    unwanted = true;
-                    canceller.cancel();
-                }
-            },
-            _ = received(&mut cancelled) => {
-                unwanted = true;
-                canceller.cancel();
-            }
-        }
-    }
-}
-
-impl Forwarded {
-    fn count(&mut self, stream: Stream, bytes: &Bytes) {
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        match stream {
-            Stream::Stdout => self.stdout = self.stdout.saturating_add(length),
-            Stream::Stderr => self.stderr = self.stderr.saturating_add(length),
-        }
-    }
-}
-
-async fn nobody_wants_it(output: &Output, cancelled: &mut Cancelled) {
-    tokio::select! {
-        () = output.broken() => {}
-        _ = received(cancelled) => {}
+    match signal {
+        Some(signal) => Ok(conclusion::cancelled_by(signal)),
+        None => Ok(conclusion::conclude(&record, &forwarded, output_limit, json)),
     }
 }
 
@@ -193,55 +158,5 @@ async fn received(cancelled: &mut Cancelled) -> u8 {
         Ok(Some(signal)) => *signal,
         // Nobody can cancel any more.
         Ok(None) | Err(_) => std::future::pending().await,
-    }
-}
-
-fn cancelled_by(signal: u8) -> ExitCode {
-    console::complain("cancelled", None, "the run was ended by a signal and its sandbox is gone");
-    ExitCode::from(exit::of_signal(signal))
-}
-
-/// Says on stderr what the program's own output does not say, and gives the exit code.
-fn conclude(record: &ExecutionRecord, forwarded: &Forwarded, output_limit: ByteSize, json: bool) -> ExitCode {
-    let discarded =
-        record.stdout_bytes.saturating_sub(forwarded.stdout) + record.stderr_bytes.saturating_sub(forwarded.stderr);
-    if discarded > 0 && !json {
-        let message = format!(
-            "output passed the limit of {output_limit}; {discarded} bytes were discarded; raise it with --output-limit"
-        );
-        console::complain("warning", None, &message);
-    }
-    if !record.isolation.missing.is_empty() {
-        let missing = record.isolation.missing.join(", ");
-        console::complain("warning", None, &format!("isolation {}: missing {missing}", record.isolation.level));
-        console::note("help", "`faas doctor` shows how to get it");
-    }
-    if let (Some(kind), Some(error)) = (record.error_kind, &record.error)
-        && !is_plain_exit(record)
-    {
-        console::complain("error", Some(kind.as_str()), error);
-        if let Some(help) = option_that_raises(record) {
-            console::note("help", help);
-        }
-    }
-    ExitCode::from(exit::of_record(record))
-}
-
-/// A program that ends with a code of its own has said what it wanted to say.
-fn is_plain_exit(record: &ExecutionRecord) -> bool {
-    record.error_kind == Some(ErrorKind::UserError)
-        && record.result.is_none()
-        && record.exit_code.is_some_and(|code| code != 0)
-}
-
-fn option_that_raises(record: &ExecutionRecord) -> Option<&'static str> {
-    let error = record.error.as_deref().unwrap_or_default();
-    match record.error_kind? {
-        ErrorKind::Timeout => Some("give it longer with --timeout, such as --timeout 5m"),
-        ErrorKind::Oom => Some("give it more with --memory, such as --memory 1Gi"),
-        ErrorKind::Limit if error.contains("output") => Some("raise --output-limit, or use --on-output-limit discard"),
-        ErrorKind::Limit if error.contains("pids") => Some("raise --pids"),
-        ErrorKind::Limit => Some("raise --disk, and --memory to at least twice of it"),
-        ErrorKind::UserError | ErrorKind::Cancelled | ErrorKind::SandboxLost | ErrorKind::Platform => None,
     }
 }

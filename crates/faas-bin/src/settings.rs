@@ -2,20 +2,37 @@
 
 use crate::cli::GlobalOptions;
 use crate::diagnostic::CliError;
-use faas_config::{Config, ConfigFile, Flags};
+use faas_config::{Config, ConfigFile, Flags, is_own_variable};
 use faas_types::ErrorCode;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Loads the configuration.
+/// Variables that say which server to talk to; they are no part of the configuration of one.
+const CLIENT_VARIABLES: [&str; 2] = ["FAAS_SERVER", "FAAS_API_KEY"];
+
+/// Loads the configuration of a server, which minds its whole environment.
 pub(crate) fn load(global: &GlobalOptions, flags: &Flags) -> Result<Config, CliError> {
+    resolve(global, flags, &environment(|_| true))
+}
+
+/// Loads the configuration of what runs in this process. Variables that other programs read, too, are
+/// not for it.
+pub(crate) fn load_own(global: &GlobalOptions, flags: &Flags) -> Result<Config, CliError> {
+    resolve(global, flags, &environment(|name| is_own_variable(name) || name == "HOME"))
+}
+
+fn environment(wanted: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
     // What is not UTF-8 is none of ours.
-    let env: BTreeMap<String, String> = std::env::vars_os()
+    std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let file = read_file(global.config.as_deref(), &env)?;
-    Ok(Config::resolve(file.as_ref(), &env, flags)?)
+        .filter(|(name, _)| wanted(name) && !CLIENT_VARIABLES.contains(&name.as_str()))
+        .collect()
+}
+
+fn resolve(global: &GlobalOptions, flags: &Flags, env: &BTreeMap<String, String>) -> Result<Config, CliError> {
+    let file = read_file(global.config.as_deref(), env)?;
+    Ok(Config::resolve(file.as_ref(), env, flags)?)
 }
 
 fn read_file(path: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Option<ConfigFile>, CliError> {

@@ -2,7 +2,6 @@
 
 use crate::diagnostic::CliError;
 use bytes::Bytes;
-use faas_lib::{InputItem, InputSink};
 use faas_types::ErrorCode;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -41,22 +40,28 @@ impl StdinSource {
         Ok(Self::Open(file))
     }
 
-    /// Feeds the program until the source ends or the program takes no more.
-    pub(crate) async fn feed(self, input: InputSink) {
-        if let Self::Open(file) = self {
-            // Reading a terminal cannot be interrupted, so its thread is left behind at the end.
-            let (sender, mut receiver) = mpsc::channel(PIECES_IN_FLIGHT);
-            let reader = std::thread::Builder::new().name("stdin".to_owned());
-            if reader.spawn(move || read_all(file, &sender)).is_ok() {
-                while let Some(bytes) = receiver.recv().await {
-                    if input.send(InputItem::Stdin(bytes)).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-        // A program that ended meanwhile needs no end of input.
-        let _ = input.send(InputItem::Eof).await;
+    /// Its content, piece by piece. Called inside the runtime.
+    pub(crate) fn pieces(self) -> Pieces {
+        let Self::Open(file) = self else { return Pieces { receiver: None } };
+        // Reading a terminal cannot be interrupted, so its thread is left behind at the end.
+        let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
+        let reader = std::thread::Builder::new().name("stdin".to_owned());
+        // Without a thread there is no input.
+        let started = reader.spawn(move || read_all(file, &sender));
+        Pieces { receiver: started.is_ok().then_some(receiver) }
+    }
+}
+
+/// What comes from a source.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    receiver: Option<mpsc::Receiver<Bytes>>,
+}
+
+impl Pieces {
+    /// The next piece; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        self.receiver.as_mut()?.recv().await
     }
 }
 

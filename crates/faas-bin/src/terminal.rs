@@ -2,7 +2,8 @@
 //!
 //! Invariant: whatever goes in and however it is cut into pieces, what comes out is UTF-8 without
 //! control characters other than newline, carriage return and tab, and without characters that
-//! reorder text. What was taken out stays visible. Pure; used only where we write to a terminal.
+//! reorder text. What was taken out stays visible. Pure; used where we write to a terminal, and for
+//! foreign text among ours.
 
 /// The filter of one stream; it remembers a character that is not whole yet.
 #[derive(Debug, Default)]
@@ -50,27 +51,43 @@ impl Neutraliser {
     }
 }
 
+/// Foreign text for one line of ours: newlines and tabs become visible, too.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        show(character, &mut out);
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 fn append(text: &str, out: &mut Vec<u8>) {
-    let mut buffer = [0; 4];
     for character in text.chars() {
         match character {
-            '\n' | '\r' | '\t' => out.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes()),
-            // Caret notation: escape is ^[, delete is ^?.
-            '\0'..='\u{1f}' | '\u{7f}' => {
-                let shown = char::from_u32(u32::from(character) ^ 0x40).unwrap_or('\u{fffd}');
-                out.push(b'^');
-                out.extend_from_slice(shown.encode_utf8(&mut buffer).as_bytes());
-            }
-            other if is_control(other) => {
-                out.extend_from_slice(format!("<U+{:04X}>", u32::from(other)).as_bytes());
-            }
-            other => out.extend_from_slice(other.encode_utf8(&mut buffer).as_bytes()),
+            '\n' | '\r' | '\t' => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            other => show(other, out),
         }
     }
 }
 
+/// A character as itself, or as what names it.
+fn show(character: char, out: &mut Vec<u8>) {
+    let mut buffer = [0; 4];
+    match character {
+        // Caret notation: escape is ^[, delete is ^?.
+        '\0'..='\u{1f}' | '\u{7f}' => {
+            let shown = char::from_u32(u32::from(character) ^ 0x40).unwrap_or('\u{fffd}');
+            out.push(b'^');
+            out.extend_from_slice(shown.encode_utf8(&mut buffer).as_bytes());
+        }
+        other if is_control(other) => {
+            out.extend_from_slice(format!("<U+{:04X}>", u32::from(other)).as_bytes());
+        }
+        other => out.extend_from_slice(other.encode_utf8(&mut buffer).as_bytes()),
+    }
+}
+
 /// C1 controls, line and paragraph separators, and what reorders the text around it.
-const fn is_control(character: char) -> bool {
+pub(crate) const fn is_control(character: char) -> bool {
     matches!(character,
         '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -82,6 +82,19 @@ fn a_reader_that_does_not_read_does_not_hold_up_ctrl_c() {
 }
 
 #[test]
+fn input_that_nobody_reads_does_not_hold_up_ctrl_c() {
+    let code = "print('up', flush=True)\nwhile True: pass";
+    let endless = File::open("/dev/zero").expect("there");
+    let mut child = faas(&["run", "--stdin", "-c", code]).stdin(Stdio::from(endless)).spawn().expect("starts");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("readable");
+    kill_process(pid_of(&child), Signal::INT).expect("running");
+    let finished = finish(child);
+    assert_eq!(finished.code, Some(130), "{finished:?}");
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
     let mut child = faas(&["run", "-c", "while True: print('line', flush=True)"]).spawn().expect("starts");
     let mut stdout = BufReader::new(child.stdout.take().expect("piped"));

@@ -9,7 +9,31 @@ use tempfile::TempDir;
 #[test]
 fn help_names_every_command_and_option() {
     for (arguments, names) in [
-        (["--help"].as_slice(), ["run", "exec", "doctor", "completions", "man", "--config", "125", "130"].as_slice()),
+        (
+            ["--help"].as_slice(),
+            [
+                "run",
+                "exec",
+                "serve",
+                "executions",
+                "limits",
+                "stats",
+                "events",
+                "context",
+                "config",
+                "doctor",
+                "completions",
+                "man",
+                "--config",
+                "125",
+                "130",
+            ]
+            .as_slice(),
+        ),
+        (&["serve", "--help"], &["--listen", "--data-dir", "--drain-timeout", "--http-body-limit", "SIGTERM"]),
+        (&["executions", "--help"], &["ls", "get", "logs", "cancel", "wait"]),
+        (&["executions", "ls", "--help"], &["--status", "--label", "--limit", "--json", "--server", "--context"]),
+        (&["context", "--help"], &["add", "use", "ls", "rm", "contexts.toml"]),
         (
             &["run", "--help"],
             &[
@@ -28,6 +52,8 @@ fn help_names_every_command_and_option() {
                 "--isolation",
                 "--on-output-limit",
                 "--json",
+                "--server",
+                "--detach",
                 "[FILE] [ARGS]...",
                 "256Mi",
                 "30s",
@@ -35,7 +61,7 @@ fn help_names_every_command_and_option() {
             ],
         ),
         (&["exec", "--help"], &["--timeout", "--json", "<COMMAND>..."]),
-        (&["doctor", "--help"], &["--check-system", "--fix", "--user", "--json"]),
+        (&["doctor", "--help"], &["--check-system", "--fix", "--user", "--json", "--server"]),
     ] {
         let finished = run(arguments);
         assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{finished:?}");
@@ -67,7 +93,16 @@ fn manual_pages_are_made_for_every_command() {
     let directory = TempDir::new().unwrap();
     let finished = run(&["man", directory.path().to_str().unwrap()]);
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), ""), "{finished:?}");
-    for page in ["faas.1", "faas-run.1", "faas-exec.1", "faas-doctor.1", "faas-completions.1", "faas-man.1"] {
+    for page in [
+        "faas.1",
+        "faas-run.1",
+        "faas-exec.1",
+        "faas-doctor.1",
+        "faas-completions.1",
+        "faas-man.1",
+        "faas-serve.1",
+        "faas-executions-ls.1",
+    ] {
         let text = fs::read_to_string(directory.path().join(page)).unwrap();
         assert!(text.contains(".TH"), "{page}");
     }

@@ -3,12 +3,14 @@
 use crate::cli::GlobalOptions;
 use crate::diagnostic::CliError;
 use crate::doctor::{self, Report};
+use crate::remote::RemoteOptions;
+use crate::runtime::on_runtime;
 use crate::{console, settings};
 use std::process::ExitCode;
 
 /// Options of `faas doctor`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 when a strict sandbox runs here, else 1.")]
+#[command(after_help = "Exit code: 0 when a strict sandbox runs, else 1.")]
 pub(crate) struct DoctorOptions {
     /// Check the system too: kernel, processor, memory, disk, what /proc shows inside
     #[arg(long)]
@@ -29,6 +31,10 @@ pub(crate) struct DoctorOptions {
     /// Print JSON
     #[arg(long)]
     json: bool,
+
+    /// Examine this server instead of this host
+    #[arg(long, value_name = "URL", conflicts_with_all = ["check_system", "fix", "unfix", "user"])]
+    server: Option<String>,
 }
 
 pub(super) fn doctor(options: &DoctorOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
@@ -38,8 +44,13 @@ pub(super) fn doctor(options: &DoctorOptions, global: &GlobalOptions) -> Result<
     if options.user.is_some() {
         return Err(CliError::invalid("--user goes with --fix or --unfix".to_owned()));
     }
-    let config = settings::load(global, &global.flags())?;
-    let report = doctor::examine(&config, options.check_system)?;
+    let report = match &options.server {
+        Some(_) => {
+            let client = RemoteOptions::at(options.server.clone()).client()?;
+            on_runtime(async { Ok(doctor::examine_server(&client).await) })?
+        }
+        None => doctor::examine(&settings::load_own(global, &global.flags())?, options.check_system)?,
+    };
     let text = if options.json { json(&report)? } else { doctor::table(&report) };
     let printed = console::print(text.as_bytes())?;
     Ok(if report.strict { printed } else { ExitCode::FAILURE })

@@ -18,12 +18,12 @@ pub(crate) struct ExecOptions {
     sandbox: SandboxOptions,
 
     /// Program and arguments; the program is searched in the sandbox's /usr/bin and /bin
-    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", help_heading = "Arguments")]
     command: Vec<OsString>,
 }
 
 pub(super) fn exec(options: ExecOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
-    let config = settings::load(global, &options.sandbox.flags(global.flags()))?;
+    let config = settings::load_own(global, &options.sandbox.flags(global.flags()))?;
     let argv = options.command.into_iter().map(|part| text("command", part)).collect::<Result<_, _>>()?;
     let mut request = ExecutionRequest::new(Work::Command { argv });
     request.timeout = config.timeout_for(Contract::Command);

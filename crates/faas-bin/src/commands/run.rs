@@ -39,11 +39,11 @@ pub(crate) struct RunOptions {
     sandbox: SandboxOptions,
 
     /// The program's file, or - for standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", help_heading = "Arguments")]
     program: Option<OsString>,
 
     /// Arguments of the program; those that begin with a dash go after --
-    #[arg(value_name = "ARGS")]
+    #[arg(value_name = "ARGS", help_heading = "Arguments")]
     args: Vec<OsString>,
 }
 
@@ -56,7 +56,7 @@ struct Program {
 
 pub(super) fn run(options: RunOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
     let RunOptions { code, lang, contract, input, sandbox, program: file, args } = options;
-    let config = settings::load(global, &sandbox.flags(global.flags()))?;
+    let config = settings::load_own(global, &sandbox.flags(global.flags()))?;
     let asked = lang
         .map(|name| name.parse::<Language>())
         .transpose()

@@ -27,7 +27,7 @@ impl State {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// `sandbox`, `layer`, `limit`, `runtime` or `system`.
+    /// `sandbox`, `layer`, `limit`, `runtime`, `server` or `system`.
     pub(crate) group: &'static str,
     /// What was looked at.
     pub(crate) name: String,

@@ -17,7 +17,7 @@ pub(super) async fn run(
     check_system: bool,
     findings: &mut Vec<Finding>,
 ) -> Result<bool, CliError> {
-    let platform = bootstrap.into_platform()?;
+    let platform = bootstrap.into_platform().await?;
     let strict = match execute(&platform, config, &["true"]).await {
         Ok(_) => {
             findings.push(Finding::new("sandbox", "strict", State::Holds, "a command ran in a strict sandbox"));

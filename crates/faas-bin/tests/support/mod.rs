@@ -2,6 +2,8 @@
 #![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod server;
+
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long one run may take before the test fails.
-const BOUND: Duration = Duration::from_secs(120);
+pub(crate) const BOUND: Duration = Duration::from_secs(120);
 
 /// How a run ended.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! The command line. One main; each command is one file under `commands`.
+//! The programs `faas`, `faas-server` and `faas-bin`: one main under three names. Each command is one
+//! file under `commands`.
 //!
 //! Invariant: no thread exists before the launcher has started and this process has given up its
 //! privileges; user's files are read before that, with the user's rights. Where a command meets an
@@ -7,25 +8,25 @@
 mod cli;
 mod commands;
 mod console;
+mod contexts;
 mod diagnostic;
 mod doctor;
+mod embedded;
 mod exit;
 mod files;
 mod language;
 mod output;
+mod printed;
+mod program;
+mod remote;
+mod runtime;
 mod sandbox_options;
+mod served;
+mod server_options;
 mod session;
 mod settings;
 mod signals;
 mod stdin;
 mod terminal;
 
-use clap::Parser as _;
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    match cli::Cli::try_parse() {
-        Ok(cli) => commands::dispatch(cli).unwrap_or_else(|error| error.report()),
-        Err(error) => exit::usage(&error),
-    }
-}
+pub use program::main;

@@ -1,0 +1,152 @@
+//! `faas serve`: the server, from its configuration to its last breath.
+//!
+//! The order is that of privileges: everything that needs root (the launcher, the data directory, low
+//! ports) comes first, then they are given up, then threads begin.
+
+mod banner;
+mod data;
+mod descriptors;
+mod listeners;
+
+use crate::cli::GlobalOptions;
+use crate::diagnostic::CliError;
+use crate::server_options::{self, ServerOptions};
+use crate::signals::Signals;
+use crate::{console, exit, served, settings};
+use faas_config::Config;
+use faas_gateway::{DRAIN_GRACE, HttpLimits};
+use faas_lib::{Bootstrap, Platform};
+use faas_telemetry::{Exporter, LogSettings, Metrics};
+use faas_types::ErrorCode;
+use rustix::fs::Mode;
+use rustix::process::umask;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How much longer than executions their answers have.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Options of `faas serve`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The server's state is in its data directory; `faas config` shows what would hold.\n\
+SIGTERM and Ctrl-C let running executions come to their end within --drain-timeout; a second one ends it at once.\n\
+Exit codes: 0 stopped as asked; 2 an address that other machines can reach, without credentials; 125 not started.")]
+pub(crate) struct ServeOptions {
+    #[command(flatten)]
+    server: ServerOptions,
+}
+
+pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
+    let config = settings::load(global, &options.server.flags(global.flags()))?;
+    listeners::check(&config.server.listen.value)?;
+    let data = server_options::data_dir(&config)?;
+
+    let bootstrap = Bootstrap::start(&config)?;
+    let user = bootstrap.host().server_uid;
+    let database = config.server.database.value.as_deref().filter(|database| *database != data);
+    // Held until the end.
+    let mut taken = vec![data::take(&data, "--data-dir", user)?];
+    if let Some(database) = database {
+        taken.push(data::take(database, "--database", user)?);
+    }
+    // Whatever else is made is in them, and nobody else's.
+    umask(Mode::RWXG | Mode::RWXO);
+    let listeners = listeners::bind(&config.server.listen.value)?;
+    // After the launcher's start: sandboxes keep the limits they had.
+    let connections = descriptors::connections(&config)?;
+    bootstrap.become_unprivileged()?;
+    for directory in &taken {
+        directory.check_reachable()?;
+    }
+
+    let exporter = start_telemetry(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::io("the runtime cannot be started", &error))?;
+    let result = runtime.block_on(run(bootstrap, &config, &data, listeners, limits(&config, connections)));
+    // A disk that hangs must not keep a server that was told to end.
+    runtime.shutdown_background();
+    if let Some(exporter) = exporter {
+        exporter.shutdown();
+    }
+    result
+}
+
+fn start_telemetry(config: &Config) -> Result<Option<Exporter>, CliError> {
+    let format = match config.server.log_format.value {
+        faas_config::LogFormat::Text => faas_telemetry::LogFormat::Text,
+        faas_config::LogFormat::Json => faas_telemetry::LogFormat::Json,
+    };
+    let settings = LogSettings { filter: config.server.log_level.value.clone(), format };
+    let started = match &config.server.otlp_endpoint.value {
+        None => faas_telemetry::init(&settings).map(|()| None),
+        Some(endpoint) => faas_telemetry::init_with_export(&settings, endpoint).map(Some),
+    };
+    started.map_err(|error| CliError::new(ErrorCode::ConfigInvalid, error.to_string()))
+}
+
+async fn run(
+    bootstrap: Bootstrap,
+    config: &Config,
+    data: &Path,
+    listeners: Vec<TcpListener>,
+    limits: HttpLimits,
+) -> Result<ExitCode, CliError> {
+    let mut signals = Signals::take_over().map_err(|error| CliError::io("signals cannot be handled", &error))?;
+    let platform = bootstrap.into_server(config, data).await?;
+    let listeners = listeners::in_runtime(listeners)?;
+    let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let server = served::server(&platform, config, limits, &Metrics::new());
+    let (stop, stopping) = watch::channel(false);
+    let mut told = stopping.clone();
+    let serving = async {
+        tokio::join!(
+            server.run(listeners, async move { drop(told.wait_for(|stop| *stop).await) }),
+            drain(&platform, stopping, config.server.drain_timeout.value)
+        );
+        platform.shutdown().await;
+    };
+    tokio::pin!(serving);
+    // A reader of the banner that went away is no reason to stop.
+    console::print(banner::text(&addresses, data).as_bytes())?;
+    loop {
+        tokio::select! {
+            () = &mut serving => return Ok(ExitCode::SUCCESS),
+            signal = signals.next() => {
+                if *stop.borrow() {
+                    // Asked twice: the launcher clears up when we are gone.
+                    return Ok(ExitCode::from(exit::of_signal(signal)));
+                }
+                tracing::info!(signal, "stopping: running executions may end within the drain timeout");
+                stop.send_replace(true);
+            }
+        }
+    }
+}
+
+/// Lets what runs come to its end, once the server is told to stop and took up what was on its way.
+async fn drain(platform: &Platform, mut stopping: watch::Receiver<bool>, patience: Duration) {
+    drop(stopping.wait_for(|stop| *stop).await);
+    let until = Instant::now() + patience;
+    tokio::time::sleep(DRAIN_GRACE.min(patience)).await;
+    platform.orchestrator().drain(until.saturating_duration_since(Instant::now())).await;
+}
+
+fn limits(config: &Config, connections: u32) -> HttpLimits {
+    let http = &config.server.http;
+    HttpLimits {
+        connections,
+        header_timeout: http.header_timeout.value,
+        body_bytes: http.body_limit.value,
+        body_timeout: http.body_timeout.value,
+        write_timeout: http.write_timeout.value,
+        idle_timeout: http.idle_timeout.value,
+        drain_timeout: config.server.drain_timeout.value.saturating_add(LAST_ANSWERS),
+        ..HttpLimits::default()
+    }
+}
