@@ -1,6 +1,7 @@
 //! The project's own checks, run as `cargo xtask COMMAND`. Everything continuous integration runs is
 //! here, so that one command on any machine gives the same answer.
 
+mod api_fuzz;
 mod check_layers;
 mod verify;
 mod vm_test;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask COMMAND
 
+  api-fuzz [ARGUMENTS]     the HTTP API against its own OpenAPI document; arguments are schemathesis' own
   check-layers             who may depend on whom, where unsafe may stand, how long a file may be
   verify [OPTIONS]         everything continuous integration runs, in its order
       --list               print the steps' names
@@ -38,6 +40,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         bail!("no command given\n\n{HELP}");
     };
     match command.as_str() {
+        "api-fuzz" => api_fuzz::run(rest).map(|()| ExitCode::SUCCESS),
         "check-layers" => check_layers::run(rest),
         "verify" => verify::run(rest),
         "vm-test" => vm_test::run(rest).map(|()| ExitCode::SUCCESS),

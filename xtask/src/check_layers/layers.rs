@@ -44,7 +44,8 @@ const LAYERS: [(&str, Place); 29] = [
 ];
 
 /// Edges within one layer that are wanted, with the reason.
-const WITHIN_A_LAYER: [(&str, &str, &str); 3] = [
+const WITHIN_A_LAYER: [(&str, &str, &str); 4] = [
+    ("faas-orchestrator", "faas-scheduler", "the queue of executions is a pure part of running them"),
     ("faas-bin", "faas-lib", "the programs are a thin shell over the composition root"),
     ("faas-tester", "faas-lib", "end-to-end tests embed the platform"),
     ("faas-tester", "faas-bin", "end-to-end tests run the built programs"),

@@ -42,6 +42,7 @@ pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Step>> {
         } else {
             cargo(root, "tests", "test --workspace --all-features --lib --bins --tests --no-fail-fast")
         },
+        cargo(root, "api-fuzz", "run --quiet --package xtask -- api-fuzz"),
         if nextest {
             guest(root, "tests-guest", "nextest run --manifest-path guest/Cargo.toml --workspace --no-tests pass")
         } else {

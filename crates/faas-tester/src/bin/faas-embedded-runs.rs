@@ -8,7 +8,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use faas_config::{Config, Flags};
-use faas_lib::{Bootstrap, ExecutionEvent, ExecutionRecord, ExecutionRequest, ExecutionStatus, Platform, Work};
+use faas_lib::{Bootstrap, ExecutionEvent, ExecutionRecord, ExecutionRequest, ExecutionState, Platform, Work};
 use faas_types::{Contract, ErrorKind, IsolationLevel, Language};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     bootstrap.become_unprivileged()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let platform = Arc::new(bootstrap.into_platform()?);
+        let platform = Arc::new(bootstrap.into_platform().await?);
         let result = run_all(&platform, runs, at_once, isolation).await;
         platform.shutdown().await;
         result
@@ -65,17 +65,17 @@ async fn run(platform: &Platform, number: u32, isolation: IsolationLevel) -> Res
     match number % 6 {
         0 => {
             let record = finish(platform, request(command(&["/bin/echo", "hello"]), ample)).await?;
-            ensure!(record.status == ExecutionStatus::Succeeded && record.stdout == "hello\n", "{record:?}");
+            ensure!(record.status == ExecutionState::Succeeded && record.stdout == "hello\n", "{record:?}");
         }
         1 => {
             let record = finish(platform, request(script(Language::Python, "print(6 * 7)"), ample)).await?;
-            ensure!(record.status == ExecutionStatus::Succeeded && record.stdout == "42\n", "{record:?}");
+            ensure!(record.status == ExecutionState::Succeeded && record.stdout == "42\n", "{record:?}");
         }
         2 => {
             // Leaves processes behind, in sessions of their own.
             let code = "for i in 1 2 3; do setsid sleep 1000 > /dev/null 2>&1 & done; echo left";
             let record = finish(platform, request(script(Language::Bash, code), ample)).await?;
-            ensure!(record.status == ExecutionStatus::Succeeded && record.stdout == "left\n", "{record:?}");
+            ensure!(record.status == ExecutionState::Succeeded && record.stdout == "left\n", "{record:?}");
         }
         3 => {
             let code = "open('full', 'wb').write(b'x' * 1000000)\nraise SystemExit(7)";
