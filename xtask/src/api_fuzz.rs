@@ -83,7 +83,7 @@ fn say(line: &str) -> Result<()> {
 struct Place {
     root: PathBuf,
     target: PathBuf,
-    /// `target/api-fuzz`, for the virtual environment, the server's data and its log.
+    /// `target/api-fuzz`, for the virtual environment and the server's log.
     work: PathBuf,
 }
 

@@ -27,7 +27,8 @@ pub(super) struct Server {
 impl Server {
     /// Starts it on a port that the system chooses.
     pub(super) fn start(binary: &Path, place: &Place) -> Result<Self> {
-        let data = place.work.join(format!("data-{}", std::process::id()));
+        // Not in the checkout: its parents may be closed to the user the server becomes.
+        let data = std::env::temp_dir().join(format!("faas-api-fuzz-{}", std::process::id()));
         let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FAAS_")) {
             command.env_remove(name);
