@@ -19,4 +19,5 @@ mod validate;
 
 pub use create::ProcessExecutor;
 pub use error::{DelegateError, StartError};
+pub use faas_sandbox_linux::slot::{SLOT_UIDS, UIDS_PER_SLOT, is_server_uid};
 pub use start::{Launcher, Settings, delegate, undelegate};

@@ -13,7 +13,9 @@ use faas_types::{ByteSize, NodeId};
 use std::path::Path;
 use std::sync::Arc;
 
-pub use faas_executor_process::{DelegateError, StartError, delegate, undelegate};
+pub use faas_executor_process::{
+    DelegateError, SLOT_UIDS, StartError, UIDS_PER_SLOT, delegate, is_server_uid, undelegate,
+};
 pub use faas_protocol::launcher::Host;
 
 /// How much an embedded platform remembers.
@@ -72,8 +74,8 @@ impl Bootstrap {
         Platform::on_process_executor(executor, store, Logs::memory(), settings).await
     }
 
-    /// The platform on this launcher, which keeps everything in `data`, made by
-    /// [`prepare_data_directory`](crate::prepare_data_directory). Called inside a tokio runtime.
+    /// The platform on this launcher, which keeps everything in `data`: made where it is missing, and
+    /// closed to other users. Called inside a tokio runtime.
     ///
     /// # Errors
     /// The launcher went away, or the directory belongs to another server or cannot be used.

@@ -47,7 +47,7 @@ pub enum DataError {
 ///
 /// # Errors
 /// It cannot be made; or others may enter it and it is not ours alone.
-pub fn prepare_data_directory(path: &Path) -> Result<(), DataError> {
+fn prepare_data_directory(path: &Path) -> Result<(), DataError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.and_then(|()| keep_others_out(path)).map_err(|source| DataError::File { path: path.to_owned(), source })
 }

@@ -13,8 +13,10 @@ mod error;
 mod execution;
 mod platform;
 
-pub use bootstrap::{Bootstrap, DelegateError, Host, StartError, delegate, undelegate};
-pub use data::{DataError, prepare_data_directory};
+pub use bootstrap::{
+    Bootstrap, DelegateError, Host, SLOT_UIDS, StartError, UIDS_PER_SLOT, delegate, is_server_uid, undelegate,
+};
+pub use data::DataError;
 pub use error::{ExecuteError, PlatformError};
 pub use execution::{Execution, ExecutionEvent};
 pub use faas_executor_api::{CallError, Capabilities, FileIn, InputClosed, InputItem, InputSink, MAX_CODE_BYTES};

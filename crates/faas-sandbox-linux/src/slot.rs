@@ -22,6 +22,14 @@ pub const UIDS_PER_SLOT: u32 = 1024;
 /// Where the slots' uids begin: above what distributions and directory services hand out, below
 /// 2^31, where some programs stop counting.
 const FIRST_UID: u32 = 1_610_612_736;
+/// The host uids of all slots: servers' and sandboxes'.
+pub const SLOT_UIDS: std::ops::Range<u32> = FIRST_UID..FIRST_UID + SLOTS * UIDS_PER_SLOT;
+
+/// Whether a server of real root becomes this user in some slot.
+#[must_use]
+pub fn is_server_uid(uid: u32) -> bool {
+    SLOT_UIDS.contains(&uid) && (uid - SLOT_UIDS.start).is_multiple_of(UIDS_PER_SLOT)
+}
 
 /// A launcher's slot. Dropping it gives it up.
 #[derive(Debug)]

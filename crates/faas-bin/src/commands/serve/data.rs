@@ -33,9 +33,6 @@ const DEPTH: u32 = 4;
 const MARKS: [&CStr; 3] = [c"node", c"node.new", c"lock"];
 /// What an empty directory may hold: a fresh file system has a directory for lost files.
 const NOTHING: [&CStr; 3] = [c".", c"..", c"lost+found"];
-/// The users that servers become, as the launcher numbers its slots: one of every so many.
-const SERVER_UIDS: std::ops::Range<u32> = 1_610_612_736..1_614_807_040;
-const UIDS_PER_SLOT: u32 = 1024;
 
 /// The directory is this server's as long as this lives.
 #[derive(Debug)]
@@ -170,8 +167,7 @@ fn content(directory: &OwnedFd) -> rustix::io::Result<Content> {
 
 /// Whether this user is who we are, or one that a server becomes.
 fn is_servers(user: u32) -> bool {
-    user == geteuid().as_raw()
-        || SERVER_UIDS.contains(&user) && (user - SERVER_UIDS.start).is_multiple_of(UIDS_PER_SLOT)
+    user == geteuid().as_raw() || faas_lib::is_server_uid(user)
 }
 
 /// Whether it is a file that has no other name: whoever owned the directory may have made a link to a

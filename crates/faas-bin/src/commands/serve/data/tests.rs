@@ -1,11 +1,12 @@
-use super::{SERVER_UIDS, UIDS_PER_SLOT, take};
+use super::take;
+use faas_lib::{SLOT_UIDS, UIDS_PER_SLOT};
 use rustix::process::geteuid;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-const FIRST: u32 = SERVER_UIDS.start + 7 * UIDS_PER_SLOT;
+const FIRST: u32 = SLOT_UIDS.start + 7 * UIDS_PER_SLOT;
 const SECOND: u32 = FIRST + UIDS_PER_SLOT;
 
 struct Place {
@@ -100,7 +101,7 @@ fn nothing_of_another_user_is_taken() {
     }
     let place = Place::new();
     // A sandbox's user is no server either.
-    for (name, user) in [("alice", 1000), ("sandbox", FIRST + 1), ("after", SERVER_UIDS.end)] {
+    for (name, user) in [("alice", 1000), ("sandbox", FIRST + 1), ("after", SLOT_UIDS.end)] {
         let path = place.directory(name, 0o700, &[]);
         chown(&path, Some(user), None).unwrap();
         let said = refusal(&path, FIRST);
