@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{JoinSet, LocalSet};
 
 /// How long anything may take that is bound to happen.
@@ -31,8 +32,8 @@ const CLIENTS: u32 = 8;
 const REQUESTS: u32 = 6;
 /// The database and the host are looked at after this many kills, so that a fault is found near its cause.
 const ROUND: u32 = 20;
-/// The kill comes at most this long after the server listens, or later on a slow machine.
-const LATEST_KILL: Duration = Duration::from_millis(400);
+/// The kill comes after one of a life's answers, and at most this long after it: within what follows it.
+const AFTER_AN_ANSWER: Duration = Duration::from_millis(10);
 
 #[test]
 fn what_was_accepted_survives_kills_at_random_moments() -> Result<()> {
@@ -49,9 +50,12 @@ fn what_was_accepted_survives_kills_at_random_moments() -> Result<()> {
     let options = Options::new(data.path()).flag("--max-sandboxes", "6");
     // Nothing else on this host sleeps for so long; sandboxes' processes keep it in their arguments.
     let observer = Observer::new(format!("86399.{}", std::process::id()), vec![PathBuf::from("/run/faas")]);
-    let started = Instant::now();
+    // The first start may have to build the server, and says nothing about the next.
     options.start()?.stop(SOON)?;
-    let usual_life = started.elapsed();
+    let started = Instant::now();
+    let server = options.start()?;
+    let usual_start = started.elapsed();
+    server.stop(SOON)?;
     let before = observer.observe()?;
 
     let told = Rc::new(RefCell::new(Told::default()));
@@ -61,15 +65,16 @@ fn what_was_accepted_survives_kills_at_random_moments() -> Result<()> {
         if round.is_multiple_of(5) {
             // In the middle of the start: what is repaired there must stand being interrupted.
             let starting = options.spawn()?;
-            wait_for(usual_life.mul_f64(f64::from(u32::try_from(random.below(1000))?) / 1000.0));
+            wait_for(up_to(usual_start, &mut random)?);
             starting.kill()?;
         }
         let begin = Instant::now();
         let mut server = options.start().with_context(|| format!("the start of round {round}"))?;
         slowest_start = slowest_start.max(begin.elapsed());
-        let latest = LATEST_KILL.max(usual_life);
-        let moment = Duration::from_micros(random.below(u64::try_from(latest.as_micros())?));
-        let lived = run(lives_until(&mut server, moment, round, &told));
+        // Fewer answers than requests, so that some are always under way.
+        let answers = random.below(u64::from(CLIENTS * REQUESTS));
+        let after = up_to(AFTER_AN_ANSWER, &mut random)?;
+        let lived = run(lives_until(&mut server, answers, after, round, &told));
         lived.with_context(|| format!("round {round}\n{}", server.last_lines()))?;
         if round.is_multiple_of(ROUND) || round == kills {
             intact(&data.path()).with_context(|| format!("after kill {round}"))?;
@@ -122,19 +127,33 @@ fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     LocalSet::new().block_on(&runtime, future)
 }
 
-/// Clients send requests until the moment of the kill. What an earlier life answered is asked for again.
-async fn lives_until(server: &mut Server, moment: Duration, round: u32, told: &Rc<RefCell<Told>>) -> Result<()> {
+/// Clients send requests until the kill: `after` the given number of answers. What an earlier life answered is
+/// asked for again.
+async fn lives_until(
+    server: &mut Server,
+    answers: u64,
+    after: Duration,
+    round: u32,
+    told: &Rc<RefCell<Told>>,
+) -> Result<()> {
     let address = server.address();
+    let (answered, mut to_come) = unbounded_channel();
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
-        clients.spawn_local(sends(address, number, round, Rc::clone(told)));
+        clients.spawn_local(sends(address, number, round, Rc::clone(told), answered.clone()));
     }
     clients.spawn_local(asks_again(address, Rc::clone(told)));
-    let killed = tokio::time::sleep(moment);
+    let killed = async {
+        for _ in 0..answers {
+            to_come.recv().await;
+        }
+        tokio::time::sleep(after).await;
+    };
+    let killed = tokio::time::timeout(SOON, killed);
     tokio::pin!(killed);
     loop {
         tokio::select! {
-            () = &mut killed => break,
+            known = &mut killed => break known.with_context(|| format!("waited {SOON:?} for {answers} answers"))?,
             Some(client) = clients.join_next() => client??,
         }
     }
@@ -142,7 +161,13 @@ async fn lives_until(server: &mut Server, moment: Duration, round: u32, told: &R
     server.kill()
 }
 
-async fn sends(address: SocketAddr, number: u32, round: u32, told: Rc<RefCell<Told>>) -> Result<()> {
+async fn sends(
+    address: SocketAddr,
+    number: u32,
+    round: u32,
+    told: Rc<RefCell<Told>>,
+    answered: UnboundedSender<()>,
+) -> Result<()> {
     let mut client = Client::default();
     for turn in 0..REQUESTS {
         let token = format!("kill-{round}-{number}-{turn}");
@@ -165,6 +190,8 @@ async fn sends(address: SocketAddr, number: u32, round: u32, told: Rc<RefCell<To
         });
         told.borrow_mut().unanswered += 1;
         let outcome = client.execute(address, headers, &body).await;
+        // Nobody counts any more once the kill is due.
+        drop(answered.send(()));
         let mut told = told.borrow_mut();
         told.unanswered -= 1;
         let id = match outcome {
@@ -314,6 +341,11 @@ fn processes_are_gone(observer: &Observer, before: &State) -> Result<()> {
     let left = observer.wait_until_processes_are_gone(before, GONE_WITHIN)?;
     ensure!(left.is_empty(), "runs on: {left:#?}");
     Ok(())
+}
+
+/// Some time below `bound`.
+fn up_to(bound: Duration, random: &mut Random) -> Result<Duration> {
+    Ok(Duration::from_micros(random.below(u64::try_from(bound.as_micros())?)))
 }
 
 /// Waits exactly so long. A kill at a moment is what is tested: there is no event to wait for.
