@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use faas_protocol::call::{FromRunner, RunnerFrames, ToRunner};
-use faas_protocol::control::{FromInit, Spawn, ToInit};
+use faas_protocol::control::{FromInit, Leftover, Spawn, ToInit};
 use faas_protocol::frame::{Decoder, FrameError, MAX_BODY};
 use faas_protocol::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
 use faas_types::{ByteSize, CpuAmount, parse_count, parse_duration};
@@ -118,12 +118,14 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         })
         .encode(),
         ToInit::Signal { signal: 9 }.encode(),
+        ToInit::Recycle.encode(),
         FromInit::Ready { version: 1 }.encode(),
         FromInit::AssemblyFailed { step: 3, errno: 1 }.encode(),
         FromInit::FileFailed { path: b"/code/a".to_vec(), errno: 28 }.encode(),
         FromInit::Spawned { call: 7, pid: 2 }.encode(),
         FromInit::SpawnFailed { call: 7, errno: 2 }.encode(),
         FromInit::Exited { call: 7, code: 0, signal: 9 }.encode(),
+        FromInit::Recycled { left: Some(Leftover::Files) }.encode(),
         ToRunner::Begin { call: 7, contract: text(), name: text(), args: vec![text()], code_bytes: 3 }.encode(),
         ToRunner::Body { call: 7, sequence: 0, bytes: b"x=1".to_vec() }.encode(),
         ToRunner::End { call: 7 }.encode(),
@@ -140,7 +142,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
             fail_at: Some(Step::Seal),
         })
         .encode(),
-        ToLauncher::Stat { sandbox }.encode(),
+        ToLauncher::Stat { sandbox, restart: true }.encode(),
         ToLauncher::Kill { sandbox }.encode(),
         FromLauncher::Hello(Host {
             version: 1,

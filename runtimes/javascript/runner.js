@@ -13,7 +13,7 @@ const fs = require('fs');
 const Module = require('module');
 const vm = require('vm');
 
-const VERSION = 1;
+const VERSION = 2;
 const SOCKET = 3;
 const HEADER = 16;
 const MAX_BODY = 128 * 1024;

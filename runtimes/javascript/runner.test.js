@@ -16,7 +16,7 @@ const { test } = require('node:test');
 const BEGIN = 0x30;
 const BODY = 0x31;
 const END = 0x32;
-const HELLO = '020000004000000000000000000000000100';
+const HELLO = '020000004000000000000000000000000200';
 const BOUND = 30_000;
 const ASSEMBLE = `
 set -e; cd "$0"

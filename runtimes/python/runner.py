@@ -11,7 +11,7 @@ sees what is already loaded.
 import posix
 import sys
 
-VERSION = 1
+VERSION = 2
 SOCKET = 3
 HEADER = 16
 MAX_BODY = 128 * 1024

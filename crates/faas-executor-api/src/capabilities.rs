@@ -39,6 +39,8 @@ pub enum Verb {
     Invoke,
     /// Run a command.
     Exec,
+    /// Make it as new for the next call.
+    Recycle,
     /// Stop it in place.
     Pause,
     /// Go on after a pause.
@@ -53,8 +55,16 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 7] =
-        [Self::Invoke, Self::Exec, Self::Pause, Self::Resume, Self::Checkpoint, Self::Restore, Self::Branch];
+    pub const ALL: [Self; 8] = [
+        Self::Invoke,
+        Self::Exec,
+        Self::Recycle,
+        Self::Pause,
+        Self::Resume,
+        Self::Checkpoint,
+        Self::Restore,
+        Self::Branch,
+    ];
 
     /// The name used in errors and documentation.
     #[must_use]
@@ -62,6 +72,7 @@ impl Verb {
         match self {
             Self::Invoke => "invoke",
             Self::Exec => "exec",
+            Self::Recycle => "recycle",
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Checkpoint => "checkpoint",

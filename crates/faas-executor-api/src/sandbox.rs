@@ -122,6 +122,16 @@ pub trait Sandbox: Send {
     /// The call could not be made; nothing ran.
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError>;
 
+    /// Makes it as new: no process, file or other trace of earlier calls is left for the next one, and
+    /// what is counted begins anew. A sandbox that cannot be made so is given up.
+    ///
+    /// # Errors
+    /// `Unsupported` unless the capabilities declare it; `Invalid` while a call runs, which goes on;
+    /// `Lost` when something is left or the sandbox was gone, and then it is [`Health::Unrecoverable`].
+    async fn recycle(&mut self) -> Result<(), CallError> {
+        Err(CallError::Unsupported(Verb::Recycle))
+    }
+
     /// Stops it in place.
     ///
     /// # Errors

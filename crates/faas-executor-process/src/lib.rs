@@ -13,6 +13,7 @@ mod link;
 mod output;
 mod packets;
 mod pipes;
+mod recycle;
 mod sandbox;
 mod start;
 mod validate;

@@ -142,11 +142,12 @@ impl Link {
         }
     }
 
-    /// A sandbox's usage so far; `None` when it is gone.
-    pub(crate) async fn usage(&self, sandbox: [u8; 16]) -> Option<Counters> {
+    /// A sandbox's usage so far; `None` when it is gone. With `restart` the peak of its memory counts
+    /// from here.
+    pub(crate) async fn usage(&self, sandbox: [u8; 16], restart: bool) -> Option<Counters> {
         let (asker, answer) = oneshot::channel();
         self.table().as_mut()?.get_mut(&sandbox)?.usage.insert(0, asker);
-        let frame = ToLauncher::Stat { sandbox }.encode().ok()?;
+        let frame = ToLauncher::Stat { sandbox, restart }.encode().ok()?;
         self.socket.send(&frame, &[]).await.ok()?;
         answer.await.ok()
     }

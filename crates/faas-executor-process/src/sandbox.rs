@@ -3,6 +3,7 @@
 use crate::call::{self, CallPlan};
 use crate::link::{Link, State};
 use crate::packets::Packets;
+use crate::recycle::recycle;
 use async_trait::async_trait;
 use faas_executor_api::{
     CallError, Command, DestroyReason, ExecSession, Health, Interrupt, Interrupter, Invocation, Sandbox, SandboxSpec,
@@ -66,6 +67,33 @@ impl Shared {
     }
 }
 
+/// Something of several steps that is under way in a sandbox. Given up half-way, it ends the sandbox:
+/// nobody knows what runs in it.
+#[derive(Debug)]
+pub(crate) struct Unfinished<'a> {
+    shared: Option<&'a Shared>,
+}
+
+impl<'a> Unfinished<'a> {
+    pub(crate) const fn new(shared: &'a Shared) -> Self {
+        Self { shared: Some(shared) }
+    }
+
+    /// It came to its end.
+    pub(crate) fn finished(mut self) {
+        self.shared = None;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared {
+            shared.running.send_replace(Running::Spent);
+            shared.link.kill_now(shared.id);
+        }
+    }
+}
+
 /// A sandbox of the process executor.
 #[derive(Debug)]
 pub(crate) struct ProcessSandbox {
@@ -108,18 +136,21 @@ impl ProcessSandbox {
         self.state.clone()
     }
 
-    async fn start(&mut self, plan: CallPlan) -> Result<ExecSession, CallError> {
+    /// Why nothing can be begun now.
+    fn check_idle(&self) -> Result<(), CallError> {
         match *self.shared.running.borrow() {
-            Running::Idle => {}
-            Running::Call | Running::Ending(_) => {
-                return Err(CallError::Invalid {
-                    field: "call",
-                    reason: "another call runs in this sandbox".to_owned(),
-                    accepted: "one call at a time",
-                });
-            }
-            Running::Spent => return Err(CallError::Lost { reason: "an earlier call ended it".to_owned() }),
+            Running::Idle => Ok(()),
+            Running::Call | Running::Ending(_) => Err(CallError::Invalid {
+                field: "call",
+                reason: "another call runs in this sandbox".to_owned(),
+                accepted: "one call at a time",
+            }),
+            Running::Spent => Err(CallError::Lost { reason: "an earlier call ended it".to_owned() }),
         }
+    }
+
+    async fn start(&mut self, plan: CallPlan) -> Result<ExecSession, CallError> {
+        self.check_idle()?;
         self.calls += 1;
         call::start(&self.shared, self.state.clone(), self.calls, plan).await
     }
@@ -152,6 +183,11 @@ impl Sandbox for ProcessSandbox {
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError> {
         check_command(&command)?;
         self.start(CallPlan::from_command(command)).await
+    }
+
+    async fn recycle(&mut self) -> Result<(), CallError> {
+        self.check_idle()?;
+        recycle(&self.shared).await
     }
 
     fn interrupter(&self) -> Interrupter {

@@ -52,7 +52,7 @@
 //!
 //! | type | frame | call | sequence | body |
 //! |---|---|---|---|---|
-//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 1) |
+//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 2) |
 //! | 0x41 | `Head` | call | 0 | `u16` status, `list of` (`string` name, `bytes` value) |
 //! | 0x42 | `Body` | call | 0, 1, 2 … | `raw` piece of the response, 1 to 131072 bytes |
 //! | 0x43 | `End` | call | 0 | empty |
@@ -61,7 +61,7 @@
 //! (the header takes none), and a runner without credit waits for the next `Credit`.
 //! [`RunnerFrames`] refuses a runner that breaks any of this.
 //!
-//! Example, `Hello` of version 1: `02000000 40 00 0000 00000000 00000000 0100`.
+//! Example, `Hello` of version 2: `02000000 40 00 0000 00000000 00000000 0200`.
 //! Example, `End` of call 7 from the host: `00000000 32 00 0000 07000000 00000000`.
 
 mod runner_frames;

@@ -33,6 +33,8 @@ pub enum ToInit {
         /// Its number.
         signal: u8,
     },
+    /// Kills and removes whatever earlier calls left. Only between calls. Answered by `Recycled`.
+    Recycle,
 }
 
 /// The most file bytes in one `PutFile`.
@@ -91,6 +93,11 @@ pub enum FromInit {
         /// The kernel's answer.
         errno: i32,
     },
+    /// Nothing of earlier calls runs any more.
+    Recycled {
+        /// What could not be made as new; `None` when everything is.
+        left: Option<Leftover>,
+    },
     /// The main program of a call ended.
     Exited {
         /// Which call.
@@ -102,10 +109,41 @@ pub enum FromInit {
     },
 }
 
+/// What earlier calls left in a sandbox and init does not remove. Numbers are stable within one build only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Leftover {
+    /// Entries of the writable areas, or something on the areas themselves.
+    Files = 1,
+    /// Space or inodes that belong to no entry.
+    Space,
+    /// System V shared memory, queues or semaphores.
+    Ipc,
+    /// Init's own priority or processors, which programs inherit.
+    Scheduling,
+}
+
+impl Leftover {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Files, Self::Space, Self::Ipc, Self::Scheduling];
+
+    /// The name used in errors.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Space => "space in its writable areas",
+            Self::Ipc => "System V objects",
+            Self::Scheduling => "another priority or processors",
+        }
+    }
+}
+
 const TO_HELLO: u8 = 0x10;
 const PUT_FILE: u8 = 0x11;
 const SPAWN: u8 = 0x12;
 const SIGNAL: u8 = 0x13;
+const RECYCLE: u8 = 0x14;
 
 impl ToInit {
     /// As one frame.
@@ -136,6 +174,7 @@ impl ToInit {
                 body.u8(*signal);
                 body.finish()
             }
+            Self::Recycle => Writer::new(Header::plain(RECYCLE)).finish(),
         }
     }
 
@@ -167,6 +206,10 @@ impl ToInit {
             SIGNAL => {
                 header.expect_plain()?;
                 Self::Signal { signal: body.u8()? }
+            }
+            RECYCLE => {
+                header.expect_plain()?;
+                Self::Recycle
             }
             kind => return Err(FrameError::UnknownType { kind }),
         };
@@ -202,6 +245,7 @@ const FILE_FAILED: u8 = 0x22;
 const SPAWNED: u8 = 0x23;
 const SPAWN_FAILED: u8 = 0x24;
 const EXITED: u8 = 0x25;
+const RECYCLED: u8 = 0x26;
 
 impl FromInit {
     /// As one frame.
@@ -216,6 +260,7 @@ impl FromInit {
             Self::Spawned { call, .. } => Header::of_call(SPAWNED, *call),
             Self::SpawnFailed { call, .. } => Header::of_call(SPAWN_FAILED, *call),
             Self::Exited { call, .. } => Header::of_call(EXITED, *call),
+            Self::Recycled { .. } => Header::plain(RECYCLED),
         });
         match self {
             Self::Ready { version } => body.u16(*version),
@@ -233,6 +278,7 @@ impl FromInit {
                 body.u8(*code);
                 body.u8(*signal);
             }
+            Self::Recycled { left } => body.u8(left.map_or(0, |left| left as u8)),
         }
         body.finish()
     }
@@ -261,9 +307,21 @@ impl FromInit {
             SPAWNED => Self::Spawned { call: header.expect_of_call()?, pid: body.u32()? },
             SPAWN_FAILED => Self::SpawnFailed { call: header.expect_of_call()?, errno: body.i32()? },
             EXITED => Self::Exited { call: header.expect_of_call()?, code: body.u8()?, signal: body.u8()? },
+            RECYCLED => {
+                header.expect_plain()?;
+                Self::Recycled { left: read_left(body.u8()?)? }
+            }
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;
         Ok(message)
+    }
+}
+
+fn read_left(value: u8) -> Result<Option<Leftover>, FrameError> {
+    match (value, Leftover::ALL.into_iter().find(|left| *left as u8 == value)) {
+        (0, _) => Ok(None),
+        (_, Some(left)) => Ok(Some(left)),
+        (_, None) => Err(FrameError::BadValue { field: "left", value }),
     }
 }

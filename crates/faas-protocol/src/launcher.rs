@@ -13,6 +13,8 @@ pub enum ToLauncher {
     Stat {
         /// Which sandbox.
         sandbox: [u8; 16],
+        /// Whether another call follows: the peak of its memory then counts from here.
+        restart: bool,
     },
     /// Kills everything in a sandbox. Answered by `Ended`, also when it is already gone.
     Kill {

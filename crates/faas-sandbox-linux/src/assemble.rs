@@ -159,7 +159,8 @@ fn set_rlimits(stand_in: StandIn) -> Result<(), Errno> {
         (Resource::Core, 1),
         (Resource::Memlock, 64 * 1024),
         (Resource::Nofile, 4096),
-        (Resource::Msgqueue, 64 * 1024),
+        // Message queues outlive the programs that make them, and nobody can list them.
+        (Resource::Msgqueue, 0),
         (Resource::Sigpending, 1024),
         (Resource::Rtprio, 0),
         (Resource::Nice, 0),

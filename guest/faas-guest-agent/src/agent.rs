@@ -1,7 +1,7 @@
 //! The conversation with the host: one loop over two descriptors.
 //!
 //! ```text
-//! Ready -> (Hello) -> [ PutFile* Spawn -> Spawned ... Exited ]*      end of socket -> exit
+//! Ready -> (Hello) -> [ PutFile* Spawn -> Spawned ... Exited | Recycle -> Recycled ]*      end of socket -> exit
 //! ```
 //! Invariant: at most one main program runs; `Spawned` precedes its `Exited`; every child that
 //! ended is reaped, whosever it was.
@@ -25,6 +25,7 @@ use rustix::thread::set_name;
 
 use crate::files::{Files, Piece};
 use crate::program::{Started, launch};
+use crate::recycle::Origin;
 use crate::sys;
 
 /// The most descriptors one message carries: three pipes and a call socket.
@@ -60,6 +61,8 @@ struct Agent {
     /// Whether a file of the coming call was refused, and the host was told.
     file_failed: bool,
     running: Option<Running>,
+    /// How the sandbox was at first; `None` where this is not a sandbox's pid 1.
+    origin: Option<Origin>,
 }
 
 /// Runs until the host goes away or breaks the protocol. The result is the process's exit code.
@@ -80,12 +83,16 @@ fn serve() -> Result<(), Ended> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let control = sys::take_control()?;
     let signals = sys::child_signals()?;
-    if !getpid().is_init() {
+    let origin = if getpid().is_init() {
+        Some(Origin::observe()?)
+    } else {
         // Where something else is pid 1, orphans still come here.
         set_child_subreaper(Some(getpid()))?;
-    }
+        None
+    };
     umask(Mode::from_raw_mode(0o022));
-    Agent { control, signals, greeted: false, files: Files::default(), file_failed: false, running: None }.converse()
+    let files = Files::default();
+    Agent { control, signals, greeted: false, files, file_failed: false, running: None, origin }.converse()
 }
 
 impl Agent {
@@ -130,6 +137,14 @@ impl Agent {
                     sys::signal(running.pid, signal);
                 }
                 Ok(())
+            }
+            (true, ToInit::Recycle) => {
+                // Anywhere but in a sandbox of its own it would end what is not init's.
+                let origin = self.origin.as_ref().filter(|_| self.running.is_none()).ok_or(Ended::Protocol)?;
+                let left = origin.restore();
+                self.files = Files::default();
+                self.file_failed = false;
+                self.say(&FromInit::Recycled { left }, &[])
             }
             (false, _) | (true, ToInit::Hello { .. }) => Err(Ended::Protocol),
         }

@@ -16,6 +16,7 @@ mod agent;
 mod areas;
 mod files;
 mod program;
+mod recycle;
 mod search;
 mod sys;
 

@@ -2,7 +2,7 @@
 //!
 //! Called by [`crate::agent`] and [`crate::program`]. Nothing here decides anything.
 
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_char, c_int, c_long, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicI32, Ordering};
@@ -64,6 +64,67 @@ pub(crate) fn signal(pid: Pid, signal: u8) {
     unsafe {
         libc::kill(pid.as_raw_pid(), c_int::from(signal));
     }
+}
+
+/// Kills every process this one may kill but itself: as pid 1 of a sandbox everything in it. None is
+/// missed that is being born: the kernel kills under the lock that births take.
+pub(crate) fn kill_all_others() {
+    // SAFETY: `kill` reads no memory. There being nobody to kill is an error that means success.
+    unsafe {
+        libc::kill(-1, libc::SIGKILL);
+    }
+}
+
+/// Whether the sandbox holds System V shared memory, message queues or semaphores. What cannot be found
+/// out counts as yes; a kernel without them answers that the calls do not exist.
+pub(crate) fn has_ipc_objects() -> bool {
+    // The commands, and the word of the answer that counts objects (linux/{shm,msg,sem}.h).
+    const SHM_INFO: c_int = 14;
+    const MSG_INFO: c_int = 12;
+    const SEM_INFO: c_int = 19;
+    let mut words = [0_u32; 32];
+    let mut counted = |call: c_long, arguments: [c_int; 3], word: usize| {
+        let [first, second, third] = arguments;
+        let answer = words.as_mut_ptr();
+        // SAFETY: the kernel writes one structure of at most twelve words to `words`, which outlives the
+        // call. `semctl` takes its address as the fourth argument, the others as the third.
+        let done = unsafe {
+            if call == libc::SYS_semctl {
+                libc::syscall(call, first, second, third, answer)
+            } else {
+                libc::syscall(call, first, second, answer)
+            }
+        };
+        if done < 0 { last_error() != Errno::NOSYS } else { words.get(word) != Some(&0) }
+    };
+    counted(libc::SYS_shmctl, [0, SHM_INFO, 0], 0)
+        || counted(libc::SYS_msgctl, [0, MSG_INFO, 0], 0)
+        || counted(libc::SYS_semctl, [0, 0, SEM_INFO], 7)
+}
+
+/// How the kernel runs this process: policy, priority, processors, and the order of its input and
+/// output. Programs inherit it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Scheduling {
+    attributes: [u8; 56],
+    processors: [u8; 128],
+    io: c_long,
+}
+
+/// How this process is run at present.
+pub(crate) fn scheduling() -> Result<Scheduling, Errno> {
+    const IOPRIO_WHO_PROCESS: c_int = 1;
+    let mut scheduling = Scheduling { attributes: [0; 56], processors: [0; 128], io: 0 };
+    // SAFETY: the kernel writes at most as many bytes as it is told each array has; 0 is this process.
+    let answers = unsafe {
+        scheduling.io = libc::syscall(libc::SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+        [
+            libc::syscall(libc::SYS_sched_getattr, 0, scheduling.attributes.as_mut_ptr(), 56, 0),
+            libc::syscall(libc::SYS_sched_getaffinity, 0, 128, scheduling.processors.as_mut_ptr()),
+            scheduling.io,
+        ]
+    };
+    if answers.iter().any(|answer| *answer < 0) { Err(last_error()) } else { Ok(scheduling) }
 }
 
 /// A program ready to start: everything the child needs, allocated before it exists.

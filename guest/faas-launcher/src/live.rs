@@ -54,6 +54,10 @@ impl Table {
         self.by_sequence.get(self.by_id.get(id)?)
     }
 
+    pub(crate) fn get_mut(&mut self, id: &[u8; 16]) -> Option<&mut Live> {
+        self.by_sequence.get_mut(self.by_id.get(id)?)
+    }
+
     pub(crate) fn remove(&mut self, sequence: u64) -> Option<Live> {
         let live = self.by_sequence.remove(&sequence)?;
         self.by_id.remove(&live.id);

@@ -112,8 +112,11 @@ impl Launcher {
                     }),
                 }
             }
-            ToLauncher::Stat { sandbox } => {
+            ToLauncher::Stat { sandbox, restart } => {
                 let counters = self.table.get(&sandbox).map_or_else(Counters::default, Live::counters);
+                if let Some(live) = self.table.get_mut(&sandbox).filter(|_| restart) {
+                    live.leaf.restart_peak();
+                }
                 self.answer(&FromLauncher::Usage { sandbox, counters })
             }
             ToLauncher::Kill { sandbox } => match self.table.get(&sandbox) {

@@ -10,6 +10,7 @@ mod lifecycle;
 mod limits;
 mod output;
 mod output_limit;
+mod recycle;
 mod spec;
 mod verbs;
 
@@ -23,5 +24,6 @@ pub use lifecycle::*;
 pub use limits::*;
 pub use output::*;
 pub use output_limit::*;
+pub use recycle::*;
 pub use spec::*;
 pub use verbs::*;

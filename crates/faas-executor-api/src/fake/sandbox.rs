@@ -92,6 +92,13 @@ impl Sandbox for FakeSandbox {
         Ok(run::start(&self.shared, process, command.deadline, command.output))
     }
 
+    async fn recycle(&mut self) -> Result<(), CallError> {
+        self.check_offered(Verb::Recycle)?;
+        self.shared.check_idle()?;
+        self.shared.recycle();
+        Ok(())
+    }
+
     async fn pause(&mut self) -> Result<(), CallError> {
         self.check_offered(Verb::Pause)?;
         self.shared.pause(true);

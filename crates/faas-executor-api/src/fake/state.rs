@@ -64,13 +64,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(resources: Resources, limits: Vec<LimitKind>, disk: Option<Disk>) -> Self {
-        let disk = disk.unwrap_or_else(|| {
-            if limits.contains(&LimitKind::Disk) {
-                Disk::new(resources.disk.as_bytes(), resources.inodes())
-            } else {
-                Disk::new(u64::MAX, u64::MAX)
-            }
-        });
+        let disk = disk.unwrap_or_else(|| empty_disk(resources, &limits));
         let state = State { health: Health::Ready, disk, run: None, daemons: 0, peak: 0 };
         Self { resources, limits, state: Mutex::new(state), paused: watch::Sender::new(false) }
     }
@@ -79,6 +73,14 @@ impl Shared {
     /// to give up.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets everything earlier calls left.
+    pub(super) fn recycle(&self) {
+        let mut state = self.lock();
+        state.disk = empty_disk(self.resources, &self.limits);
+        state.daemons = 0;
+        state.peak = 0;
     }
 
     pub(super) const fn resources(&self) -> Resources {
@@ -142,5 +144,13 @@ impl Shared {
 
     fn enforces(&self, limit: LimitKind) -> bool {
         self.limits.contains(&limit)
+    }
+}
+
+fn empty_disk(resources: Resources, limits: &[LimitKind]) -> Disk {
+    if limits.contains(&LimitKind::Disk) {
+        Disk::new(resources.disk.as_bytes(), resources.inodes())
+    } else {
+        Disk::new(u64::MAX, u64::MAX)
     }
 }

@@ -42,6 +42,8 @@ pub(crate) enum Lie {
     AcceptsAnyPath,
     ForgetsFiles,
     MeasuresNothing,
+    RecyclesNothing,
+    HidesRecycle,
 }
 
 impl Lie {
@@ -77,6 +79,7 @@ impl Liar {
         match lie {
             Lie::DeclaresPause | Lie::DeclaresCheckpoint => capabilities.verbs = Verb::ALL.to_vec(),
             Lie::HidesPause => capabilities.verbs.retain(|verb| !matches!(verb, Verb::Pause | Verb::Resume)),
+            Lie::HidesRecycle => capabilities.verbs.retain(|verb| *verb != Verb::Recycle),
             Lie::HidesInvoke => capabilities.verbs.retain(|verb| *verb != Verb::Invoke),
             Lie::HidesWhatIsMissing => capabilities.report.missing.clear(),
             _ if lie.claims_limits() => capabilities.report = FakeExecutor::default().capabilities().report.clone(),
@@ -177,6 +180,10 @@ impl Sandbox for LyingSandbox {
             _ => {}
         }
         self.inner.exec(command).await.map(|session| self.lie.bend(session))
+    }
+
+    async fn recycle(&mut self) -> Result<(), CallError> {
+        if self.lie == Lie::RecyclesNothing { Ok(()) } else { self.inner.recycle().await }
     }
 
     async fn pause(&mut self) -> Result<(), CallError> {

@@ -38,6 +38,9 @@ const LIES: &[(Lie, &str)] = &[
     (Lie::AcceptsAnyPath, "malformed_paths_are_refused"),
     (Lie::ForgetsFiles, "files_belong_to_one_sandbox"),
     (Lie::MeasuresNothing, "usage_is_measured"),
+    (Lie::RecyclesNothing, "recycle_is_as_declared"),
+    (Lie::RecyclesNothing, "recycling_spares_what_runs"),
+    (Lie::HidesRecycle, "recycle_is_as_declared"),
 ];
 
 /// The message of the failure; `None` when the scenario passed.

@@ -4,7 +4,7 @@ use super::drive::{Drive, Runner};
 use super::plan::CallPlan;
 use crate::link::State;
 use crate::pipes::{OutputPipe, StdinPipe};
-use crate::sandbox::{INIT_FRAME, Running, Shared};
+use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished};
 use faas_executor_api::{CallError, ExecSession, event_channel, input_channel};
 use faas_protocol::control::FromInit;
 use faas_protocol::frame::FrameError;
@@ -33,12 +33,12 @@ pub(crate) async fn start(
 ) -> Result<ExecSession, CallError> {
     // From here on an interrupt counts, and a caller that stops waiting leaves nothing running.
     shared.running.send_replace(Running::Call);
-    let mut unfinished = Unfinished { shared, armed: true };
+    let unfinished = Unfinished::new(shared);
     let descriptors = match tokio::time::timeout(START_TIMEOUT, spawn(shared, call, &plan)).await {
         Ok(Ok(descriptors)) => descriptors,
         Ok(Err(error @ (CallError::File { .. } | CallError::NotFound { .. } | CallError::Invalid { .. }))) => {
             // Refused before anything ran: the sandbox takes the next call.
-            unfinished.armed = false;
+            unfinished.finished();
             shared.running.send_replace(Running::Idle);
             return Err(error);
         }
@@ -51,7 +51,7 @@ pub(crate) async fn start(
     let program = Program::new(descriptors, plan.runner.is_some()).map_err(|error| lost(&error.to_string()))?;
     let (events, stream) = event_channel(EVENTS);
     let (sink, input) = input_channel(INPUTS);
-    unfinished.armed = false;
+    unfinished.finished();
     let runner = plan.runner.zip(program.call_socket).map(|(plan, socket)| Runner { plan, socket });
     let drive = Drive {
         shared: Arc::clone(shared),
@@ -69,21 +69,6 @@ pub(crate) async fn start(
     };
     tokio::spawn(drive.run());
     Ok(ExecSession { input: sink, events: stream })
-}
-
-/// A call that is being started. Given up half-way, it ends the sandbox: nobody knows what runs.
-struct Unfinished<'a> {
-    shared: &'a Shared,
-    armed: bool,
-}
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            self.shared.running.send_replace(Running::Spent);
-            self.shared.link.kill_now(self.shared.id);
-        }
-    }
 }
 
 /// Our ends of what the program is connected to.

@@ -21,7 +21,11 @@ impl ToLauncher {
         }));
         match self {
             Self::Create(create) => create.write(&mut body),
-            Self::Stat { sandbox } | Self::Kill { sandbox } => body.raw(sandbox),
+            Self::Stat { sandbox, restart } => {
+                body.raw(sandbox);
+                body.bool(*restart);
+            }
+            Self::Kill { sandbox } => body.raw(sandbox),
         }
         body.finish()
     }
@@ -37,7 +41,7 @@ impl ToLauncher {
         let mut body = Reader::new(frame.body());
         let message = match header.kind {
             CREATE => Self::Create(Create::read(&mut body)?),
-            STAT => Self::Stat { sandbox: body.array()? },
+            STAT => Self::Stat { sandbox: body.array()?, restart: body.bool("restart")? },
             KILL => Self::Kill { sandbox: body.array()? },
             kind => return Err(FrameError::UnknownType { kind }),
         };

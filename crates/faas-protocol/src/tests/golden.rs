@@ -2,7 +2,7 @@
 
 use crate::VERSION;
 use crate::call::{FromRunner, ToRunner};
-use crate::control::{FromInit, Spawn, ToInit};
+use crate::control::{FromInit, Leftover, Spawn, ToInit};
 use crate::frame::FrameError;
 use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
 
@@ -70,6 +70,7 @@ fn to_init() -> Vec<Example> {
             }),
         ),
         ("signal", ToInit::Signal { signal: 15 }),
+        ("recycle", ToInit::Recycle),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToInit, frame: message.encode().unwrap() })
     .into()
@@ -83,6 +84,7 @@ fn from_init() -> Vec<Example> {
         ("spawned call", FromInit::Spawned { call: 7, pid: 2 }),
         ("spawn failed call", FromInit::SpawnFailed { call: 7, errno: 2 }),
         ("exited call", FromInit::Exited { call: 7, code: 3, signal: 9 }),
+        ("recycled", FromInit::Recycled { left: Some(Leftover::Ipc) }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromInit, frame: message.encode().unwrap() })
     .into()
@@ -136,7 +138,7 @@ fn to_launcher() -> Vec<Example> {
     };
     [
         ("create", ToLauncher::Create(create)),
-        ("stat", ToLauncher::Stat { sandbox: [0xaa; 16] }),
+        ("stat", ToLauncher::Stat { sandbox: [0xaa; 16], restart: true }),
         ("kill", ToLauncher::Kill { sandbox: [0xaa; 16] }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToLauncher, frame: message.encode().unwrap() })
@@ -171,7 +173,7 @@ fn from_launcher() -> Vec<Example> {
 }
 
 /// The version these bytes belong to.
-const PINNED_VERSION: u16 = 1;
+const PINNED_VERSION: u16 = 2;
 
 /// Name, header and body of each example in hexadecimal.
 const PINNED: &[(&str, &str)] = &[
@@ -183,12 +185,14 @@ const PINNED: &[(&str, &str)] = &[
          02000000020000007368020000002d630100000003000000413d31010000002f01",
     ),
     ("signal", "010000001300000000000000000000000f"),
+    ("recycle", "00000000140000000000000000000000"),
     ("ready", "020000002000000000000000000000000100"),
     ("assembly failed", "0500000021000000000000000000000003ffffffff"),
     ("file failed", "0d000000220000000000000000000000050000002f636f64651c000000"),
     ("spawned call", "0400000023000000070000000000000002000000"),
     ("spawn failed call", "0400000024000000070000000000000002000000"),
     ("exited call", "020000002500000007000000000000000309"),
+    ("recycled", "0100000026000000000000000000000003"),
     (
         "begin call",
         "28000000300000000700000000000000 \
@@ -207,7 +211,7 @@ const PINNED: &[(&str, &str)] = &[
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb01010000000000000002000000000000 \
          00030000000000000004000000050000000118",
     ),
-    ("stat", "10000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    ("stat", "11000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"),
     ("kill", "10000000520000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     (
         "host",

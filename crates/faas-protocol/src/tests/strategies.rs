@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::call::{FromRunner, ToRunner};
-use crate::control::{FromInit, Spawn, ToInit};
+use crate::control::{FromInit, Leftover, Spawn, ToInit};
 use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -36,6 +36,7 @@ pub(crate) fn to_init() -> impl Strategy<Value = ToInit> {
             .prop_map(|(path, executable, append, content)| ToInit::PutFile { path, executable, append, content }),
         spawn,
         any::<u8>().prop_map(|signal| ToInit::Signal { signal }),
+        Just(ToInit::Recycle),
     ]
 }
 
@@ -47,6 +48,7 @@ pub(crate) fn from_init() -> impl Strategy<Value = FromInit> {
         any::<(u32, u32)>().prop_map(|(call, pid)| FromInit::Spawned { call, pid }),
         any::<(u32, i32)>().prop_map(|(call, errno)| FromInit::SpawnFailed { call, errno }),
         any::<(u32, u8, u8)>().prop_map(|(call, code, signal)| FromInit::Exited { call, code, signal }),
+        prop::option::of(prop::sample::select(Leftover::ALL.as_slice())).prop_map(|left| FromInit::Recycled { left }),
     ]
 }
 
@@ -96,7 +98,7 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
         });
     prop_oneof![
         create,
-        any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Stat { sandbox }),
+        any::<([u8; 16], bool)>().prop_map(|(sandbox, restart)| ToLauncher::Stat { sandbox, restart }),
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Kill { sandbox }),
     ]
 }

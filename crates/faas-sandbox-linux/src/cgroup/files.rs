@@ -35,6 +35,18 @@ pub(super) fn read_number(dir: impl AsFd, file: &str) -> Option<u64> {
     read(dir, file).ok()?.trim().parse().ok()
 }
 
+/// Opens a control file for reading and writing.
+pub(super) fn open_both_ways(dir: impl AsFd, file: &str) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(dir, file, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
+}
+
+/// Reads an open control file that holds one number, from its beginning.
+pub(super) fn read_number_again(file: impl AsFd) -> Option<u64> {
+    let mut buffer = [0_u8; 32];
+    let length = rustix::io::pread(file, &mut buffer, 0).ok()?;
+    std::str::from_utf8(buffer.get(..length)?).ok()?.trim().parse().ok()
+}
+
 /// The number behind `key` in a control file of `key number` lines.
 pub(super) fn read_keyed(dir: impl AsFd, file: &str, key: &str) -> Option<u64> {
     keyed(&read(dir, file).ok()?, key)

@@ -45,16 +45,48 @@ fn quota(cpu_milli: u32) -> (u64, u64) {
     (milli * period / 1000, period)
 }
 
+/// Where the kernel shows the highest memory.
+const PEAK_VERSION_ONE: &str = "memory.max_usage_in_bytes";
+const PEAK_VERSION_TWO: &str = "memory.peak";
+
 #[derive(Debug)]
 struct Twig {
     version: Version,
     controllers: Vec<Controller>,
     dir: OwnedFd,
+    peak: Peak,
+}
+
+/// Where the highest memory is read.
+#[derive(Debug)]
+enum Peak {
+    /// The group's own, since it was made or since it was last written (v1).
+    Group,
+    /// Since it was last written, through this descriptor (v2).
+    Descriptor(OwnedFd),
+    /// It was to begin again, and the kernel cannot (v2 before Linux 6.12).
+    Unknown,
 }
 
 impl Twig {
     fn has(&self, controller: Controller) -> bool {
         self.controllers.contains(&controller)
+    }
+
+    fn peak_bytes(&self, file: &str) -> Option<u64> {
+        match &self.peak {
+            Peak::Group => read_number(&self.dir, file),
+            Peak::Descriptor(file) => files::read_number_again(file),
+            Peak::Unknown => None,
+        }
+    }
+}
+
+/// Any write makes what is read through the descriptor count from here.
+fn restarted(file: OwnedFd) -> Peak {
+    match rustix::io::write(&file, b"0") {
+        Ok(_) => Peak::Descriptor(file),
+        Err(_) => Peak::Unknown,
     }
 }
 
@@ -70,7 +102,8 @@ impl Leaf {
         let mut leaf = Self { name: name.to_owned(), twigs: Vec::with_capacity(tree.branches.len()) };
         for branch in &tree.branches {
             let made = files::make_dir(&branch.own, name).and_then(|dir| {
-                let twig = Twig { version: branch.version, controllers: branch.controllers.clone(), dir };
+                let controllers = branch.controllers.clone();
+                let twig = Twig { version: branch.version, controllers, dir, peak: Peak::Group };
                 write_limits(&twig, limits)?;
                 Ok(twig)
             });
@@ -118,6 +151,23 @@ impl Leaf {
         for twig in self.twigs.iter().filter(|twig| twig.version == Version::Two) {
             // Killing init through its descriptor, which follows, has the same effect.
             let _ = files::write(&twig.dir, "cgroup.kill", "1");
+        }
+    }
+
+    /// From here on the highest memory counts anew. Where the kernel cannot, it is not known any more.
+    pub fn restart_peak(&mut self) {
+        for twig in self.twigs.iter_mut().filter(|twig| twig.has(Controller::Memory)) {
+            twig.peak = match (twig.version, std::mem::replace(&mut twig.peak, Peak::Unknown)) {
+                (Version::One, _) => match files::write(&twig.dir, PEAK_VERSION_ONE, "0") {
+                    Ok(()) => Peak::Group,
+                    Err(_) => Peak::Unknown,
+                },
+                (Version::Two, Peak::Group) => {
+                    files::open_both_ways(&twig.dir, PEAK_VERSION_TWO).map_or(Peak::Unknown, restarted)
+                }
+                (Version::Two, Peak::Descriptor(file)) => restarted(file),
+                (Version::Two, Peak::Unknown) => Peak::Unknown,
+            };
         }
     }
 
@@ -181,7 +231,7 @@ fn write_limits(twig: &Twig, limits: &Limits) -> Result<(), Errno> {
 
 fn read_version_one(twig: &Twig, counters: &mut LeafCounters) {
     if twig.has(Controller::Memory) {
-        counters.memory_peak_bytes = read_number(&twig.dir, "memory.max_usage_in_bytes");
+        counters.memory_peak_bytes = twig.peak_bytes(PEAK_VERSION_ONE);
         counters.oom_kills = read_keyed(&twig.dir, "memory.oom_control", "oom_kill");
     }
     if twig.has(Controller::Pids) {
@@ -194,7 +244,7 @@ fn read_version_one(twig: &Twig, counters: &mut LeafCounters) {
 
 fn read_version_two(twig: &Twig, counters: &mut LeafCounters) {
     if twig.has(Controller::Memory) {
-        counters.memory_peak_bytes = read_number(&twig.dir, "memory.peak");
+        counters.memory_peak_bytes = twig.peak_bytes(PEAK_VERSION_TWO);
         counters.oom_kills = read_keyed(&twig.dir, "memory.events", "oom_kill");
     }
     if twig.has(Controller::Pids) {

@@ -71,7 +71,7 @@ impl Init {
         }
         let directory = Directory::new();
         let root = directory.path();
-        for name in ["usr", "workspace", "code", "tmp", "proc", "dev", "etc"] {
+        for name in ["usr", "workspace", "code", "tmp", "proc", "dev", "dev/shm", "etc"] {
             fs::create_dir(root.join(name)).unwrap();
         }
         for name in ["bin", "lib", "lib64", "sbin"] {

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How long a paused program is listened to. Waiting longer would only find more liars.
 const SILENCE: Duration = Duration::from_millis(100);
 
-fn call_unsupported<T>(trial: &Trial<'_>, verb: Verb, answer: Result<T, CallError>) {
+pub(super) fn call_unsupported<T>(trial: &Trial<'_>, verb: Verb, answer: Result<T, CallError>) {
     match answer {
         Err(CallError::Unsupported(named)) => trial.equal(named, verb, "the verb named"),
         Err(other) => trial.fail(format!("{verb} is not declared and gave {other:?}")),

@@ -1,0 +1,49 @@
+//! Making a sandbox as new between two calls.
+//!
+//! Init ends what still runs, empties what can be written and says what is left; the launcher lets the
+//! memory's peak count anew. Whatever goes wrong ends the sandbox: nobody would know what is in it.
+
+use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished};
+use faas_executor_api::CallError;
+use faas_protocol::control::{FromInit, ToInit};
+use std::time::Duration;
+
+/// How long it may take: a millisecond, unless the host hardly runs at all or a process cannot die.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Recycles; the caller has made sure that no call runs.
+pub(crate) async fn recycle(shared: &Shared) -> Result<(), CallError> {
+    shared.running.send_replace(Running::Call);
+    let unfinished = Unfinished::new(shared);
+    match tokio::time::timeout(TIMEOUT, restore(shared)).await {
+        Ok(Ok(())) => {
+            unfinished.finished();
+            shared.running.send_replace(Running::Idle);
+            Ok(())
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(lost(&format!("it was not as new within {TIMEOUT:?}"))),
+    }
+}
+
+async fn restore(shared: &Shared) -> Result<(), CallError> {
+    let frame = ToInit::Recycle.encode().map_err(|error| lost(&error.to_string()))?;
+    shared.control.send(&frame, &[]).await.map_err(|errno| lost(&errno.to_string()))?;
+    let mut buffer = INIT_FRAME;
+    let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
+    match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
+        Ok(FromInit::Recycled { left: None }) => {}
+        Ok(FromInit::Recycled { left: Some(left) }) => {
+            return Err(lost(&format!("an earlier call left {}", left.as_str())));
+        }
+        _ => return Err(lost("init broke the protocol")),
+    }
+    // What was used until now, by recycling too, is not the next call's.
+    let counters = shared.link.usage(shared.id, true).await.ok_or_else(|| lost("it ended"))?;
+    shared.remember(counters);
+    Ok(())
+}
+
+fn lost(reason: &str) -> CallError {
+    CallError::Lost { reason: reason.to_owned() }
+}
