@@ -8,7 +8,7 @@ use crate::stdin::StdinSource;
 use faas_client::model::{ExecuteBody, FileBody};
 use faas_config::{Config, Flags, Key, Origin, Setting};
 use faas_lib::{ExecutionRequest, FileIn, Work};
-use faas_types::ErrorCode;
+use faas_types::{ErrorCode, Mode};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -46,6 +46,10 @@ pub(crate) struct SandboxOptions {
     /// strict refuses when a layer or limit is missing; standard runs and lists it [default: strict]
     #[arg(long, value_name = "strict|standard")]
     isolation: Option<String>,
+
+    /// ephemeral has a new sandbox; cached takes one that was used and made as new, where the server has one [default: ephemeral]
+    #[arg(long, value_name = "ephemeral|cached", default_value = "ephemeral", hide_default_value = true)]
+    mode: Mode,
 
     /// A variable of its environment, which is empty otherwise; repeatable
     #[arg(long, value_name = "NAME=VALUE")]
@@ -100,6 +104,7 @@ impl SandboxOptions {
         request.resources = config.resources();
         request.isolation = config.isolation.value;
         request.output = config.output_limits();
+        request.mode = self.mode;
         request.env = self.env.iter().map(|pair| named("--env", pair)).collect::<Result<_, _>>()?;
         request.labels = self.label.iter().map(|pair| named("--label", pair)).collect::<Result<_, _>>()?;
         request.files = files::read_all(&self.file, request.resources.disk)?;

@@ -35,6 +35,14 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     queue_waiting: Option<String>,
 
+    /// Used sandboxes kept for executions in mode cached [default: 8]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    warm_sandboxes: Option<String>,
+
+    /// How long a kept sandbox waits for its next execution [default: 300s]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    warm_ttl: Option<String>,
+
     /// Ended executions that are remembered [default: 100000]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     history_rows: Option<String>,
@@ -143,6 +151,8 @@ impl ServerOptions {
             .with(Key::Executor, self.executor.as_deref())
             .with(Key::DrainTimeout, self.drain_timeout.as_deref())
             .with(Key::QueueWaiting, self.queue_waiting.as_deref())
+            .with(Key::WarmSandboxes, self.warm_sandboxes.as_deref())
+            .with(Key::WarmTtl, self.warm_ttl.as_deref())
             .with(Key::HistoryRows, self.history_rows.as_deref())
             .with(Key::HistoryBytes, self.history_bytes.as_deref())
             .with(Key::LogsBytes, self.logs_bytes.as_deref())

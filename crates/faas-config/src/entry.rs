@@ -45,6 +45,8 @@ impl Config {
             Key::Executor => shown(&server.executor, |executor| text(executor.as_str())),
             Key::DrainTimeout => shown(&server.drain_timeout, duration),
             Key::QueueWaiting => shown(&server.queue_waiting, number),
+            Key::WarmSandboxes => shown(&server.warm_sandboxes, number),
+            Key::WarmTtl => shown(&server.warm_ttl, duration),
             Key::HistoryRows => shown(&server.history_rows, number),
             Key::HistoryBytes => shown(&server.history_bytes, text),
             Key::LogsBytes => shown(&server.logs_bytes, text),

@@ -12,6 +12,10 @@ use std::time::Duration;
 
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_QUEUE_WAITING: u32 = 1000;
+const DEFAULT_WARM: u32 = 8;
+const DEFAULT_WARM_TTL: Duration = Duration::from_secs(5 * 60);
+/// As many sandboxes as there may be at all.
+const MOST_WARM: u32 = 1023;
 const DEFAULT_HISTORY_ROWS: u32 = 100_000;
 const DEFAULT_SPACE: ByteSize = ByteSize::mib(1024);
 const MOST_ROWS: u32 = 1_000_000_000;
@@ -35,6 +39,10 @@ pub struct ServerConfig {
     pub drain_timeout: Setting<Duration>,
     /// See [`Key::QueueWaiting`].
     pub queue_waiting: Setting<u32>,
+    /// See [`Key::WarmSandboxes`].
+    pub warm_sandboxes: Setting<u32>,
+    /// See [`Key::WarmTtl`].
+    pub warm_ttl: Setting<Duration>,
     /// See [`Key::HistoryRows`].
     pub history_rows: Setting<u32>,
     /// See [`Key::HistoryBytes`].
@@ -79,6 +87,8 @@ impl ServerConfig {
             queue_waiting: pick(layers, Key::QueueWaiting, DEFAULT_QUEUE_WAITING, |text| {
                 whole_number(text, 1, MOST_WAITING)
             })?,
+            warm_sandboxes: pick(layers, Key::WarmSandboxes, DEFAULT_WARM, |text| none_or(text, MOST_WARM))?,
+            warm_ttl: pick(layers, Key::WarmTtl, DEFAULT_WARM_TTL, duration)?,
             history_rows: pick(layers, Key::HistoryRows, DEFAULT_HISTORY_ROWS, |text| {
                 whole_number(text, 1, MOST_ROWS)
             })?,
@@ -106,4 +116,9 @@ impl HttpConfig {
             connections: pick(layers, Key::HttpConnections, 4096, |text| whole_number(text, 1, MOST_CONNECTIONS))?,
         })
     }
+}
+
+/// A whole number that may be zero, which is nothing of it.
+fn none_or(text: &str, most: u32) -> Option<u32> {
+    if text == "0" { Some(0) } else { whole_number(text, 1, most) }
 }

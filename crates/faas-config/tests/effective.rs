@@ -17,6 +17,9 @@ isolation = "standard"
 max_sandboxes = 3
 [queue]
 waiting = 7
+[warm]
+sandboxes = 0
+ttl = "9s"
 [history]
 rows = 9
 bytes = "5k"

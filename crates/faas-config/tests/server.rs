@@ -34,6 +34,7 @@ fn defaults_alone_are_a_whole_server() {
     assert_eq!(server.executor.value, ExecutorChoice::Process);
     assert_eq!(server.drain_timeout.value, Duration::from_secs(30));
     assert_eq!((server.queue_waiting.value, server.history_rows.value), (1000, 100_000));
+    assert_eq!((server.warm_sandboxes.value, server.warm_ttl.value), (8, Duration::from_secs(300)));
     assert_eq!((server.history_bytes.value, server.logs_bytes.value), (ByteSize::mib(1024), ByteSize::mib(1024)));
     assert_eq!(server.http.body_limit.value, ByteSize::mib(32));
     assert_eq!(server.http.header_timeout.value, Duration::from_secs(10));
@@ -148,6 +149,7 @@ fn zero_and_nonsense_are_refused_for_every_number() {
     for key in [
         Key::DrainTimeout,
         Key::QueueWaiting,
+        Key::WarmTtl,
         Key::HistoryRows,
         Key::HistoryBytes,
         Key::LogsBytes,
@@ -163,6 +165,14 @@ fn zero_and_nonsense_are_refused_for_every_number() {
             let message = Config::resolve(None, &BTreeMap::new(), &flags).expect_err(text).to_string();
             assert!(message.contains(key.info().flag) && message.contains(key.info().accepted), "{message}");
         }
+    }
+}
+
+#[test]
+fn no_sandboxes_need_be_kept_warm() {
+    assert_eq!(from_env(&[("FAAS_WARM_SANDBOXES", "0")]).unwrap().warm_sandboxes.value, 0);
+    for text in ["1024", "-1", "", "many"] {
+        from_env(&[("FAAS_WARM_SANDBOXES", text)]).expect_err(text);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::data::DataDirectory;
 use crate::{Platform, PlatformError};
 use faas_config::Config;
 use faas_executor_process::{Launcher, Settings};
-use faas_orchestrator::Logs;
+use faas_orchestrator::{Logs, WarmSettings};
 use faas_store_api::{MemoryStore, Retention};
 use faas_types::{ByteSize, NodeId};
 use std::path::Path;
@@ -28,6 +28,7 @@ pub struct Bootstrap {
     launcher: Launcher,
     max_sandboxes: u32,
     queue: u32,
+    warm: WarmSettings,
 }
 
 impl Bootstrap {
@@ -38,7 +39,9 @@ impl Bootstrap {
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let max_sandboxes = config.max_sandboxes.value;
         let settings = Settings { runtime_dir: config.runtime_dir.value.clone(), max_sandboxes };
-        Ok(Self { launcher: Launcher::start(&settings)?, max_sandboxes, queue: config.server.queue_waiting.value })
+        let server = &config.server;
+        let warm = WarmSettings { sandboxes: server.warm_sandboxes.value, ttl: server.warm_ttl.value };
+        Ok(Self { launcher: Launcher::start(&settings)?, max_sandboxes, queue: server.queue_waiting.value, warm })
     }
 
     /// What this host gives to sandboxes.
@@ -66,6 +69,7 @@ impl Bootstrap {
             node: NodeId::generate(),
             concurrency: self.max_sandboxes,
             queue: self.queue,
+            warm: self.warm,
             retention: EMBEDDED_HISTORY,
             log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
         };
@@ -87,6 +91,7 @@ impl Bootstrap {
             node,
             concurrency: self.max_sandboxes,
             queue: self.queue,
+            warm: self.warm,
             retention: Retention {
                 rows: u64::from(server.history_rows.value),
                 bytes: server.history_bytes.value.as_bytes(),

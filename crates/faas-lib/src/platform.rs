@@ -7,7 +7,7 @@ use crate::{ExecuteError, Execution, ExecutionRequest, PlatformError};
 use faas_executor_api::{Capabilities, Executor};
 use faas_executor_process::ProcessExecutor;
 use faas_orchestrator::{
-    Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, Submitted, Wait, Watched,
+    Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, Submitted, Wait, WarmSettings, Watched,
 };
 use faas_store_api::{ExecutionStore, MemoryStore};
 use faas_types::{ExecutionState, NodeId, TenantId};
@@ -35,6 +35,7 @@ impl Platform {
             node: NodeId::generate(),
             concurrency: ANY_NUMBER,
             queue: ANY_NUMBER,
+            warm: WarmSettings::default(),
             retention: EMBEDDED_HISTORY,
             log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
         };

@@ -38,6 +38,7 @@ impl Orchestrator {
             // The sender lives as long as the orchestrator, which this holds.
             drop(busy.wait_for(|busy| *busy == 0).await);
         }
+        house.warm.close().await;
         let mut unwritten = house.unwritten.subscribe();
         // Nothing more can be done about them here.
         let _ = tokio::time::timeout(LAST_WRITES, unwritten.wait_for(|count| *count == 0)).await;

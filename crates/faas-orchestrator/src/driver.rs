@@ -1,8 +1,8 @@
 //! The one task that owns a sandbox: take, create, call, record, destroy.
 //!
-//! Invariants: a sandbox that was made is destroyed on every path; the reply never waits for the
-//! teardown; the slot is free again only when nothing of the sandbox is left; nobody who reads holds the
-//! program up.
+//! Invariants: a sandbox that was made is destroyed or kept warm on every path; the reply never waits for
+//! that; the slot is free again only when nothing of the sandbox is left, or nothing that another
+//! execution could find; nobody who reads holds the program up.
 
 mod run;
 mod start;
@@ -13,14 +13,16 @@ use crate::house::{House, Slot};
 use crate::live::{CancelReason, Live};
 use crate::queue::{Job, Keeping};
 use crate::record::Times;
-use faas_executor_api::{DestroyReason, Sandbox};
+use crate::submit::spec_of;
+use faas_executor_api::{DestroyReason, Health, Sandbox, SandboxSpec};
 use faas_store_api::Journaled;
-use faas_types::{ErrorKind, ExecutionRecord, ExecutionState};
+use faas_types::{ErrorKind, ExecutionRecord, ExecutionState, Mode};
 use futures_util::FutureExt as _;
 use run::Run;
 use start::{Start, Unstarted};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// What is recorded where the fault is ours.
@@ -29,7 +31,14 @@ const FAULT: &str = "the platform failed while it ran this execution; what the p
 /// What is left of an execution that is over: what is recorded, and a sandbox that goes.
 struct Over {
     record: ExecutionRecord,
-    sandbox: Option<(Box<dyn Sandbox>, DestroyReason)>,
+    sandbox: Option<(Box<dyn Sandbox>, Fate)>,
+}
+
+/// What becomes of a sandbox after its execution.
+enum Fate {
+    Destroy(DestroyReason),
+    /// Another execution of this spec may have it.
+    Keep(SandboxSpec),
 }
 
 /// Drives one execution from its turn to nothing.
@@ -49,11 +58,26 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
     let Over { record, sandbox } = over;
     // Neither waits for the other: a store that is slow keeps no sandbox alive, nor a teardown the reply.
     tokio::join!(end::conclude(&house, &live, ending, record), async {
-        if let Some((sandbox, reason)) = sandbox {
-            sandbox.destroy(reason).await;
+        match sandbox {
+            Some((sandbox, Fate::Destroy(reason))) => sandbox.destroy(reason).await,
+            Some((sandbox, Fate::Keep(spec))) => keep(&house, spec, sandbox).await,
+            None => {}
         }
     });
     slot.pass_on();
+}
+
+/// Makes a sandbox as new and keeps it, where both is possible.
+async fn keep(house: &House, spec: SandboxSpec, mut sandbox: Box<dyn Sandbox>) {
+    let unneeded = if sandbox.recycle().await.is_ok() {
+        house.warm.keep(spec, sandbox).map(|unneeded| (unneeded, DestroyReason::Finished))
+    } else {
+        house.totals.retired.fetch_add(1, Ordering::Relaxed);
+        Some((sandbox, DestroyReason::Unhealthy))
+    };
+    if let Some((unneeded, reason)) = unneeded {
+        unneeded.destroy(reason).await;
+    }
 }
 
 /// Whose an execution is once it has its turn.
@@ -155,15 +179,20 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
     let Job { live, request, input, .. } = job;
     let start = Start { house, live: &live, timeout: request.timeout };
     let run = Run::new(house, &live, &request);
+    let cached = (request.mode == Mode::Cached).then(|| spec_of(live.tenant, &request));
     match start.start(request).await {
         Ok(started) => {
             let times = Times { created: live.created, turn, started: Instant::now() };
             let (record, sandbox, reason) = run.run(started, input, times).await;
-            Over { record, sandbox: Some((sandbox, reason)) }
+            let fate = match cached {
+                Some(spec) if sandbox.health() == Health::Ready => Fate::Keep(spec),
+                _ => Fate::Destroy(reason),
+            };
+            Over { record, sandbox: Some((sandbox, fate)) }
         }
         Err(Unstarted::Cancelled(reason, sandbox)) => Over {
             record: cancelled(&live, reason),
-            sandbox: sandbox.map(|sandbox| (sandbox, DestroyReason::Cancelled)),
+            sandbox: sandbox.map(|sandbox| (sandbox, Fate::Destroy(DestroyReason::Cancelled))),
         },
         Err(Unstarted::Failed(why, sandbox)) => {
             let reason = match why {
@@ -172,7 +201,7 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
                     DestroyReason::Finished
                 }
             };
-            Over { record: failed(&live, why), sandbox: sandbox.map(|sandbox| (sandbox, reason)) }
+            Over { record: failed(&live, why), sandbox: sandbox.map(|sandbox| (sandbox, Fate::Destroy(reason))) }
         }
     }
 }

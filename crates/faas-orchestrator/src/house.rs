@@ -6,6 +6,7 @@ use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
 use crate::stats::Totals;
+use crate::warm::Warm;
 use crate::{Logs, SubmitError, end};
 use faas_executor_api::Executor;
 use faas_store_api::{ExecutionStore, Lease, StoreError};
@@ -31,6 +32,7 @@ pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) epoch: u64,
     pub(crate) totals: Totals,
+    pub(crate) warm: Arc<Warm>,
     pub(crate) events: Events,
     pub(crate) began: Instant,
     /// Wakes the loader.
@@ -93,6 +95,7 @@ impl House {
             settings,
             epoch,
             totals,
+            warm: Arc::new(Warm::new(settings.warm)),
             events: Events::new(),
             began: Instant::now(),
             load: Arc::new(Notify::new()),
@@ -133,6 +136,14 @@ impl House {
         if self.state().wants_load() {
             self.load.notify_one();
         }
+    }
+
+    /// Ends warm sandboxes until there is a place for everything that has a slot. Who calls it has one, and
+    /// makes a sandbox afterwards.
+    pub(crate) async fn make_room(&self) {
+        let running = self.state().running();
+        let concurrency = usize::try_from(self.settings.concurrency).unwrap_or(usize::MAX);
+        self.warm.leave(concurrency.saturating_sub(running)).await;
     }
 
     /// Tells whoever waits for the end how much is left.
@@ -220,6 +231,7 @@ impl House {
         let open = self.state().close();
         self.stopping.send_replace(true);
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.warm.abort();
         for live in open {
             live.stop();
         }

@@ -33,6 +33,7 @@ mod stdin;
 mod submission;
 mod submit;
 mod upkeep;
+mod warm;
 mod watch;
 
 pub use error::{NotStarted, StartError, SubmitError};
@@ -46,4 +47,5 @@ pub use request::{ExecutionRequest, LONGEST_TIMEOUT, RequestError, StoredRequest
 pub use settings::{Parts, Settings};
 pub use stats::{Readiness, Stats};
 pub use submission::{Attached, Cancelled, OnDisconnect, Stdin, Submission, Submitted, Wait};
+pub use warm::WarmSettings;
 pub use watch::{Watch, Watched};

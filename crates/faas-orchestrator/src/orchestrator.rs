@@ -50,6 +50,8 @@ impl Orchestrator {
         house.events.note(EventKind::Started, None, detail);
         house.spawn(loader::run(Arc::downgrade(&house), Arc::clone(&house.load)));
         house.spawn(upkeep::run(Arc::downgrade(&house)));
+        let warm = Arc::clone(&house.warm);
+        house.spawn(async move { warm.expire().await });
         Ok(Self { _life: Arc::new(Life { house: Arc::clone(&house) }), house })
     }
 
@@ -83,6 +85,9 @@ impl Orchestrator {
             failed: house.totals.failed.load(Ordering::Relaxed),
             cancelled: house.totals.cancelled.load(Ordering::Relaxed),
             refused: house.totals.refused.load(Ordering::Relaxed),
+            warm: count(house.warm.len()),
+            warm_starts: house.totals.warm_starts.load(Ordering::Relaxed),
+            retired: house.totals.retired.load(Ordering::Relaxed),
             unwritten: *house.unwritten.borrow(),
             log_bytes: house.logs.bytes(),
             uptime: house.began.elapsed(),

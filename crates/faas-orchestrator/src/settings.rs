@@ -1,6 +1,6 @@
 //! What an orchestrator is made of and how much it may hold.
 
-use crate::Logs;
+use crate::{Logs, WarmSettings};
 use faas_executor_api::Executor;
 use faas_store_api::{ExecutionStore, Retention};
 use faas_types::NodeId;
@@ -29,6 +29,8 @@ pub struct Settings {
     /// together. Executions nobody waits for stand in the store instead,
     /// which is their bound.
     pub queue: u32,
+    /// Sandboxes kept between executions in mode `cached`.
+    pub warm: WarmSettings,
     /// How much history the store keeps.
     pub retention: Retention,
     /// Bytes of the logs of ended executions that are kept, the oldest go first.

@@ -23,6 +23,12 @@ pub struct Stats {
     pub cancelled: u64,
     /// Executions that were refused because the queue was full.
     pub refused: u64,
+    /// Warm sandboxes that wait for an execution.
+    pub warm: u64,
+    /// Executions that began in a warm sandbox.
+    pub warm_starts: u64,
+    /// Sandboxes that were to be kept and could not be made as new.
+    pub retired: u64,
     /// Ends that the store has not taken yet.
     pub unwritten: u64,
     /// Bytes of the logs of ended executions.
@@ -47,6 +53,8 @@ pub(crate) struct Totals {
     pub(crate) failed: AtomicU64,
     pub(crate) cancelled: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) warm_starts: AtomicU64,
+    pub(crate) retired: AtomicU64,
     /// Rows that stand queued in the store.
     pub(crate) stored: AtomicU64,
 }

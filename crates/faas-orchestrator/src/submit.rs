@@ -10,9 +10,9 @@ use crate::{
     Wait, Watch,
 };
 use bytes::Bytes;
-use faas_executor_api::{InputSink, SandboxSpec, input_channel};
+use faas_executor_api::{InputSink, SandboxSpec, Verb, input_channel};
 use faas_store_api::{Idempotency, InsertError, Insertion, NewExecution};
-use faas_types::{ErrorCode, ExecutionRecord, ExecutionState, TenantId};
+use faas_types::{ErrorCode, ExecutionRecord, ExecutionState, Mode, TenantId};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,6 +41,14 @@ impl Orchestrator {
         let Submission { tenant, request, wait, stdin, idempotency, on_disconnect } = submission;
         request.check()?;
         self.house.executor.validate(&spec_of(tenant, &request))?;
+        if request.mode == Mode::Cached && !self.capabilities().offers(Verb::Recycle) {
+            return Err(RequestError::Unsupported {
+                field: "mode",
+                value: request.mode.to_string(),
+                accepted: "ephemeral, where the executor cannot make a used sandbox as new",
+            }
+            .into());
+        }
         let live = Arc::new(Live::new(tenant, self.record_of(&request), created));
         let house = Arc::clone(&self.house);
         if let Some(error) = house.overdue() {

@@ -4,8 +4,8 @@
 
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
 use faas_orchestrator::{
-    ExecutionRequest, Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, Submitted, Wait, Watched,
-    Work,
+    ExecutionRequest, Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, Submitted, Wait,
+    WarmSettings, Watched, Work,
 };
 use faas_store_api::{MemoryStore, Retention};
 use faas_types::{ByteSize, ExecutionState, NodeId, OutputLimits, TenantId};
@@ -30,6 +30,7 @@ async fn the_program_ends_and_memory_stays_flat() {
         node: NodeId::generate(),
         concurrency: 2,
         queue: 2,
+        warm: WarmSettings::default(),
         retention: Retention { rows: 100, bytes: 1 << 20 },
         log_retention_bytes: 1 << 30,
     };

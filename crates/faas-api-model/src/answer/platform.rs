@@ -56,6 +56,12 @@ pub struct StatsAnswer {
     pub queue_limit: u64,
     /// Executions turned away because the queue was full.
     pub refused: u64,
+    /// Used sandboxes that wait for an execution in mode `cached`.
+    pub warm: u64,
+    /// Executions that began in one of them.
+    pub warm_starts: u64,
+    /// Sandboxes that were to be kept and could not be made as new.
+    pub retired: u64,
     /// Bytes of output of ended executions that are kept.
     pub log_bytes: u64,
     /// Ended executions since the server began, by status.

@@ -85,6 +85,9 @@ fn stats_table(stats: &StatsAnswer) -> Table {
         row(status, *count);
     }
     row("refused", stats.refused);
+    row("warm", stats.warm);
+    row("warm starts", stats.warm_starts);
+    row("retired", stats.retired);
     row("log bytes", stats.log_bytes);
     row("uptime ms", stats.uptime_ms);
     table

@@ -83,6 +83,18 @@ keys! {
         default: "1000",
         about: "How many executions may wait in memory for a sandbox; above it, one that is waited for is refused and a detached one stays in the database until there is room.",
     }
+    WarmSandboxes {
+        name: "warm.sandboxes", env: "FAAS_WARM_SANDBOXES", flag: "--warm-sandboxes",
+        accepted: "a whole number from 0 to 1023",
+        default: "8",
+        about: "How many used sandboxes are made as new and kept for the next execution in mode cached; 0 keeps none.",
+    }
+    WarmTtl {
+        name: "warm.ttl", env: "FAAS_WARM_TTL", flag: "--warm-ttl",
+        accepted: "a duration such as 30s, 500ms, 5m or 1h, from 1ms to 24h; a bare number is seconds",
+        default: "300s",
+        about: "How long a kept sandbox waits for its next execution before it is ended.",
+    }
     HistoryRows {
         name: "history.rows", env: "FAAS_HISTORY_ROWS", flag: "--history-rows",
         accepted: "a whole number from 1 to 1000000000",

@@ -16,7 +16,7 @@ use faas_api_model::{
     CapabilitiesAnswer, HealthAnswer, LimitsAnswer, MAX_ENTRIES, MAX_INPUT_BYTES, MAX_LABELS, RuntimeAnswer,
     StatsAnswer,
 };
-use faas_executor_api::{MAX_ARGUMENT_BYTES, MAX_CODE_BYTES};
+use faas_executor_api::{Capabilities, MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, Verb};
 use faas_orchestrator::{INLINE_BYTES, LONGEST_TIMEOUT, Readiness, Settings};
 use faas_telemetry::Ended;
 use faas_types::{Contract, ErrorCode, Mode};
@@ -87,6 +87,9 @@ async fn get_stats(
         queue_limit: u64::from(stats.queue),
         ended: named([("succeeded", stats.succeeded), ("failed", stats.failed), ("cancelled", stats.cancelled)]),
         refused: stats.refused,
+        warm: stats.warm,
+        warm_starts: stats.warm_starts,
+        retired: stats.retired,
         log_bytes: stats.log_bytes,
         uptime_ms: milliseconds(stats.uptime),
     }))
@@ -108,9 +111,14 @@ async fn get_capabilities(
         verbs: capabilities.verbs.iter().map(ToString::to_string).collect(),
         isolation: capabilities.report.clone(),
         runtimes: capabilities.runtimes.iter().map(runtime).collect(),
-        modes: vec![Mode::Ephemeral.as_str().to_owned()],
+        modes: modes(capabilities).map(|mode| mode.as_str().to_owned()).collect(),
         contracts: Contract::ALL.iter().map(ToString::to_string).collect(),
     }))
+}
+
+/// The modes of executions that this executor can honour.
+fn modes(capabilities: &Capabilities) -> impl Iterator<Item = Mode> {
+    std::iter::once(Mode::Ephemeral).chain(capabilities.offers(Verb::Recycle).then_some(Mode::Cached))
 }
 
 async fn get_limits(State(state): State<Shared>, _: Tenant, parameters: Parameters) -> Result<Response, ApiError> {
@@ -164,6 +172,8 @@ pub(crate) fn limits(http: &HttpLimits, defaults: &Defaults, settings: &Settings
         platform: named([
             ("concurrency", u64::from(settings.concurrency)),
             ("queue", u64::from(settings.queue)),
+            ("warm_sandboxes", u64::from(settings.warm.sandboxes)),
+            ("warm_ttl_ms", milliseconds(settings.warm.ttl)),
             ("history_rows", settings.retention.rows),
             ("history_bytes", settings.retention.bytes),
             ("log_bytes", settings.log_retention_bytes),

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
 use faas_gateway::{Access, Defaults, Gateway, GatewayParts, HttpLimits};
-use faas_orchestrator::{Logs, Orchestrator, Parts, Settings};
+use faas_orchestrator::{Logs, Orchestrator, Parts, Settings, WarmSettings};
 use faas_store_api::{MemoryStore, Retention};
 use faas_telemetry::Metrics;
 use faas_types::{ExecutionState, NodeId};
@@ -88,8 +88,14 @@ impl House {
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings), limits: HttpLimits, host: FakeHost) -> Self {
         let retention = Retention { rows: 10_000, bytes: 64 << 20 };
-        let mut settings =
-            Settings { node: NodeId::generate(), concurrency: 8, queue: 64, retention, log_retention_bytes: 64 << 20 };
+        let mut settings = Settings {
+            node: NodeId::generate(),
+            concurrency: 8,
+            queue: 64,
+            warm: WarmSettings::default(),
+            retention,
+            log_retention_bytes: 64 << 20,
+        };
         change(&mut settings);
         let parts = Parts {
             executor: Arc::new(FakeExecutor::new(host)),

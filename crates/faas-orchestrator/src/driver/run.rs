@@ -33,9 +33,9 @@ impl<'a> Run<'a> {
         input: Input,
         times: Times,
     ) -> (ExecutionRecord, Box<dyn Sandbox>, DestroyReason) {
-        let Started { sandbox, session } = started;
+        let Started { kind, sandbox, session } = started;
         let ExecSession { input: program, mut events } = session;
-        self.show_running(sandbox.as_ref(), &times);
+        self.show_running(kind, sandbox.as_ref(), &times);
         let interrupter = sandbox.interrupter();
         let mut asked = self.live.asked();
         let mut cancelled = None;
@@ -71,13 +71,13 @@ impl<'a> Run<'a> {
         (self.record(&done, cancelled, &times), sandbox, reason)
     }
 
-    fn show_running(&self, sandbox: &dyn Sandbox, times: &Times) {
+    fn show_running(&self, kind: &str, sandbox: &dyn Sandbox, times: &Times) {
         let isolation = sandbox.isolation().clone();
         self.live.advance(ExecutionState::Running, |record| {
             record.isolation = Some(isolation);
             record.started_at = Some(Timestamp::now());
             record.start = StartRecord {
-                kind: "cold".to_owned(),
+                kind: kind.to_owned(),
                 mechanism: None,
                 queued_us: microseconds(times.turn.saturating_duration_since(times.created)),
                 start_us: microseconds(times.started.saturating_duration_since(times.turn)),

@@ -6,7 +6,9 @@ use crate::request::Call;
 use crate::submit::spec_of;
 use crate::{ExecutionRequest, NotStarted};
 use faas_executor_api::{CallError, ExecSession, Sandbox};
-use faas_types::SandboxId;
+use faas_types::{Mode, SandboxId};
+use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// What a start needs.
@@ -18,6 +20,8 @@ pub(super) struct Start<'a> {
 
 /// A program that runs.
 pub(super) struct Started {
+    /// How its sandbox came to be, as records show it.
+    pub(super) kind: &'static str,
     pub(super) sandbox: Box<dyn Sandbox>,
     pub(super) session: ExecSession,
 }
@@ -35,33 +39,62 @@ enum Stopped {
 }
 
 impl Start<'_> {
-    /// Makes the sandbox and starts the program. A step that takes too long or is cancelled is dropped.
+    /// Takes or makes the sandbox and starts the program. A step that takes too long or is cancelled is
+    /// dropped.
     pub(super) async fn start(self, request: ExecutionRequest) -> Result<Started, Unstarted> {
-        let mut asked = self.live.asked();
-        let patience = tokio::time::sleep(self.timeout);
-        tokio::pin!(patience);
+        let began = tokio::time::Instant::now();
+        // A timeout beyond what the clock can hold means nothing: end at once.
+        let patience = began.checked_add(self.timeout).unwrap_or(began);
         let spec = spec_of(self.live.tenant, &request);
-        let created = tokio::select! {
-            biased;
-            reason = asked.wait() => Err(Stopped::Cancelled(reason)),
-            created = self.house.executor.create(SandboxId::generate(), spec) => Ok(created),
-            () = &mut patience => Err(Stopped::TooLate),
+        if request.mode == Mode::Cached
+            && let Some(sandbox) = self.house.warm.take(&spec)
+        {
+            match self.call("warm", sandbox, request.clone(), patience).await {
+                // It died in the meantime, and nothing ran.
+                Err(Unstarted::Failed(NotStarted::Call(CallError::Lost { .. }), _)) => {}
+                answer => {
+                    self.house.totals.warm_starts.fetch_add(1, Ordering::Relaxed);
+                    return answer;
+                }
+            }
+        }
+        let create = async {
+            self.house.make_room().await;
+            self.house.executor.create(SandboxId::generate(), spec).await
         };
-        let mut sandbox = match created {
-            Ok(Ok(sandbox)) => sandbox,
-            Ok(Err(error)) => return Err(Unstarted::Failed(error.into(), None)),
-            Err(stopped) => return Err(self.unstarted(stopped, None)),
-        };
-        let session = tokio::select! {
-            biased;
-            reason = asked.wait() => Err(Stopped::Cancelled(reason)),
-            session = call(sandbox.as_mut(), request) => Ok(session),
-            () = &mut patience => Err(Stopped::TooLate),
-        };
-        match session {
-            Ok(Ok(session)) => Ok(Started { sandbox, session }),
+        match self.unless_stopped(patience, create).await {
+            Ok(Ok(sandbox)) => self.call("cold", sandbox, request, patience).await,
+            Ok(Err(error)) => Err(Unstarted::Failed(error.into(), None)),
+            Err(stopped) => Err(self.unstarted(stopped, None)),
+        }
+    }
+
+    /// Starts the program in a sandbox.
+    async fn call(
+        &self,
+        kind: &'static str,
+        mut sandbox: Box<dyn Sandbox>,
+        request: ExecutionRequest,
+        patience: tokio::time::Instant,
+    ) -> Result<Started, Unstarted> {
+        match self.unless_stopped(patience, call(sandbox.as_mut(), request)).await {
+            Ok(Ok(session)) => Ok(Started { kind, sandbox, session }),
             Ok(Err(error)) => Err(Unstarted::Failed(error.into(), Some(sandbox))),
             Err(stopped) => Err(self.unstarted(stopped, Some(sandbox))),
+        }
+    }
+
+    async fn unless_stopped<T>(
+        &self,
+        patience: tokio::time::Instant,
+        step: impl Future<Output = T>,
+    ) -> Result<T, Stopped> {
+        let mut asked = self.live.asked();
+        tokio::select! {
+            biased;
+            reason = asked.wait() => Err(Stopped::Cancelled(reason)),
+            answer = step => Ok(answer),
+            () = tokio::time::sleep_until(patience) => Err(Stopped::TooLate),
         }
     }
 

@@ -65,9 +65,9 @@ fn check_code(code: &[u8]) -> Result<(), RequestError> {
 
 fn check_mode(mode: Mode) -> Result<(), RequestError> {
     match mode {
-        Mode::Ephemeral => Ok(()),
-        Mode::Cached | Mode::Checkpointed | Mode::Branched | Mode::Persistent => {
-            Err(RequestError::Unsupported { field: "mode", value: mode.to_string(), accepted: "ephemeral" })
+        Mode::Ephemeral | Mode::Cached => Ok(()),
+        Mode::Checkpointed | Mode::Branched | Mode::Persistent => {
+            Err(RequestError::Unsupported { field: "mode", value: mode.to_string(), accepted: "ephemeral, cached" })
         }
     }
 }

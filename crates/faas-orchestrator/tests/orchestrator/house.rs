@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
-use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError};
+use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError, Verb};
 use faas_orchestrator::{
     Attached, ExecutionRequest, Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, SubmitError,
-    Submitted, Wait, Watch, Watched, Work,
+    Submitted, Wait, WarmSettings, Watch, Watched, Work,
 };
 use faas_store_api::{
     Counts, ExecutionStore, Filter, Finished, InsertError, Insertion, Journaled, Lease, ListQuery, MemoryStore,
@@ -198,6 +198,8 @@ pub(crate) struct Ground {
     pub(crate) memory: Arc<MemoryStore>,
     pub(crate) logs: Logs,
     pub(crate) node: NodeId,
+    pub(crate) warm: WarmSettings,
+    pub(crate) verbs: Vec<Verb>,
     /// What could not be read of an earlier life.
     pub(crate) dropped: Vec<String>,
 }
@@ -206,7 +208,14 @@ impl Ground {
     pub(crate) fn new() -> Self {
         let keep = Retention { rows: 100_000, bytes: u64::MAX };
         let memory = Arc::new(MemoryStore::new(keep));
-        Self { memory, logs: Logs::memory(), node: NodeId::generate(), dropped: Vec::new() }
+        Self {
+            memory,
+            logs: Logs::memory(),
+            node: NodeId::generate(),
+            warm: WarmSettings::default(),
+            verbs: Verb::ALL.to_vec(),
+            dropped: Vec::new(),
+        }
     }
 }
 
@@ -223,7 +232,11 @@ pub(crate) async fn house(concurrency: u32, queue: u32) -> House {
 
 pub(crate) async fn house_on(ground: &Ground, concurrency: u32, queue: u32) -> House {
     let executor = Arc::new(GatedExecutor {
-        fake: FakeExecutor::new(FakeHost { max_sandboxes: concurrency, ..FakeHost::default() }),
+        fake: FakeExecutor::new(FakeHost {
+            max_sandboxes: concurrency,
+            verbs: ground.verbs.clone(),
+            ..FakeHost::default()
+        }),
         open: watch::Sender::new(true),
         waiting: watch::Sender::new(0),
     });
@@ -232,6 +245,7 @@ pub(crate) async fn house_on(ground: &Ground, concurrency: u32, queue: u32) -> H
         node: ground.node,
         concurrency,
         queue,
+        warm: ground.warm,
         retention: Retention { rows: 100_000, bytes: u64::MAX },
         log_retention_bytes: 1 << 30,
     };

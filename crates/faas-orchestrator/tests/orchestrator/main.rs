@@ -10,4 +10,5 @@ mod house;
 mod listing;
 mod queueing;
 mod running;
+mod warm;
 mod watching;

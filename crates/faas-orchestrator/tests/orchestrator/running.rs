@@ -101,7 +101,7 @@ async fn what_is_wrong_or_cannot_be_done_here_is_refused() {
         (command("fake nothing"), ErrorCode::ResourcesAboveHost, None),
     ] {
         match code {
-            ErrorCode::FieldUnsupported => request.mode = Mode::Cached,
+            ErrorCode::FieldUnsupported => request.mode = Mode::Branched,
             ErrorCode::ResourcesAboveHost => request.resources.memory = faas_types::ByteSize::mib(1 << 20),
             _ => {}
         }
