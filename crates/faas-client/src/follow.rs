@@ -28,6 +28,8 @@ pub struct EventStream<T> {
     /// The number of the last event given.
     last: Option<u64>,
     connection: Option<Reading>,
+    /// Whether the server has ever answered with this stream.
+    begun: bool,
     ready: VecDeque<Frame>,
     fruitless: u32,
     ended: bool,
@@ -67,7 +69,17 @@ enum Piece {
 
 impl<T> EventStream<T> {
     pub(crate) const fn new(client: Client, path: String, last: Option<u64>, kind: Kind<T>) -> Self {
-        Self { client, path, kind, last, connection: None, ready: VecDeque::new(), fruitless: 0, ended: false }
+        Self {
+            client,
+            path,
+            kind,
+            last,
+            connection: None,
+            begun: false,
+            ready: VecDeque::new(),
+            fruitless: 0,
+            ended: false,
+        }
     }
 
     /// The next event; `None` after the last one and after an error.
@@ -91,7 +103,7 @@ impl<T> EventStream<T> {
                     }
                     // Seen before the connection was made anew, or of a kind that is not known here.
                     Ok(_) => {}
-                    Err(error) if error.known() == Some(ErrorCode::ReaderTooSlow) => self.lose(error)?,
+                    Err(error) if may_go_on(&error) => self.lose(error)?,
                     Err(error) => return Err(error),
                 }
             }
@@ -132,15 +144,22 @@ impl<T> EventStream<T> {
             };
             match opened {
                 Ok(body) => {
+                    self.begun = true;
                     self.connection = Some(Reading { body, parser: Parser::default() });
                     return Ok(());
                 }
                 // Nobody answers while a server is restarted under a stream that had begun.
-                Err(error) if error.status.is_none() && self.last.is_some() => return self.lose(error),
+                Err(error) if error.status.is_none() && (self.begun || self.last.is_some()) => return self.lose(error),
                 Err(error) => self.client.pause(&call, error, tried).await?,
             }
         }
     }
+}
+
+/// Whether what ended a stream is no end of what it tells of: the reader was behind, or the server is
+/// being restarted.
+fn may_go_on(error: &ClientError) -> bool {
+    matches!(error.known(), Some(ErrorCode::ReaderTooSlow | ErrorCode::Stopping))
 }
 
 impl Reading {

@@ -69,6 +69,15 @@ async fn a_reader_that_was_too_slow_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_is_restarted_before_it_began_is_waited_for() {
+    let stopping = r#"{"type":"error","code":"stopping","detail":"stopping","error":"stopping"}"#;
+    let (client, server) =
+        scripted(vec![events(&[stopping]), String::new(), events(&[&started(), stopping]), events(&[&complete(2)])]);
+    assert_eq!(numbers(&all(&client, None).await), [1, 2]);
+    assert_eq!(server.await.expect("served").len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_never_says_anything_new_is_given_up() {
     let (client, server) = scripted(vec![events(&[&output(7, "old")]); 20]);
     let seen = all(&client, Some(7)).await;
@@ -131,10 +140,10 @@ async fn waiting_ends_with_the_record_or_with_the_patience() {
 
     let queued = ExecutionRecord::queued(ExecutionId::generate(), None, Contract::Command, "process");
     let queued = serde_json::to_string(&queued).expect("JSON");
-    let stopping = r#"{"type":"error","code":"stopping","detail":"d","error":"d"}"#;
-    let (client, _server) = scripted(vec![events(&[stopping]), json("200 OK", "", &queued)]);
+    let failing = r#"{"type":"error","code":"storage_unavailable","detail":"d","error":"d"}"#;
+    let (client, _server) = scripted(vec![events(&[failing]), json("200 OK", "", &queued)]);
     let error = client.wait("exe_1", Duration::from_secs(5)).await.expect_err("it has not ended");
-    assert_eq!(error.known(), Some(ErrorCode::Stopping));
+    assert_eq!(error.known(), Some(ErrorCode::StorageUnavailable));
 
     let (client, mut connections) = in_process();
     let server = tokio::spawn(async move {
