@@ -9,7 +9,7 @@
 
 use faas_config::{Config, Flags};
 use faas_lib::{Bootstrap, Execution, ExecutionEvent, ExecutionRequest, InputItem, Platform, Work};
-use faas_types::{Contract, CpuAmount, Language};
+use faas_types::{Contract, CpuAmount, Language, Mode};
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         let platform = Arc::new(bootstrap.into_platform().await.expect("a platform"));
         let mut rows = vec![
             Row::time("command execution, embedded", 6.0, 3.0, runs(&platform, 300, command).await),
+            Row::time("command execution, embedded, mode cached", 3.0, 1.5, runs(&platform, 300, cached).await),
             Row::time("Python script, before zygotes", 30.0, 20.0, runs(&platform, 100, python).await),
             Row::time("first byte out after the program wrote it", 2.0, 0.5, first_byte(&platform).await),
         ];
@@ -147,6 +148,11 @@ impl Ratio {
 
 fn command() -> ExecutionRequest {
     ExecutionRequest::new(Work::Command { argv: vec!["/usr/bin/true".to_owned()] })
+}
+
+/// In a sandbox that was used and made as new.
+fn cached() -> ExecutionRequest {
+    ExecutionRequest { mode: Mode::Cached, ..command() }
 }
 
 fn python() -> ExecutionRequest {
