@@ -198,10 +198,11 @@ async fn accept(
         }
     };
     let (body, paid) = JsonBody::of_message(text, meter.next()).read(streamed).await?;
+    let held = paid.clone();
     let mut order = Order::new(state, tenant, body, None, paid)?;
     // Open in every case, so that signals reach the program; what the request itself gives goes first.
     let stdin = match std::mem::replace(&mut order.stdin, Stdin::Open) {
-        Stdin::Bytes(bytes) => Some(bytes),
+        Stdin::Bytes(bytes) => Some((bytes, held)),
         Stdin::Closed | Stdin::Open => None,
     };
     let Submitted::Attached(attached) = order.submit(state, Wait::Attached).await? else {

@@ -9,6 +9,7 @@ use super::pace::{Pace, noticing};
 use super::source::{patience, refusal, stopping, too_slow};
 use super::watchers::Place;
 use crate::ApiError;
+use crate::budget::Lease;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use faas_api_model::{ClientFrame, StreamEvent};
@@ -22,6 +23,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// The longest message after the first: a program that does not read leaves eight of them waiting.
 pub(crate) const MAX_INPUT: usize = 1 << 20;
+/// How much of it is passed on at once.
+const PIECE_BYTES: usize = 64 << 10;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A peer that says nothing for so long, not even a pong, is gone.
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
@@ -52,8 +55,8 @@ pub(crate) struct Session {
     pub(crate) place: Place,
     /// The program's standard input, for a socket that brought the request.
     pub(crate) input: Option<InputSink>,
-    /// What the request itself gives the program to read.
-    pub(crate) stdin: Option<Bytes>,
+    /// What the request itself gives the program to read, and what paid for it.
+    pub(crate) stdin: Option<(Bytes, Option<Lease>)>,
     pub(crate) from: u64,
     pub(crate) write_timeout: Duration,
     /// What pays for messages while they arrive.
@@ -136,20 +139,19 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, watch: &mut Watch, from
 async fn read(
     stream: &mut SplitStream<WebSocket>,
     input: Option<InputSink>,
-    stdin: Option<Bytes>,
+    stdin: Option<(Bytes, Option<Lease>)>,
     canceller: &Canceller,
     meter: &mut Meter,
 ) -> End {
-    if let (Some(input), Some(stdin)) = (&input, stdin) {
+    if let (Some(input), Some((stdin, _paid))) = (&input, stdin) {
+        give(input, &stdin).await;
         // A program that reads nothing, or has ended, is no failure.
-        if input.send(InputItem::Stdin(stdin)).await.is_ok() {
-            let _ = input.send(InputItem::Eof).await;
-        }
+        let _ = input.send(InputItem::Eof).await;
     }
     loop {
         let next = timeout(SILENCE, stream.next()).await;
         let refused = meter.refused();
-        // What was paid for the message goes back once it is handed on.
+        // What was paid for the message goes back once the program's side has all of it.
         let _paid = meter.next();
         let item = match next {
             Err(_) => return End::Close(TOO_SLOW, "no pong", None),
@@ -184,8 +186,21 @@ async fn read(
         let Some(input) = &input else {
             return End::Close(POLICY, "this socket only watches; it takes no input", None);
         };
-        // The program may have ended meanwhile; its end is on its way.
-        let _ = input.send(item).await;
+        match item {
+            InputItem::Stdin(bytes) => give(input, &bytes).await,
+            // The program may have ended meanwhile; its end is on its way.
+            other => drop(input.send(other).await),
+        }
+    }
+}
+
+/// Gives the program standard input, in copies of pieces: what waits for a program that does not read is
+/// then as small as the places to wait, and not as large as the messages it came in.
+async fn give(input: &InputSink, bytes: &[u8]) {
+    for piece in bytes.chunks(PIECE_BYTES) {
+        if input.send(InputItem::Stdin(Bytes::copy_from_slice(piece))).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -232,6 +232,34 @@ async fn first_messages_are_paid_for_like_bodies() {
 }
 
 #[tokio::test]
+async fn input_that_waits_for_a_program_is_paid_for_like_bodies() {
+    let [body_bytes, all_bodies_bytes] = [1 << 20, 3 << 19].map(ByteSize::from_bytes);
+    let limits = HttpLimits { body_bytes, all_bodies_bytes, ..HttpLimits::default() };
+    let house = House::with(|_| {}, limits, FakeHost::default()).await;
+    let large = json!({"code": "nothing", "stdin": "x".repeat(700 << 10)});
+    assert_eq!(house.post("/execute", &large).await.status, 200);
+    let mut socket = open(&house, "/execute/stream", &[]).await.expect("a socket");
+    text(&mut socket, &json!({"code": "wait-for-signal"})).await;
+    within("sending", socket.send(Message::binary(vec![b'x'; 1 << 20]))).await.expect("sent");
+    // It arrives in pieces, and then it waits as long as the program reads nothing.
+    within("the refusal", async {
+        while house.post("/execute", &large).await.status != 503 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let running = house.get("/api/v1/executions?status=running").await.json();
+    let id = running["items"][0]["id"].as_str().expect("one runs").to_owned();
+    house.post_with(&format!("/api/v1/executions/{id}/cancel"), &[], "").await;
+    within("room", async {
+        while house.post("/execute", &large).await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_program_that_was_never_started_says_why_by_a_code() {
     let house = House::new().await;
     let mut socket = open(&house, "/execute/stream", &[]).await.expect("a socket");
