@@ -6,9 +6,10 @@
 use std::str::FromStr;
 
 use faas_protocol::call::{FromRunner, RunnerFrames, ToRunner};
-use faas_protocol::control::{FromInit, Leftover, Spawn, ToInit};
+use faas_protocol::control::{FromInit, Spawn, ToInit};
 use faas_protocol::frame::{Decoder, FrameError, MAX_BODY};
 use faas_protocol::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+use faas_protocol::leftover::Leftover;
 use faas_types::{ByteSize, CpuAmount, parse_count, parse_duration};
 
 /// The window that [`call`] grants.
@@ -142,7 +143,8 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
             fail_at: Some(Step::Seal),
         })
         .encode(),
-        ToLauncher::Stat { sandbox, restart: true }.encode(),
+        ToLauncher::Stat { sandbox }.encode(),
+        ToLauncher::Renew { sandbox }.encode(),
         ToLauncher::Kill { sandbox }.encode(),
         FromLauncher::Hello(Host {
             version: 1,
@@ -163,6 +165,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         FromLauncher::CreateFailed { sandbox, step: Step::Place, errno: 1 }.encode(),
         FromLauncher::Usage { sandbox, counters }.encode(),
         FromLauncher::Ended { sandbox, counters }.encode(),
+        FromLauncher::Renewed { sandbox, counters, left: Some(Leftover::Sockets) }.encode(),
     ]
 }
 

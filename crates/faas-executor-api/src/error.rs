@@ -135,6 +135,12 @@ pub enum CallError {
         /// The kernel's answer.
         reason: String,
     },
+    /// The sandbox was gone before it was asked: nothing ran, and another sandbox may be asked the same.
+    #[error("the sandbox is gone: {reason}")]
+    Unreached {
+        /// What is known.
+        reason: String,
+    },
     /// The sandbox was poisoned or is gone.
     #[error("the sandbox is gone: {reason}")]
     Lost {
@@ -152,7 +158,7 @@ impl CallError {
             Self::Invalid { .. } => ErrorCode::InvalidField,
             Self::File { .. } => ErrorCode::FileRefused,
             Self::NotFound { .. } => ErrorCode::CommandNotFound,
-            Self::Lost { .. } => ErrorCode::SandboxLost,
+            Self::Unreached { .. } | Self::Lost { .. } => ErrorCode::SandboxLost,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::packets::Packets;
 use faas_protocol::frame::{HEADER, MAX_BODY};
 use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
+use faas_protocol::leftover::Leftover;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -40,6 +41,7 @@ pub(crate) enum AskError {
 struct Watched {
     state: watch::Sender<State>,
     usage: Vec<oneshot::Sender<Counters>>,
+    renewal: Option<oneshot::Sender<(Counters, Option<Leftover>)>>,
 }
 
 type Table = HashMap<[u8; 16], Watched>;
@@ -102,9 +104,16 @@ impl Link {
                     let _ = asker.send(counters);
                 }
             }
+            FromLauncher::Renewed { sandbox, counters, left } => {
+                if let Some(asker) = table.get_mut(&sandbox).and_then(|watched| watched.renewal.take()) {
+                    // Whoever asked may have given up waiting.
+                    let _ = asker.send((counters, left));
+                }
+            }
             FromLauncher::Ended { sandbox, counters } => {
                 if let Some(watched) = table.get_mut(&sandbox) {
                     watched.usage.clear();
+                    watched.renewal = None;
                     watched.state.send_if_modified(|state| {
                         let first = *state == State::Alive;
                         if first {
@@ -128,7 +137,7 @@ impl Link {
         let (state, receiver) = watch::channel(State::Alive);
         match self.table().as_mut().ok_or(AskError::LauncherLost)?.entry(sandbox) {
             Entry::Occupied(_) => return Err(AskError::Exists),
-            Entry::Vacant(entry) => entry.insert(Watched { state, usage: Vec::new() }),
+            Entry::Vacant(entry) => entry.insert(Watched { state, usage: Vec::new(), renewal: None }),
         };
         let sent = match request.encode() {
             Ok(frame) => self.socket.send(&frame, &[control]).await.is_ok(),
@@ -142,12 +151,21 @@ impl Link {
         }
     }
 
-    /// A sandbox's usage so far; `None` when it is gone. With `restart` the peak of its memory counts
-    /// from here.
-    pub(crate) async fn usage(&self, sandbox: [u8; 16], restart: bool) -> Option<Counters> {
+    /// A sandbox's usage so far; `None` when it is gone.
+    pub(crate) async fn usage(&self, sandbox: [u8; 16]) -> Option<Counters> {
         let (asker, answer) = oneshot::channel();
         self.table().as_mut()?.get_mut(&sandbox)?.usage.insert(0, asker);
-        let frame = ToLauncher::Stat { sandbox, restart }.encode().ok()?;
+        let frame = ToLauncher::Stat { sandbox }.encode().ok()?;
+        self.socket.send(&frame, &[]).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Lets a sandbox's counters begin anew: where they stand then, and what the kernel still holds of
+    /// earlier calls. `None` when it is gone.
+    pub(crate) async fn renew(&self, sandbox: [u8; 16]) -> Option<(Counters, Option<Leftover>)> {
+        let (asker, answer) = oneshot::channel();
+        self.table().as_mut()?.get_mut(&sandbox)?.renewal = Some(asker);
+        let frame = ToLauncher::Renew { sandbox }.encode().ok()?;
         self.socket.send(&frame, &[]).await.ok()?;
         answer.await.ok()
     }

@@ -1,11 +1,12 @@
 //! Making a sandbox as new between two calls.
 //!
-//! Init ends what still runs, empties what can be written and says what is left; the launcher lets the
-//! memory's peak count anew. Whatever goes wrong ends the sandbox: nobody would know what is in it.
+//! Init ends what still runs, empties what can be written and says what is left; the launcher looks for what
+//! the kernel still holds and lets the memory's peak count anew. Whatever goes wrong ends the sandbox: nobody would know what is in it.
 
 use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished};
 use faas_executor_api::CallError;
 use faas_protocol::control::{FromInit, ToInit};
+use faas_protocol::leftover::Leftover;
 use std::time::Duration;
 
 /// How long it may take: a millisecond, unless the host hardly runs at all or a process cannot die.
@@ -32,16 +33,18 @@ async fn restore(shared: &Shared) -> Result<(), CallError> {
     let mut buffer = INIT_FRAME;
     let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
     match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
-        Ok(FromInit::Recycled { left: None }) => {}
-        Ok(FromInit::Recycled { left: Some(left) }) => {
-            return Err(lost(&format!("an earlier call left {}", left.as_str())));
-        }
+        Ok(FromInit::Recycled { left }) => as_new(left)?,
         _ => return Err(lost("init broke the protocol")),
     }
+    let (counters, left) = shared.link.renew(shared.id).await.ok_or_else(|| lost("it ended"))?;
+    as_new(left)?;
     // What was used until now, by recycling too, is not the next call's.
-    let counters = shared.link.usage(shared.id, true).await.ok_or_else(|| lost("it ended"))?;
     shared.remember(counters);
     Ok(())
+}
+
+fn as_new(left: Option<Leftover>) -> Result<(), CallError> {
+    left.map_or(Ok(()), |left| Err(lost(&format!("an earlier call left {}", left.as_str()))))
 }
 
 fn lost(reason: &str) -> CallError {

@@ -47,11 +47,22 @@ async fn python(sandbox: &mut dyn Sandbox, code: &str) -> String {
 
 /// Everything a program can see that an earlier one could have changed.
 const LOOK: &str = r"
-import os, stat
+import ctypes, fcntl, os, socket
 for area in '/workspace', '/tmp', '/code', '/dev/shm':
     found = os.stat(area)
     space = os.statvfs(area)
     print(area, oct(found.st_mode), found.st_uid, sorted(os.listdir(area)), os.listxattr(area), space.f_bfree, space.f_ffree)
+    try:
+        print(fcntl.ioctl(os.open(area, os.O_RDONLY), 0x80086601, bytes(8)))
+    except OSError:
+        pass
+for table in 'tcp', 'tcp6', 'udp', 'udp6', 'unix', 'ip6_flowlabel':
+    print(table, len(open('/proc/net/' + table).readlines()))
+for line in open('/proc/1/status'):
+    if line.startswith(('SigQ', 'SigPnd', 'ShdPnd')):
+        print(line)
+server = socket.socket()
+server.bind(('127.0.0.1', 8000))
 print(sorted(name for name in os.listdir('/proc') if name.isdigit())[:1], len([name for name in os.listdir('/proc') if name.isdigit()]))
 print(os.getpriority(os.PRIO_PROCESS, 0), sorted(os.sched_getaffinity(0)), os.sched_getscheduler(0))
 ";
@@ -61,6 +72,7 @@ async fn is_removed(code: &str) {
     let executor = executor();
     let mut sandbox = sandbox(&executor).await;
     let fresh = python(sandbox.as_mut(), LOOK).await;
+    sandbox.recycle().await.expect("it can be recycled");
     for _ in 0..3 {
         python(sandbox.as_mut(), code).await;
         sandbox.recycle().await.expect("it can be recycled");
@@ -171,6 +183,124 @@ accepted.close()
 client.close()
 ";
     is_removed(serve).await;
+}
+
+#[tokio::test]
+async fn signals_that_wait_for_init_are_thrown_away() {
+    let code = r"
+import os, signal
+from ctypes import CDLL
+for signal in 1, 10, 12, 15, 33, 64:
+    os.kill(1, signal)
+for _ in range(3000):
+    CDLL(None).kill(1, 40)
+";
+    is_removed(code).await;
+}
+
+#[tokio::test]
+async fn times_of_the_areas_tell_nothing() {
+    let executor = executor();
+    let mut sandbox = sandbox(&executor).await;
+    let areas = "'/workspace', '/tmp', '/code', '/dev/shm'";
+    python(sandbox.as_mut(), &format!("import os\nfor area in {areas}: os.utime(area, ns=(12345, 67890))")).await;
+    sandbox.recycle().await.expect("it can be recycled");
+    let times = format!(
+        "import os\nprint({{time for area in ({areas}) for time in (os.stat(area).st_atime_ns, os.stat(area).st_mtime_ns)}})"
+    );
+    assert_eq!(python(sandbox.as_mut(), &times).await, "{0}\n");
+    sandbox.destroy(DestroyReason::Finished).await;
+    executor.shutdown().await;
+}
+
+#[tokio::test]
+async fn flags_of_the_areas_are_found() {
+    let executor = executor();
+    let mut sandbox = sandbox(&executor).await;
+    let tried = r"
+import array, fcntl, os
+try:
+    fcntl.ioctl(os.open('/tmp', os.O_RDONLY), 0x40086602, array.array('l', [0xC0]).tobytes())
+    print('set')
+except OSError:
+    print('refused')
+";
+    let set = python(sandbox.as_mut(), tried).await == "set\n";
+    // Where this kernel has no flags in memory there is nothing to find.
+    assert_eq!(sandbox.recycle().await.is_err(), set);
+    sandbox.destroy(DestroyReason::Finished).await;
+    executor.shutdown().await;
+}
+
+#[tokio::test]
+async fn options_that_outlive_their_socket_are_refused() {
+    let code = r"
+import socket
+for level, option in (0, 21), (41, 73), (6, 18), (1, 26), (1, 50), (41, 32):
+    made = socket.socket(socket.AF_INET6 if level == 41 else socket.AF_INET)
+    for value in 255, bytes(32):
+        try:
+            made.setsockopt(level, option, value)
+            raise SystemExit(f'{level} {option} {value}')
+        except OSError as error:
+            assert error.errno == 92, error
+made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+";
+    is_removed(code).await;
+}
+
+/// Connections whose ends went away with data unread and unsent, which is where the kernel has most to do.
+#[tokio::test]
+async fn connections_that_ended_in_the_middle_are_gone_or_found() {
+    let executor = executor();
+    let code = r"
+import socket
+server = socket.socket()
+server.bind(('127.0.0.1', 9000))
+server.listen(100)
+held = []
+for number in range(50):
+    client = socket.create_connection(('127.0.0.1', 9000))
+    accepted, _ = server.accept()
+    for end in client, accepted:
+        end.setblocking(False)
+        try:
+            while number % 2:
+                end.send(bytes(65536))
+        except BlockingIOError:
+            pass
+    held += [client, accepted]
+";
+    for _ in 0..3 {
+        let mut sandbox = sandbox(&executor).await;
+        python(sandbox.as_mut(), code).await;
+        if sandbox.recycle().await.is_ok() {
+            python(sandbox.as_mut(), LOOK).await;
+            let tables = "print(len(open('/proc/net/tcp').readlines()), len(open('/proc/net/tcp6').readlines()))";
+            assert_eq!(python(sandbox.as_mut(), tables).await, "1 1\n");
+        }
+        sandbox.destroy(DestroyReason::Finished).await;
+    }
+    executor.shutdown().await;
+}
+
+#[tokio::test]
+async fn memory_of_the_kernel_that_a_call_was_charged_for_is_found() {
+    let executor = executor();
+    let mut sandbox = sandbox(&executor).await;
+    // Names that do not exist are remembered, and belong to whoever asked.
+    let code = "import os\nfor number in range(400000):\n    try: os.stat(f'/usr/lib/{number}-left')\n    except OSError: pass";
+    python(sandbox.as_mut(), code).await;
+    match sandbox.recycle().await {
+        // Where the kernel is not counted, or forgot them, nothing is left.
+        Ok(()) => println!("SKIP: nothing is charged for them here"),
+        Err(CallError::Lost { reason }) => assert!(reason.contains("memory"), "{reason}"),
+        other => panic!("recycling gave {other:?}"),
+    }
+    sandbox.destroy(DestroyReason::Finished).await;
+    executor.shutdown().await;
 }
 
 #[tokio::test]

@@ -38,7 +38,11 @@ impl Orchestrator {
             // The sender lives as long as the orchestrator, which this holds.
             drop(busy.wait_for(|busy| *busy == 0).await);
         }
-        house.warm.close().await;
+        house.end_warm(house.warm.close());
+        let mut changes = house.warm.changes();
+        while changes.sandboxes() > 0 {
+            changes.next().await;
+        }
         let mut unwritten = house.unwritten.subscribe();
         // Nothing more can be done about them here.
         let _ = tokio::time::timeout(LAST_WRITES, unwritten.wait_for(|count| *count == 0)).await;

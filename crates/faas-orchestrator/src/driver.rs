@@ -22,7 +22,6 @@ use run::Run;
 use start::{Start, Unstarted};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// What is recorded where the fault is ours.
@@ -68,15 +67,17 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
 }
 
 /// Makes a sandbox as new and keeps it, where both is possible.
-async fn keep(house: &House, spec: SandboxSpec, mut sandbox: Box<dyn Sandbox>) {
-    let unneeded = if sandbox.recycle().await.is_ok() {
-        house.warm.keep(spec, sandbox).map(|unneeded| (unneeded, DestroyReason::Finished))
-    } else {
-        house.totals.retired.fetch_add(1, Ordering::Relaxed);
-        Some((sandbox, DestroyReason::Unhealthy))
-    };
-    if let Some((unneeded, reason)) = unneeded {
-        unneeded.destroy(reason).await;
+async fn keep(house: &Arc<House>, spec: SandboxSpec, mut sandbox: Box<dyn Sandbox>) {
+    if !house.warm.keeps() {
+        sandbox.destroy(DestroyReason::Finished).await;
+        return;
+    }
+    match sandbox.recycle().await {
+        Ok(()) => house.end_warm(house.warm.keep(spec, sandbox)),
+        Err(error) => {
+            house.note_retired(&error);
+            sandbox.destroy(DestroyReason::Unhealthy).await;
+        }
     }
 }
 

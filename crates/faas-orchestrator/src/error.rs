@@ -128,7 +128,7 @@ impl NotStarted {
             Self::Call(CallError::Invalid { .. } | CallError::File { .. } | CallError::NotFound { .. }) => {
                 ErrorKind::UserError
             }
-            Self::Call(CallError::Lost { .. }) => ErrorKind::SandboxLost,
+            Self::Call(CallError::Unreached { .. } | CallError::Lost { .. }) => ErrorKind::SandboxLost,
             Self::Call(CallError::Unsupported(_)) | Self::Create(_) | Self::Store(_) | Self::Unreadable { .. } => {
                 ErrorKind::Platform
             }

@@ -2,7 +2,9 @@
 
 use faas_types::{ExecutionId, Timestamp};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::sync::watch;
 
 /// How many events are kept.
@@ -25,6 +27,8 @@ pub enum EventKind {
     LogFailed,
     /// The queue is full and turns executions away.
     QueueFull,
+    /// A used sandbox could not be made as new and was ended.
+    SandboxRetired,
     /// The platform takes nothing new and ends.
     Draining,
 }
@@ -41,6 +45,7 @@ impl EventKind {
             Self::StoreRecovered => "store_recovered",
             Self::LogFailed => "log_failed",
             Self::QueueFull => "queue_full",
+            Self::SandboxRetired => "sandbox_retired",
             Self::Draining => "draining",
         }
     }
@@ -59,6 +64,25 @@ pub struct PlatformEvent {
     pub execution_id: Option<ExecutionId>,
     /// One line for people.
     pub detail: String,
+}
+
+/// Something that is said at most once a second: what happens every other moment would push every other
+/// event out.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom {
+    /// When it was last said, in milliseconds of this life; 0 for never.
+    said_at: AtomicU64,
+}
+
+impl Seldom {
+    const EVERY_MS: u64 = 1000;
+
+    /// Whether it may be said now, in a life that began then.
+    pub(crate) fn is_due(&self, began: Instant) -> bool {
+        let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let due = |last: u64| (last == 0 || now >= last.saturating_add(Self::EVERY_MS)).then_some(now);
+        self.said_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok()
+    }
 }
 
 /// Where events are noted.

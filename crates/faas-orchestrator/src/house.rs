@@ -1,18 +1,18 @@
 //! What all tasks of one orchestrator share, and how they are started and ended.
 
 use crate::driver;
-use crate::events::{EventKind, Events};
+use crate::events::{EventKind, Events, Seldom};
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
 use crate::stats::Totals;
-use crate::warm::Warm;
+use crate::warm::{Unneeded, Warm};
 use crate::{Logs, SubmitError, end};
-use faas_executor_api::Executor;
+use faas_executor_api::{CallError, DestroyReason, Executor};
 use faas_store_api::{ExecutionStore, Lease, StoreError};
 use faas_types::{ErrorKind, ExecutionState, Timestamp};
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -21,8 +21,6 @@ use tokio::task::JoinSet;
 
 /// How long a row is held without a sign of life.
 const LEASE: Duration = Duration::from_secs(30);
-/// How often at most it is said that the queue became full.
-const FULL_NOTED_EVERY_MS: u64 = 1000;
 
 /// What all tasks of one orchestrator share.
 pub(crate) struct House {
@@ -45,8 +43,8 @@ pub(crate) struct House {
     pub(crate) stopping: watch::Sender<bool>,
     store_fails: AtomicBool,
     queue_full: AtomicBool,
-    /// When that was last said, in milliseconds of this life; 0 for never.
-    full_noted_at: AtomicU64,
+    full_noted: Seldom,
+    retired_noted: Seldom,
     state: Mutex<State>,
     tasks: Mutex<JoinSet<()>>,
     runtime: Handle,
@@ -104,7 +102,8 @@ impl House {
             stopping: watch::Sender::new(false),
             store_fails: AtomicBool::new(false),
             queue_full: AtomicBool::new(false),
-            full_noted_at: AtomicU64::new(0),
+            full_noted: Seldom::default(),
+            retired_noted: Seldom::default(),
             state: Mutex::new(State::new(settings.concurrency, settings.queue, stored)),
             tasks: Mutex::new(JoinSet::new()),
             runtime: Handle::current(),
@@ -140,10 +139,29 @@ impl House {
 
     /// Ends warm sandboxes until there is a place for everything that has a slot. Who calls it has one, and
     /// makes a sandbox afterwards.
-    pub(crate) async fn make_room(&self) {
-        let running = self.state().running();
+    pub(crate) async fn make_room(self: &Arc<Self>) {
         let concurrency = usize::try_from(self.settings.concurrency).unwrap_or(usize::MAX);
-        self.warm.leave(concurrency.saturating_sub(running)).await;
+        let mut changes = self.warm.changes();
+        loop {
+            let room = concurrency.saturating_sub(self.state().running());
+            self.end_warm(self.warm.evict(room));
+            if changes.sandboxes() <= room {
+                return;
+            }
+            changes.next().await;
+        }
+    }
+
+    /// Ends sandboxes that were taken out of the warm ones, apart from whoever they were in the way of: that
+    /// one may be cancelled.
+    pub(crate) fn end_warm(self: &Arc<Self>, unneeded: Unneeded) {
+        for sandbox in unneeded {
+            let warm = Arc::clone(&self.warm);
+            self.spawn(async move {
+                sandbox.destroy(DestroyReason::Finished).await;
+                warm.ended();
+            });
+        }
     }
 
     /// Tells whoever waits for the end how much is left.
@@ -204,17 +222,24 @@ impl House {
     }
 
     /// Notes when the queue becomes full, and counts who was turned away. One that is full every other
-    /// moment would push every other event out, so it is said once in a while.
+    /// moment is said once in a while.
     pub(crate) fn note_full(&self, full: Option<&SubmitError>) {
         if full.is_some() {
             self.totals.refused.fetch_add(1, Ordering::Relaxed);
         }
         let became = self.queue_full.swap(full.is_some(), Ordering::Relaxed) != full.is_some();
         let Some(error) = full.filter(|_| became) else { return };
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-        let due = |last: u64| (last == 0 || now >= last.saturating_add(FULL_NOTED_EVERY_MS)).then_some(now);
-        if self.full_noted_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
+        if self.full_noted.is_due(self.began) {
             self.events.note(EventKind::QueueFull, None, error.to_string());
+        }
+    }
+
+    /// Counts a sandbox that could not be made as new, and says once in a while why: a function may leave
+    /// something each time.
+    pub(crate) fn note_retired(&self, why: &CallError) {
+        self.totals.retired.fetch_add(1, Ordering::Relaxed);
+        if self.retired_noted.is_due(self.began) {
+            self.events.note(EventKind::SandboxRetired, None, why.to_string());
         }
     }
 
@@ -231,7 +256,7 @@ impl House {
         let open = self.state().close();
         self.stopping.send_replace(true);
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
-        self.warm.abort();
+        drop(self.warm.close());
         for live in open {
             live.stop();
         }

@@ -50,8 +50,7 @@ impl Orchestrator {
         house.events.note(EventKind::Started, None, detail);
         house.spawn(loader::run(Arc::downgrade(&house), Arc::clone(&house.load)));
         house.spawn(upkeep::run(Arc::downgrade(&house)));
-        let warm = Arc::clone(&house.warm);
-        house.spawn(async move { warm.expire().await });
+        house.spawn(upkeep::end_unused(Arc::downgrade(&house), Arc::clone(&house.warm)));
         Ok(Self { _life: Arc::new(Life { house: Arc::clone(&house) }), house })
     }
 

@@ -253,7 +253,12 @@ impl RequestError {
             Self::Resources(ResourcesError::OutOfRange { field, .. })
             | Self::Call(CallError::Invalid { field, .. }) => Some(field),
             Self::Resources(ResourcesError::DiskAboveMemory { .. }) => Some("disk"),
-            Self::Call(CallError::Unsupported(_) | CallError::NotFound { .. } | CallError::Lost { .. }) => None,
+            Self::Call(
+                CallError::Unsupported(_)
+                | CallError::NotFound { .. }
+                | CallError::Unreached { .. }
+                | CallError::Lost { .. },
+            ) => None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What has to be done from time to time: leases are renewed, history is pruned.
 
 use crate::house::House;
-use std::sync::Weak;
+use crate::warm::Warm;
+use std::sync::{Arc, Weak};
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// How many executions are forgotten at once.
@@ -19,6 +20,15 @@ pub(crate) async fn run(house: Weak<House>) {
         // What fails is noted and tried again with the next tick.
         let _ = house.noted(house.store.renew(lease.node, lease.epoch, lease.until).await);
         prune(&house).await;
+    }
+}
+
+/// Ends warm sandboxes nobody came for, as long as the orchestrator is there.
+pub(crate) async fn end_unused(house: Weak<House>, warm: Arc<Warm>) {
+    loop {
+        let unneeded = warm.due().await;
+        let Some(house) = house.upgrade() else { return };
+        house.end_warm(unneeded);
     }
 }
 

@@ -1,13 +1,14 @@
 //! Warm sandboxes: used, made as new, and kept for the next execution in mode `cached` that asks for the
 //! same.
 //!
-//! The driver takes one and gives it back; upkeep ends those nobody came for.
+//! The driver takes one and gives it back. Those that nobody comes for, or that are in somebody's way, are
+//! taken out here and ended by tasks of the house ([`House::end_warm`](crate::house::House::end_warm)).
 //!
 //! Invariants: what is taken was made by the same spec, its tenant included. There are never more
-//! sandboxes than slots, warm ones included: whoever makes one first ends as many warm ones as are too
-//! many. Nothing is kept once the end has begun.
+//! sandboxes than slots, warm ones and those that are being ended included: whoever makes one waits until
+//! there is room. Nothing is kept once the end has begun.
 
-use faas_executor_api::{DestroyReason, Health, Sandbox, SandboxSpec};
+use faas_executor_api::{Health, Sandbox, SandboxSpec};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,14 +35,24 @@ impl Default for WarmSettings {
 pub(crate) struct Warm {
     settings: WarmSettings,
     kept: Mutex<Kept>,
-    /// When the first is due, for who ends them.
-    due: watch::Sender<Option<Instant>>,
+    seen: watch::Sender<Seen>,
+}
+
+/// What others wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Seen {
+    /// When the first is due.
+    due: Option<Instant>,
+    /// Those that wait, and those that are being ended.
+    sandboxes: usize,
 }
 
 #[derive(Default)]
 struct Kept {
     /// The one that waits longest first; all wait equally long, so it is the first to be due.
     waiting: VecDeque<Waiting>,
+    /// Those that were taken out to be ended and are not gone yet.
+    ending: usize,
     closed: bool,
 }
 
@@ -51,9 +62,12 @@ struct Waiting {
     due: Instant,
 }
 
+/// Sandboxes that were taken out to be ended; [`Warm::ended`] follows for each.
+pub(crate) type Unneeded = Vec<Box<dyn Sandbox>>;
+
 impl Warm {
     pub(crate) fn new(settings: WarmSettings) -> Self {
-        Self { settings, kept: Mutex::default(), due: watch::Sender::new(None) }
+        Self { settings, kept: Mutex::default(), seen: watch::Sender::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -65,97 +79,112 @@ impl Warm {
         self.kept().waiting.len()
     }
 
+    /// Whether a sandbox that is given back may be kept.
+    pub(crate) fn keeps(&self) -> bool {
+        self.settings.sandboxes > 0 && !self.kept().closed
+    }
+
     /// The one of this spec that was used last. Those that died meanwhile are dropped.
     pub(crate) fn take(&self, spec: &SandboxSpec) -> Option<Box<dyn Sandbox>> {
         let mut kept = self.kept();
-        while let Some(index) = kept.waiting.iter().rposition(|waiting| waiting.spec == *spec) {
-            let taken = kept.waiting.remove(index).filter(|waiting| waiting.sandbox.health() == Health::Ready);
-            self.show(&kept);
-            if let Some(Waiting { sandbox, .. }) = taken {
-                return Some(sandbox);
-            }
-        }
-        None
+        kept.forget_dead();
+        let index = kept.waiting.iter().rposition(|waiting| waiting.spec == *spec);
+        let taken = index.and_then(|index| kept.waiting.remove(index));
+        self.show(&kept);
+        taken.map(|waiting| waiting.sandbox)
     }
 
-    /// Keeps a sandbox that is as new. Returns one that is to be destroyed for it, which may be itself.
+    /// Keeps a sandbox that is as new. Gives those that are to be ended for it, which may be itself.
     #[must_use]
-    pub(crate) fn keep(&self, spec: SandboxSpec, sandbox: Box<dyn Sandbox>) -> Option<Box<dyn Sandbox>> {
+    pub(crate) fn keep(&self, spec: SandboxSpec, sandbox: Box<dyn Sandbox>) -> Unneeded {
         let mut kept = self.kept();
-        if kept.closed || self.settings.sandboxes == 0 {
-            return Some(sandbox);
-        }
+        kept.forget_dead();
         kept.waiting.push_back(Waiting { spec, sandbox, due: Instant::now() + self.settings.ttl });
-        let most = usize::try_from(self.settings.sandboxes).unwrap_or(usize::MAX);
-        let evicted = if kept.waiting.len() > most { kept.waiting.pop_front() } else { None };
-        self.show(&kept);
-        evicted.map(|waiting| waiting.sandbox)
+        let most = if kept.closed { 0 } else { usize::try_from(self.settings.sandboxes).unwrap_or(usize::MAX) };
+        let over = kept.waiting.len().saturating_sub(most);
+        self.take_out(&mut kept, over)
     }
 
-    /// Ends as many as it takes for no more than `room` to be left.
-    pub(crate) async fn leave(&self, room: usize) {
-        let evicted = {
-            let mut kept = self.kept();
-            let count = kept.waiting.len().saturating_sub(room);
-            let evicted: Vec<_> = kept.waiting.drain(..count).collect();
-            self.show(&kept);
-            evicted
-        };
-        destroy(evicted).await;
-    }
-
-    /// Ends those nobody came for, for ever.
-    pub(crate) async fn expire(&self) {
-        let mut next = self.due.subscribe();
-        loop {
-            let due = *next.borrow_and_update();
-            let changed = async { drop(next.changed().await) };
-            match due {
-                Some(due) => tokio::select! {
-                    () = tokio::time::sleep_until(due) => destroy(self.take_due()).await,
-                    () = changed => {}
-                },
-                None => changed.await,
-            }
-        }
-    }
-
-    fn take_due(&self) -> Vec<Waiting> {
-        let now = Instant::now();
+    /// Takes out those that stand in the way of somebody who leaves so much room.
+    #[must_use]
+    pub(crate) fn evict(&self, room: usize) -> Unneeded {
         let mut kept = self.kept();
-        let count = kept.waiting.iter().take_while(|waiting| waiting.due <= now).count();
-        let due = kept.waiting.drain(..count).collect();
-        self.show(&kept);
-        due
+        kept.forget_dead();
+        let over = (kept.waiting.len() + kept.ending).saturating_sub(room).min(kept.waiting.len());
+        self.take_out(&mut kept, over)
     }
 
-    /// Keeps none from here on, and destroys those that wait.
-    pub(crate) async fn close(&self) {
-        let all = self.take_all();
-        destroy(all).await;
-    }
-
-    /// As [`Self::close`], where nothing can be awaited: a sandbox that is dropped ends too.
-    pub(crate) fn abort(&self) {
-        drop(self.take_all());
-    }
-
-    fn take_all(&self) -> Vec<Waiting> {
+    /// Takes out every one, and keeps none from here on.
+    #[must_use]
+    pub(crate) fn close(&self) -> Unneeded {
         let mut kept = self.kept();
         kept.closed = true;
-        let all = kept.waiting.drain(..).collect();
+        let all = kept.waiting.len();
+        self.take_out(&mut kept, all)
+    }
+
+    /// Takes out the oldest ones.
+    fn take_out(&self, kept: &mut Kept, count: usize) -> Unneeded {
+        let taken: Unneeded = kept.waiting.drain(..count).map(|waiting| waiting.sandbox).collect();
+        kept.ending += taken.len();
+        self.show(kept);
+        taken
+    }
+
+    /// One that was taken out is gone.
+    pub(crate) fn ended(&self) {
+        let mut kept = self.kept();
+        kept.ending = kept.ending.saturating_sub(1);
         self.show(&kept);
-        all
+    }
+
+    /// What changes when there may be more room.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes(self.seen.subscribe())
+    }
+
+    /// Waits until some are due and takes them out.
+    pub(crate) async fn due(&self) -> Unneeded {
+        let mut seen = self.seen.subscribe();
+        loop {
+            let due = seen.borrow_and_update().due;
+            tokio::select! {
+                () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
+                    let now = Instant::now();
+                    let mut kept = self.kept();
+                    let count = kept.waiting.iter().take_while(|waiting| waiting.due <= now).count();
+                    return self.take_out(&mut kept, count);
+                }
+                // The sender lives as long as this.
+                _ = seen.changed() => {}
+            }
+        }
     }
 
     fn show(&self, kept: &Kept) {
         let due = kept.waiting.front().map(|waiting| waiting.due);
-        self.due.send_if_modified(|shown| std::mem::replace(shown, due) != due);
+        let now = Seen { due, sandboxes: kept.waiting.len() + kept.ending };
+        self.seen.send_if_modified(|seen| std::mem::replace(seen, now) != now);
     }
 }
 
-async fn destroy(waiting: Vec<Waiting>) {
-    for Waiting { sandbox, .. } in waiting {
-        sandbox.destroy(DestroyReason::Finished).await;
+impl Kept {
+    /// Drops those that died while they waited: they take nobody's place.
+    fn forget_dead(&mut self) {
+        self.waiting.retain(|waiting| waiting.sandbox.health() == Health::Ready);
+    }
+}
+
+/// How many sandboxes there are without an execution.
+pub(crate) struct Changes(watch::Receiver<Seen>);
+
+impl Changes {
+    pub(crate) fn sandboxes(&mut self) -> usize {
+        self.0.borrow_and_update().sandboxes
+    }
+
+    pub(crate) async fn next(&mut self) {
+        // The sender lives as long as the house, whose task waits here.
+        drop(self.0.changed().await);
     }
 }

@@ -4,6 +4,7 @@
 //! the socket. Init answers in order.
 
 use crate::frame::{FrameError, Header, RawFrame};
+use crate::leftover::Leftover;
 use crate::wire::{Reader, Writer};
 
 /// What the host says to init.
@@ -107,36 +108,6 @@ pub enum FromInit {
         /// The signal that ended it, else 0.
         signal: u8,
     },
-}
-
-/// What earlier calls left in a sandbox and init does not remove. Numbers are stable within one build only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Leftover {
-    /// Entries of the writable areas, or something on the areas themselves.
-    Files = 1,
-    /// Space or inodes that belong to no entry.
-    Space,
-    /// System V shared memory, queues or semaphores.
-    Ipc,
-    /// Init's own priority or processors, which programs inherit.
-    Scheduling,
-}
-
-impl Leftover {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Files, Self::Space, Self::Ipc, Self::Scheduling];
-
-    /// The name used in errors.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Files => "files",
-            Self::Space => "space in its writable areas",
-            Self::Ipc => "System V objects",
-            Self::Scheduling => "another priority or processors",
-        }
-    }
 }
 
 const TO_HELLO: u8 = 0x10;
@@ -278,7 +249,7 @@ impl FromInit {
                 body.u8(*code);
                 body.u8(*signal);
             }
-            Self::Recycled { left } => body.u8(left.map_or(0, |left| left as u8)),
+            Self::Recycled { left } => Leftover::write(*left, &mut body),
         }
         body.finish()
     }
@@ -309,19 +280,11 @@ impl FromInit {
             EXITED => Self::Exited { call: header.expect_of_call()?, code: body.u8()?, signal: body.u8()? },
             RECYCLED => {
                 header.expect_plain()?;
-                Self::Recycled { left: read_left(body.u8()?)? }
+                Self::Recycled { left: Leftover::read(&mut body)? }
             }
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;
         Ok(message)
-    }
-}
-
-fn read_left(value: u8) -> Result<Option<Leftover>, FrameError> {
-    match (value, Leftover::ALL.into_iter().find(|left| *left as u8 == value)) {
-        (0, _) => Ok(None),
-        (_, Some(left)) => Ok(Some(left)),
-        (_, None) => Err(FrameError::BadValue { field: "left", value }),
     }
 }

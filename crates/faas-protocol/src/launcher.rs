@@ -3,6 +3,8 @@
 
 mod codec;
 
+use crate::leftover::Leftover;
+
 /// What the server says to the launcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToLauncher {
@@ -13,8 +15,11 @@ pub enum ToLauncher {
     Stat {
         /// Which sandbox.
         sandbox: [u8; 16],
-        /// Whether another call follows: the peak of its memory then counts from here.
-        restart: bool,
+    },
+    /// Lets the counters of a sandbox begin anew, which init has made as new. Answered by `Renewed`.
+    Renew {
+        /// Which sandbox.
+        sandbox: [u8; 16],
     },
     /// Kills everything in a sandbox. Answered by `Ended`, also when it is already gone.
     Kill {
@@ -73,6 +78,15 @@ pub enum FromLauncher {
         sandbox: [u8; 16],
         /// From the kernel's accounting.
         counters: Counters,
+    },
+    /// A sandbox can be used again, or what outside of it speaks against that.
+    Renewed {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+        /// From the kernel's accounting: where the next call begins.
+        counters: Counters,
+        /// What the kernel still holds of earlier calls.
+        left: Option<Leftover>,
     },
     /// Every process of a sandbox is dead.
     Ended {

@@ -13,6 +13,7 @@ pub mod control;
 pub mod flow;
 pub mod frame;
 pub mod launcher;
+pub mod leftover;
 pub mod wire;
 
 /// The version of all three conversations. Both ends are built together; another version is refused.

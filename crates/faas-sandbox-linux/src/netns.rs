@@ -2,17 +2,19 @@
 //!
 //! A fresh one costs 0.4 ms with millisecond tails and hundreds of kilobytes of kernel memory, so
 //! clean ones are kept. They belong to the launcher's user namespace: a sandbox has no privilege
-//! over its own network and cannot leave anything in it but sockets, which die with its processes: a
-//! closed connection does not hold its port for a minute as elsewhere, where packets may still come.
-//! One that was used goes back to the same tenant only.
+//! over its own network and cannot leave anything in it but connections that the kernel still closes.
+//! Those are short here, where no packet comes late: one that was closed holds no port, and one whose
+//! other end does not answer is tried once more. One that was used goes back to the same tenant only,
+//! and only when nothing is left in it.
 //!
-//! Invariant: a namespace is in at most one live sandbox.
+//! Invariant: a namespace is in at most one live sandbox. None that is kept holds a socket.
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 use std::collections::VecDeque;
+use std::ffi::CStr;
 
 /// How many used namespaces are kept, over all tenants.
 const KEEP: usize = 64;
@@ -46,8 +48,21 @@ impl NetNsPool {
         Ok(namespace)
     }
 
+    /// Whether no socket is left in it. The calling process is then in that namespace.
+    pub fn is_quiet(namespace: impl AsFd) -> bool {
+        let entered = rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network));
+        entered.is_ok()
+            && [c"/proc/self/net/sockstat", c"/proc/self/net/sockstat6"]
+                .into_iter()
+                .all(|path| read(path).is_ok_and(|text| counts_nothing(&text)))
+    }
+
     /// Gives back the namespace of a sandbox in which no process is left.
     pub fn give_back(&mut self, tenant: [u8; 16], namespace: OwnedFd) {
+        if !Self::is_quiet(&namespace) {
+            // Closing the last descriptor leaves it to the kernel to wait for what is in it.
+            return;
+        }
         if self.used.len() == KEEP {
             self.used.pop_front();
         }
@@ -73,7 +88,7 @@ fn create() -> Result<OwnedFd, Errno> {
     crate::sys::unshare(UnshareFlags::NEWNET)?;
     let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     crate::sys::loopback_up(socket.as_fd())?;
-    forget_closed_connections();
+    shorten_closing();
     rustix::fs::open(
         c"/proc/self/ns/net",
         rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
@@ -81,12 +96,48 @@ fn create() -> Result<OwnedFd, Errno> {
     )
 }
 
-/// A connection that was closed is forgotten at once. Where it cannot be so, a port may be in use that
-/// nobody uses; that harms nobody but the tenant.
-fn forget_closed_connections() {
+/// A connection that was closed is forgotten at once, and one that nobody owns any more is given up after
+/// one more try. Where it cannot be so, what is left is found by [`NetNsPool::is_quiet`].
+fn shorten_closing() {
     let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
-    let setting = c"/proc/sys/net/ipv4/tcp_max_tw_buckets";
-    if let Ok(file) = rustix::fs::open(setting, flags, rustix::fs::Mode::empty()) {
-        let _ = rustix::io::write(&file, b"0");
+    for (setting, value) in
+        [(c"/proc/sys/net/ipv4/tcp_max_tw_buckets", b"0"), (c"/proc/sys/net/ipv4/tcp_orphan_retries", b"1")]
+    {
+        if let Ok(file) = rustix::fs::open(setting, flags, rustix::fs::Mode::empty()) {
+            let _ = rustix::io::write(&file, value);
+        }
+    }
+}
+
+fn read(path: &CStr) -> Result<String, Errno> {
+    let file =
+        rustix::fs::open(path, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
+    // A handful of lines, which the kernel gives at once.
+    let mut buffer = [0_u8; 2048];
+    let length = rustix::io::read(&file, &mut buffer)?;
+    Ok(String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned())
+}
+
+/// Whether sockstat shows no socket of this namespace: `inuse` and `tw` are counted for each, `orphan`,
+/// `alloc` and `mem` for the whole host.
+fn counts_nothing(text: &str) -> bool {
+    let protocols = text.lines().filter(|line| !line.starts_with("sockets:"));
+    let mut words = protocols.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    words.all(|words| words.windows(2).all(|pair| !matches!(pair, ["inuse" | "tw", count] if *count != "0")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts_nothing;
+
+    #[test]
+    fn sockets_of_the_namespace_are_told_from_those_of_the_host() {
+        let quiet =
+            "sockets: used 2\nTCP: inuse 0 orphan 4 tw 0 alloc 8 mem 79\nUDP: inuse 0 mem 0\nFRAG: inuse 0 memory 0\n";
+        assert!(counts_nothing(quiet));
+        assert!(counts_nothing("TCP6: inuse 0\nUDP6: inuse 0\nFRAG6: inuse 0 memory 0\n"));
+        for busy in ["TCP: inuse 2 orphan 4 tw 0 alloc 8 mem 79\n", "TCP: inuse 0 orphan 0 tw 1\n", "UDP6: inuse 1\n"] {
+            assert!(!counts_nothing(busy), "{busy}");
+        }
     }
 }

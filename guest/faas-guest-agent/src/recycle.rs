@@ -1,18 +1,27 @@
 //! Making a sandbox as new between two calls.
 //!
-//! What user code can leave behind is: processes, entries of the writable areas, System V objects, and
-//! priorities of init, which programs inherit (it has init's uid). Message queues cannot be made at all,
-//! limits of other processes and everything that needs a capability are denied. Processes and files are
-//! removed; after that everything must be as it was before the first call, and whatever is not is said,
-//! upon which the host ends the sandbox.
+//! What user code can leave behind, and what becomes of it:
+//! - processes are killed, signals that wait for init are thrown away;
+//! - entries of the writable areas are removed, modes and times of the areas put back;
+//! - inode flags and attributes of the areas, space without an entry, System V objects, and priorities of
+//!   init, which programs inherit (it has init's uid), are looked for: what is found is said, upon which
+//!   the host ends the sandbox;
+//! - sockets and memory of the kernel's are the launcher's to look for;
+//! - message queues, limits of other processes and everything that needs a capability are denied.
+//!
+//! Counters of the kernel still show that there were earlier calls: numbers of processes and inodes, and
+//! how much init's children did.
 //!
 //! Called by [`crate::agent`], as pid 1 only and while no call runs.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use faas_protocol::control::Leftover;
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, chmod, chmodat, flistxattr, open, openat, stat, statvfs, unlinkat};
+use faas_protocol::leftover::Leftover;
+use rustix::fs::{
+    AtFlags, Dir, IFlags, Mode, OFlags, Timespec, Timestamps, chmod, chmodat, flistxattr, futimens, ioctl_getflags,
+    open, openat, stat, statvfs, unlinkat,
+};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{WaitOptions, wait};
 
@@ -58,6 +67,7 @@ impl Origin {
         sys::kill_all_others();
         // Whoever was not a child of this process becomes one; when none is left, none is left at all.
         while retry_on_intr(|| wait(WaitOptions::empty())).is_ok() {}
+        sys::forget_signals();
         let mut entries = MOST_ENTRIES;
         for (area, path) in self.areas.iter().zip(AREAS) {
             if clear(path, area.mode, &mut entries).is_err() {
@@ -87,10 +97,22 @@ fn clear(path: &str, mode: u32, entries: &mut u32) -> Result<(), Errno> {
         chmod(path, Mode::from_raw_mode(mode))?;
     }
     let directory = open(path, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    if has_attributes(directory.as_fd())? {
+    if has_attributes(directory.as_fd())? || has_flags(directory.as_fd())? {
         return Err(Errno::NOTEMPTY);
     }
-    empty(directory, entries, DEEPEST)
+    empty(directory.as_fd(), entries, DEEPEST)?;
+    // Whoever is next may read them: a time tells as much as a file.
+    let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+    futimens(directory, &Timestamps { last_access: never, last_modification: never })
+}
+
+/// Flags such as "append only", which entries inherit. None exist where the kernel knows none.
+fn has_flags(file: BorrowedFd<'_>) -> Result<bool, Errno> {
+    match ioctl_getflags(file) {
+        Ok(flags) => Ok(flags != IFlags::empty()),
+        Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Extended attributes and access lists, apart from what the host's security module puts on every file.
@@ -107,9 +129,9 @@ fn has_attributes(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 }
 
 /// Removes every entry. Nothing runs that could put others in their place.
-fn empty(directory: OwnedFd, entries: &mut u32, deeper: u32) -> Result<(), Errno> {
+fn empty(directory: BorrowedFd<'_>, entries: &mut u32, deeper: u32) -> Result<(), Errno> {
     let mut names: Vec<CString> = Vec::new();
-    for entry in Dir::read_from(&directory)? {
+    for entry in Dir::read_from(directory)? {
         let entry = entry?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             *entries = entries.checked_sub(1).ok_or(Errno::NOTEMPTY)?;
@@ -117,15 +139,16 @@ fn empty(directory: OwnedFd, entries: &mut u32, deeper: u32) -> Result<(), Errno
         }
     }
     for name in names {
-        match unlinkat(&directory, &name, AtFlags::empty()) {
+        match unlinkat(directory, &name, AtFlags::empty()) {
             Ok(()) => {}
             Err(Errno::ISDIR) => {
                 let deeper = deeper.checked_sub(1).ok_or(Errno::NOTEMPTY)?;
                 // It may deny its owner what emptying it needs.
-                chmodat(&directory, &name, Mode::RWXU, AtFlags::empty())?;
+                chmodat(directory, &name, Mode::RWXU, AtFlags::empty())?;
                 let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-                empty(openat(&directory, &name, flags, Mode::empty())?, entries, deeper)?;
-                unlinkat(&directory, &name, AtFlags::REMOVEDIR)?;
+                let inner = openat(directory, &name, flags, Mode::empty())?;
+                empty(inner.as_fd(), entries, deeper)?;
+                unlinkat(directory, &name, AtFlags::REMOVEDIR)?;
             }
             Err(error) => return Err(error),
         }

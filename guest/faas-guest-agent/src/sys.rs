@@ -75,6 +75,15 @@ pub(crate) fn kill_all_others() {
     }
 }
 
+/// Throws away every signal that waits for this process: user code may send init any number, and those that
+/// wait count against what later programs may send each other.
+pub(crate) fn forget_signals() {
+    let (every, at_once) = (u64::MAX, [0_i64; 2]);
+    // SAFETY: the kernel reads 8 bytes of the set and a time of two words, both locals, and writes nothing
+    // through the null pointer.
+    while unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const every, NOTHING, &raw const at_once, 8) } > 0 {}
+}
+
 /// Whether the sandbox holds System V shared memory, message queues or semaphores. What cannot be found
 /// out counts as yes; a kernel without them answers that the calls do not exist.
 pub(crate) fn has_ipc_objects() -> bool {

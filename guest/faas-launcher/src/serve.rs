@@ -5,7 +5,9 @@ use crate::host::Running;
 use crate::live::{Live, Table};
 use faas_protocol::frame::{HEADER, MAX_BODY};
 use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
+use faas_protocol::leftover::Leftover;
 use faas_sandbox_linux::cgroup::Leaf;
+use faas_sandbox_linux::netns::NetNsPool;
 use faas_sandbox_linux::packet;
 use rustix::event::epoll;
 use rustix::fd::{AsFd, OwnedFd};
@@ -17,6 +19,9 @@ use std::process::ExitCode;
 
 /// The server's number among the event sources; sandboxes count from 1.
 const SERVER: u64 = 0;
+/// Memory that may be charged to a sandbox in which nothing runs: init, and what the kernel remembers of
+/// files. What is above it was left by a call, and would be counted as the next one's.
+const MOST_CHARGED: u64 = 16 << 20;
 /// How many cgroups and network namespaces are kept ready.
 const READY: usize = 4;
 
@@ -112,11 +117,9 @@ impl Launcher {
                     }),
                 }
             }
-            ToLauncher::Stat { sandbox, restart } => {
+            ToLauncher::Renew { sandbox } => self.renew(sandbox),
+            ToLauncher::Stat { sandbox } => {
                 let counters = self.table.get(&sandbox).map_or_else(Counters::default, Live::counters);
-                if let Some(live) = self.table.get_mut(&sandbox).filter(|_| restart) {
-                    live.leaf.restart_peak();
-                }
                 self.answer(&FromLauncher::Usage { sandbox, counters })
             }
             ToLauncher::Kill { sandbox } => match self.table.get(&sandbox) {
@@ -127,6 +130,22 @@ impl Launcher {
                 None => self.answer(&FromLauncher::Ended { sandbox, counters: Counters::default() }),
             },
         }
+    }
+
+    /// Lets the counters begin anew, and looks for what init cannot see of earlier calls. One that died
+    /// meanwhile is told about apart.
+    fn renew(&mut self, sandbox: [u8; 16]) -> Result<(), End> {
+        let Some(live) = self.table.get_mut(&sandbox) else { return Ok(()) };
+        let left = if live.leaf.charged_bytes().is_some_and(|bytes| bytes > MOST_CHARGED) {
+            Some(Leftover::Memory)
+        } else if NetNsPool::is_quiet(&live.network) {
+            None
+        } else {
+            Some(Leftover::Sockets)
+        };
+        live.leaf.restart_peak();
+        let counters = live.counters();
+        self.answer(&FromLauncher::Renewed { sandbox, counters, left })
     }
 
     fn watch(&mut self, live: Live) -> Result<(), (Step, Errno)> {

@@ -149,7 +149,7 @@ async fn exit(shared: &Shared, call: u32) -> End {
 /// lives on; after everything else it is dead.
 async fn finish(shared: &Shared, mut state: watch::Receiver<State>, end: End) -> (End, Counters) {
     if let End::Exited { .. } = end
-        && let Some(counters) = shared.link.usage(shared.id, false).await
+        && let Some(counters) = shared.link.usage(shared.id).await
     {
         return (end, counters);
     }

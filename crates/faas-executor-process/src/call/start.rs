@@ -138,7 +138,9 @@ async fn spawn(shared: &Shared, call: u32, plan: &CallPlan) -> Result<Vec<OwnedF
 }
 
 async fn send(shared: &Shared, frame: &[u8]) -> Result<(), CallError> {
-    shared.control.send(frame, &[]).await.map_err(|errno| lost(&errno.to_string()))
+    // What could not be sent was not obeyed, and without its last frame no program starts.
+    let unreached = |errno: Errno| CallError::Unreached { reason: errno.to_string() };
+    shared.control.send(frame, &[]).await.map_err(unreached)
 }
 
 fn lost(reason: &str) -> CallError {

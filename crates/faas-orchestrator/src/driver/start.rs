@@ -5,15 +5,16 @@ use crate::live::{CancelReason, Live};
 use crate::request::Call;
 use crate::submit::spec_of;
 use crate::{ExecutionRequest, NotStarted};
-use faas_executor_api::{CallError, ExecSession, Sandbox};
+use faas_executor_api::{CallError, DestroyReason, ExecSession, Sandbox};
 use faas_types::{Mode, SandboxId};
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// What a start needs.
 pub(super) struct Start<'a> {
-    pub(super) house: &'a House,
+    pub(super) house: &'a Arc<House>,
     pub(super) live: &'a Live,
     pub(super) timeout: Duration,
 }
@@ -49,11 +50,17 @@ impl Start<'_> {
         if request.mode == Mode::Cached
             && let Some(sandbox) = self.house.warm.take(&spec)
         {
+            // What is large in a request is shared by its copies.
             match self.call("warm", sandbox, request.clone(), patience).await {
-                // It died in the meantime, and nothing ran.
-                Err(Unstarted::Failed(NotStarted::Call(CallError::Lost { .. }), _)) => {}
+                // It died in the meantime: a new one will do.
+                Err(Unstarted::Failed(NotStarted::Call(CallError::Unreached { .. }), sandbox)) => {
+                    if let Some(sandbox) = sandbox {
+                        sandbox.destroy(DestroyReason::Unhealthy).await;
+                    }
+                }
                 answer => {
-                    self.house.totals.warm_starts.fetch_add(1, Ordering::Relaxed);
+                    let began = u64::from(answer.is_ok());
+                    self.house.totals.warm_starts.fetch_add(began, Ordering::Relaxed);
                     return answer;
                 }
             }

@@ -2,11 +2,13 @@
 
 use super::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
 use crate::frame::{FrameError, Header, RawFrame};
+use crate::leftover::Leftover;
 use crate::wire::{Reader, Writer};
 
 const CREATE: u8 = 0x50;
 const STAT: u8 = 0x51;
 const KILL: u8 = 0x52;
+const RENEW: u8 = 0x53;
 
 impl ToLauncher {
     /// As one frame.
@@ -18,14 +20,11 @@ impl ToLauncher {
             Self::Create(_) => CREATE,
             Self::Stat { .. } => STAT,
             Self::Kill { .. } => KILL,
+            Self::Renew { .. } => RENEW,
         }));
         match self {
             Self::Create(create) => create.write(&mut body),
-            Self::Stat { sandbox, restart } => {
-                body.raw(sandbox);
-                body.bool(*restart);
-            }
-            Self::Kill { sandbox } => body.raw(sandbox),
+            Self::Stat { sandbox } | Self::Kill { sandbox } | Self::Renew { sandbox } => body.raw(sandbox),
         }
         body.finish()
     }
@@ -41,8 +40,9 @@ impl ToLauncher {
         let mut body = Reader::new(frame.body());
         let message = match header.kind {
             CREATE => Self::Create(Create::read(&mut body)?),
-            STAT => Self::Stat { sandbox: body.array()?, restart: body.bool("restart")? },
+            STAT => Self::Stat { sandbox: body.array()? },
             KILL => Self::Kill { sandbox: body.array()? },
+            RENEW => Self::Renew { sandbox: body.array()? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;
@@ -55,6 +55,7 @@ const REFUSED: u8 = 0x61;
 const CREATE_FAILED: u8 = 0x62;
 const USAGE: u8 = 0x63;
 const ENDED: u8 = 0x64;
+const RENEWED: u8 = 0x65;
 
 impl FromLauncher {
     /// As one frame.
@@ -68,6 +69,7 @@ impl FromLauncher {
             Self::CreateFailed { .. } => CREATE_FAILED,
             Self::Usage { .. } => USAGE,
             Self::Ended { .. } => ENDED,
+            Self::Renewed { .. } => RENEWED,
         }));
         match self {
             Self::Hello(host) => host.write(&mut body),
@@ -83,6 +85,11 @@ impl FromLauncher {
             Self::Usage { sandbox, counters } | Self::Ended { sandbox, counters } => {
                 body.raw(sandbox);
                 counters.write(&mut body);
+            }
+            Self::Renewed { sandbox, counters, left } => {
+                body.raw(sandbox);
+                counters.write(&mut body);
+                Leftover::write(*left, &mut body);
             }
         }
         body.finish()
@@ -105,6 +112,11 @@ impl FromLauncher {
             }
             USAGE => Self::Usage { sandbox: body.array()?, counters: Counters::read(&mut body)? },
             ENDED => Self::Ended { sandbox: body.array()?, counters: Counters::read(&mut body)? },
+            RENEWED => Self::Renewed {
+                sandbox: body.array()?,
+                counters: Counters::read(&mut body)?,
+                left: Leftover::read(&mut body)?,
+            },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;

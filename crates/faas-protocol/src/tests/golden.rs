@@ -2,9 +2,10 @@
 
 use crate::VERSION;
 use crate::call::{FromRunner, ToRunner};
-use crate::control::{FromInit, Leftover, Spawn, ToInit};
+use crate::control::{FromInit, Spawn, ToInit};
 use crate::frame::FrameError;
 use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+use crate::leftover::Leftover;
 
 /// One direction of one conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +139,9 @@ fn to_launcher() -> Vec<Example> {
     };
     [
         ("create", ToLauncher::Create(create)),
-        ("stat", ToLauncher::Stat { sandbox: [0xaa; 16], restart: true }),
+        ("stat", ToLauncher::Stat { sandbox: [0xaa; 16] }),
         ("kill", ToLauncher::Kill { sandbox: [0xaa; 16] }),
+        ("renew", ToLauncher::Renew { sandbox: [0xaa; 16] }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToLauncher, frame: message.encode().unwrap() })
     .into()
@@ -167,6 +169,7 @@ fn from_launcher() -> Vec<Example> {
         ("create failed", FromLauncher::CreateFailed { sandbox: [0xaa; 16], step: Step::Place, errno: 1 }),
         ("usage", FromLauncher::Usage { sandbox: [0xaa; 16], counters }),
         ("ended", FromLauncher::Ended { sandbox: [0xaa; 16], counters }),
+        ("renewed", FromLauncher::Renewed { sandbox: [0xaa; 16], counters, left: Some(Leftover::Sockets) }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromLauncher, frame: message.encode().unwrap() })
     .into()
@@ -211,8 +214,9 @@ const PINNED: &[(&str, &str)] = &[
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb01010000000000000002000000000000 \
          00030000000000000004000000050000000118",
     ),
-    ("stat", "11000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"),
+    ("stat", "10000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("kill", "10000000520000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    ("renew", "10000000530000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     (
         "host",
         "73000000600000000000000000000000 \
@@ -231,6 +235,11 @@ const PINNED: &[(&str, &str)] = &[
         "ended",
         "24000000640000000000000000000000 \
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa0109000000000000000001000000000000000000",
+    ),
+    (
+        "renewed",
+        "25000000650000000000000000000000 \
+         aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa010900000000000000000100000000000000000005",
     ),
 ];
 

@@ -4,8 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::call::{FromRunner, ToRunner};
-use crate::control::{FromInit, Leftover, Spawn, ToInit};
+use crate::control::{FromInit, Spawn, ToInit};
 use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+use crate::leftover::Leftover;
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..40)
@@ -25,6 +26,10 @@ fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop::sample::select(Step::ALL.as_slice())
+}
+
+fn left() -> impl Strategy<Value = Option<Leftover>> {
+    prop::option::of(prop::sample::select(Leftover::ALL.as_slice()))
 }
 
 pub(crate) fn to_init() -> impl Strategy<Value = ToInit> {
@@ -48,7 +53,7 @@ pub(crate) fn from_init() -> impl Strategy<Value = FromInit> {
         any::<(u32, u32)>().prop_map(|(call, pid)| FromInit::Spawned { call, pid }),
         any::<(u32, i32)>().prop_map(|(call, errno)| FromInit::SpawnFailed { call, errno }),
         any::<(u32, u8, u8)>().prop_map(|(call, code, signal)| FromInit::Exited { call, code, signal }),
-        prop::option::of(prop::sample::select(Leftover::ALL.as_slice())).prop_map(|left| FromInit::Recycled { left }),
+        left().prop_map(|left| FromInit::Recycled { left }),
     ]
 }
 
@@ -98,7 +103,8 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
         });
     prop_oneof![
         create,
-        any::<([u8; 16], bool)>().prop_map(|(sandbox, restart)| ToLauncher::Stat { sandbox, restart }),
+        any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Stat { sandbox }),
+        any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Renew { sandbox }),
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Kill { sandbox }),
     ]
 }
@@ -153,5 +159,10 @@ pub(crate) fn from_launcher() -> impl Strategy<Value = FromLauncher> {
         }),
         (any::<[u8; 16]>(), counters()).prop_map(|(sandbox, counters)| FromLauncher::Usage { sandbox, counters }),
         (any::<[u8; 16]>(), counters()).prop_map(|(sandbox, counters)| FromLauncher::Ended { sandbox, counters }),
+        (any::<[u8; 16]>(), counters(), left()).prop_map(|(sandbox, counters, left)| FromLauncher::Renewed {
+            sandbox,
+            counters,
+            left
+        }),
     ]
 }

@@ -171,6 +171,16 @@ impl Leaf {
         }
     }
 
+    /// Bytes that are charged to it now; `None` where that is not counted.
+    #[must_use]
+    pub fn charged_bytes(&self) -> Option<u64> {
+        let twig = self.twigs.iter().find(|twig| twig.has(Controller::Memory))?;
+        match twig.version {
+            Version::One => read_number(&twig.dir, "memory.usage_in_bytes"),
+            Version::Two => read_number(&twig.dir, "memory.current"),
+        }
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> LeafCounters {

@@ -3,7 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "the kernel compares the low half of an argument")]
 
 use super::{Action, Condition, Program, Rule};
-use Condition::{Call, CallUnless, CallUnlessBoth, CallWith, CallWithBits, Calls};
+use Condition::{Call, CallUnless, CallUnlessBoth, CallWith, CallWithBits, CallWithPair, Calls};
 
 const DENY: Action = Action::Errno(libc::EPERM);
 
@@ -29,6 +29,22 @@ const UNIX: &[u32] = &[libc::AF_UNIX as u32];
 /// The bit of `flock` for mandatory locks (`include/uapi/asm-generic/fcntl.h`), which the kernel no
 /// longer has: it answers with a line in the host's log.
 const LOCK_MAND: u32 = 32;
+
+/// Options of sockets by which something outlives the process that set them. The first three make both ends
+/// of a connection deaf, or patient for weeks, so that the kernel keeps it, with what was sent, when its
+/// processes are gone; filters do the same. A flow label is kept after its socket.
+const OUTLIVING_OPTIONS: &[[u32; 2]] = &[
+    [libc::IPPROTO_IP as u32, libc::IP_MINTTL as u32],
+    [libc::IPPROTO_IPV6 as u32, IPV6_MINHOPCOUNT],
+    [libc::IPPROTO_TCP as u32, libc::TCP_USER_TIMEOUT as u32],
+    [libc::SOL_SOCKET as u32, libc::SO_ATTACH_FILTER as u32],
+    [libc::SOL_SOCKET as u32, libc::SO_ATTACH_BPF as u32],
+    [libc::IPPROTO_IPV6 as u32, IPV6_FLOWLABEL_MGR],
+];
+
+/// Options of `include/uapi/linux/in6.h` that the headers we build with lack.
+const IPV6_MINHOPCOUNT: u32 = 73;
+const IPV6_FLOWLABEL_MGR: u32 = 32;
 
 /// `cachestat`, Linux 6.5; newer than the headers we build with.
 const CACHESTAT: libc::c_long = 451;
@@ -91,6 +107,10 @@ const RULES: &[Rule] = &[
     // Emulated for programs of long ago, and remarked on in the host's log.
     absent(Call(libc::SYS_remap_file_pages)),
     Rule { condition: CallWithBits(libc::SYS_flock, 1, LOCK_MAND), action: Action::Errno(libc::EINVAL) },
+    Rule {
+        condition: CallWithPair(libc::SYS_setsockopt, [1, 2], OUTLIVING_OPTIONS),
+        action: Action::Errno(libc::ENOPROTOOPT),
+    },
     // Asynchronous requests are counted for the whole host.
     absent(Calls(libc::SYS_io_setup, libc::SYS_io_cancel)),
     Rule {

@@ -32,6 +32,8 @@ pub enum Condition {
     CallUnlessBoth(libc::c_long, [(u32, &'static [u32]); 2]),
     /// This call when the low half of an argument is one of these.
     CallWith(libc::c_long, u32, &'static [u32]),
+    /// This call when the low halves of two arguments are one of these pairs.
+    CallWithPair(libc::c_long, [u32; 2], &'static [[u32; 2]]),
 }
 
 /// One rule.
@@ -156,6 +158,21 @@ fn draft_rule(rule: &Rule, drafts: &mut Vec<Draft>) {
         }
         Condition::CallUnless(call, index, values) => draft_values(call, index, values, allow, hit, drafts),
         Condition::CallWith(call, index, values) => draft_values(call, index, values, hit, allow, drafts),
+        Condition::CallWithPair(call, [first, second], pairs) => {
+            drafts.push(jump(EQUAL, number(call), To::Next, To::Skip(pairs.len() as u8 * 4)));
+            for (position, [value, other]) in pairs.iter().enumerate() {
+                let no = if position + 1 == pairs.len() { allow } else { To::Next };
+                drafts.push(load(argument(first)));
+                drafts.push(jump(
+                    EQUAL,
+                    *value,
+                    To::Next,
+                    if position + 1 == pairs.len() { allow } else { To::Skip(2) },
+                ));
+                drafts.push(load(argument(second)));
+                drafts.push(jump(EQUAL, *other, hit, no));
+            }
+        }
         Condition::CallUnlessBoth(call, [(index, values), (second, others)]) => {
             let count = values.len() + others.len();
             drafts.push(jump(EQUAL, number(call), To::Next, To::Skip(count as u8 + 2)));

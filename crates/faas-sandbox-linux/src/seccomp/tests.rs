@@ -189,3 +189,32 @@ fn base_allows_five_protocols_of_sockets() {
         }
     }
 }
+
+#[test]
+fn options_that_outlive_their_socket_are_denied_and_no_others() {
+    let base = base();
+    let set = |level: i32, option: u64| {
+        let level = u64::try_from(level).expect("a level");
+        call(&base, libc::SYS_setsockopt, [3, level, option, 0, 0, 0])
+    };
+    let denied = [
+        (libc::IPPROTO_IP, 21),
+        (libc::IPPROTO_IPV6, 73),
+        (libc::IPPROTO_IPV6, 32),
+        (libc::IPPROTO_TCP, 18),
+        (libc::SOL_SOCKET, 26),
+        (libc::SOL_SOCKET, 50),
+    ];
+    for level in [libc::IPPROTO_IP, libc::SOL_SOCKET, libc::IPPROTO_TCP, libc::IPPROTO_UDP, libc::IPPROTO_IPV6] {
+        for option in 0..100 {
+            let expected = if denied.contains(&(level, option)) { errno(libc::ENOPROTOOPT) } else { ALLOW };
+            assert_eq!(set(level, option), expected, "{level} {option}");
+        }
+    }
+    assert_eq!(call(&base, libc::SYS_getsockopt, [3, 6, 18, 0, 0, 0]), ALLOW);
+}
+
+#[test]
+fn jumps_of_the_base_filter_reach_its_end() {
+    assert!(base().instructions().len() < 255, "a jump is one byte long");
+}
