@@ -5,6 +5,7 @@
 
 mod create;
 mod documents;
+mod golden;
 mod harness;
 mod hostile;
 mod lists;
