@@ -28,7 +28,7 @@ impl Orchestrator {
                 }
                 return Ok(Cancelled::Requested(Box::new(live.record())));
             }
-            let stored = self.house.noted_read(self.house.store.get(tenant, id).await)?;
+            let stored = self.house.noted_failure(self.house.store.get(tenant, id).await)?;
             let Some(record) = stored else { return Ok(Cancelled::Unknown) };
             match record.status {
                 ExecutionState::Succeeded | ExecutionState::Failed | ExecutionState::Cancelled => {

@@ -8,7 +8,7 @@ mod run;
 mod start;
 
 use crate::NotStarted;
-use crate::end::{self, Ending, Pauses};
+use crate::end::{self, Ending};
 use crate::house::{House, Slot};
 use crate::live::{CancelReason, Live};
 use crate::queue::{Job, Keeping};
@@ -22,10 +22,13 @@ use run::Run;
 use start::{Start, Unstarted};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is recorded where the fault is ours.
 const FAULT: &str = "the platform failed while it ran this execution; what the program did until then is done";
+
+/// How long rows are not claimed after one could not be.
+const PUT_OFF: Duration = Duration::from_millis(500);
 
 /// What is left of an execution that is over: what is recorded, and a sandbox that goes.
 struct Over {
@@ -48,9 +51,13 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
     let (ending, over) = match take(&house, &live, keeping).await {
         Taken::Ours => (keeping.after_start(), execute_guarded(&house, job, turn).await),
         Taken::Failed(why) => (Ending::Nowhere, Over { record: failed(&live, why), sandbox: None }),
-        Taken::Cancelled(reason) => (keeping.before_start(), Over { record: cancelled(&live, reason), sandbox: None }),
         Taken::Elsewhere => {
             slot.pass_on();
+            return;
+        }
+        Taken::NotNow => {
+            put_off(&house, job);
+            slot.give_up();
             return;
         }
     };
@@ -84,12 +91,12 @@ async fn keep(house: &Arc<House>, spec: SandboxSpec, mut sandbox: Box<dyn Sandbo
 /// Whose an execution is once it has its turn.
 enum Taken {
     Ours,
-    /// It was cancelled while its row could not be claimed.
-    Cancelled(CancelReason),
     /// It cannot be remembered, so it must not run and nothing is remembered of it.
     Failed(NotStarted),
-    /// Its row is not queued any more, or is left for the next life.
+    /// Its row is not queued any more.
     Elsewhere,
+    /// Its row is queued, and the store fails.
+    NotNow,
 }
 
 /// Makes sure that what is about to run is remembered and is nobody else's.
@@ -99,64 +106,50 @@ async fn take(house: &Arc<House>, live: &Arc<Live>, keeping: Keeping) -> Taken {
         Keeping::Journal => {
             let record = ExecutionRecord { status: ExecutionState::Starting, ..live.record() };
             let mark = Journaled { tenant: live.tenant, node: house.settings.node, record };
-            if let Err(error) = house.noted(house.store.journal(mark)) {
+            if let Err(error) = house.noted_failure(house.store.journal(mark)) {
                 return Taken::Failed(error.into());
             }
         }
-        Keeping::Queued => match claim(house, live).await {
-            Claimed::Ours => house.totals.row_taken(),
-            Claimed::Cancelled(reason) => return Taken::Cancelled(reason),
-            Claimed::Gone => {
+        Keeping::Queued => match house.noted(house.store.claim(live.id, house.lease()).await) {
+            Ok(Some(_)) => house.totals.row_taken(),
+            Ok(None) => {
                 elsewhere(house, live).await;
                 return Taken::Elsewhere;
             }
-            Claimed::LeftAlone => {
-                house.state().live.remove(&live.id);
-                live.stop();
-                return Taken::Elsewhere;
-            }
+            Err(_) => return Taken::NotNow,
         },
     }
     live.advance(ExecutionState::Starting, |_| {});
     Taken::Ours
 }
 
-/// What became of a queued row.
-enum Claimed {
-    Ours,
-    /// Somebody else has it.
-    Gone,
-    /// It is to end, and is still queued.
-    Cancelled(CancelReason),
-    /// It is for the next life, and is still queued.
-    LeftAlone,
-}
-
-/// Claims a row, however long the store fails. A try is never given up in the middle: nobody would know
-/// whether it was made.
-async fn claim(house: &House, live: &Live) -> Claimed {
-    let mut pauses = Pauses::new();
-    let mut asked = live.asked();
-    let mut stopping = house.stopping.subscribe();
-    loop {
-        match house.noted(house.store.claim(live.id, house.lease()).await) {
-            Ok(Some(_)) => return Claimed::Ours,
-            Ok(None) => return Claimed::Gone,
-            Err(_) => tokio::select! {
-                () = pauses.pause() => {}
-                reason = asked.wait() => match reason {
-                    CancelReason::Caller | CancelReason::Disconnect => return Claimed::Cancelled(reason),
-                    CancelReason::Stopping => return Claimed::LeftAlone,
-                },
-                _ = stopping.wait_for(|stopping| *stopping) => return Claimed::LeftAlone,
-            },
+/// Back among those that wait, without a slot, until the store may be tried again.
+fn put_off(house: &Arc<House>, job: Job) {
+    let live = Arc::clone(&job.live);
+    // Not in the match itself, which would keep the lock.
+    let is_first = house.state().put_off(job);
+    match is_first {
+        Err(left) => left.stop(),
+        Ok(is_first) => {
+            if is_first {
+                let house = Arc::clone(house);
+                house.clone().spawn(async move {
+                    tokio::time::sleep(PUT_OFF).await;
+                    house.state().resume();
+                    house.dispatch();
+                });
+            }
+            // Whoever asked for its end while it had the slot did not find it among those that wait.
+            if let Some(reason) = live.is_asked() {
+                house.cancel(&live, reason);
+            }
         }
     }
 }
 
 /// Somebody else ended it: its readers get what the store says.
 async fn elsewhere(house: &House, live: &Live) {
-    let record = house.noted_read(house.store.get(live.tenant, live.id).await);
+    let record = house.noted_failure(house.store.get(live.tenant, live.id).await);
     house.state().live.remove(&live.id);
     match record {
         Ok(Some(record)) if record.status.is_terminal() => live.end_elsewhere(record),

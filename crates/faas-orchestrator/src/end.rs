@@ -114,7 +114,7 @@ async fn write(house: &House, live: &Live, ending: Ending, record: &ExecutionRec
         Ending::Nowhere => Ok(true),
         Ending::Unmarked | Ending::Marked => {
             let end = Journaled { tenant: live.tenant, node, record: record.clone() };
-            house.noted(house.store.journal(end)).map(|()| true)
+            house.noted_failure(house.store.journal(end)).map(|()| true)
         }
         Ending::Row(RowIs::Queued) => finish_queued(house, record).await,
         Ending::Row(RowIs::Held) => {

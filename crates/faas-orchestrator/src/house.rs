@@ -55,7 +55,8 @@ pub(crate) struct House {
 /// is torn down, with its runtime maybe, must not.
 pub(crate) struct Slot {
     house: Arc<House>,
-    live: Arc<Live>,
+    /// `None` once it has no execution any more.
+    live: Option<Arc<Live>>,
 }
 
 impl Slot {
@@ -64,19 +65,27 @@ impl Slot {
         drop(self);
         house.dispatch();
     }
+
+    /// The same for one whose execution waits again.
+    pub(crate) fn give_up(mut self) {
+        self.live = None;
+        self.pass_on();
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let torn_down = self.live.is_open();
+        let live = self.live.take();
         let mut state = self.house.state();
         state.release();
-        if torn_down {
-            state.live.remove(&self.live.id);
+        if let Some(live) = live.as_ref().filter(|live| live.is_open()) {
+            state.live.remove(&live.id);
         }
         drop(state);
         // Its readers would wait for ever.
-        self.live.stop();
+        if let Some(live) = live {
+            live.stop();
+        }
         self.house.show_busy();
     }
 }
@@ -128,7 +137,7 @@ impl House {
         loop {
             let next = self.state().take_next();
             let Some(job) = next else { break };
-            let slot = Slot { house: Arc::clone(self), live: Arc::clone(&job.live) };
+            let slot = Slot { house: Arc::clone(self), live: Some(Arc::clone(&job.live)) };
             self.spawn(driver::drive(Arc::clone(self), job, slot));
         }
         self.show_busy();
@@ -211,8 +220,9 @@ impl House {
         result
     }
 
-    /// As [`Self::noted`] for what only reads: a full disk can be read, which says nothing about the rest.
-    pub(crate) fn noted_read<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// As [`Self::noted`] for what can go well where the rest fails: a full disk can be read, and the
+    /// journal does not wait for a disk that cannot sync.
+    pub(crate) fn noted_failure<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if result.is_err() { self.noted(result) } else { result }
     }
 

@@ -206,6 +206,11 @@ impl Live {
         });
     }
 
+    /// Why it is to end, when it is.
+    pub(crate) fn is_asked(&self) -> Option<CancelReason> {
+        *self.cancel.borrow()
+    }
+
     /// Waits until it is to end.
     pub(crate) fn asked(&self) -> Asked {
         Asked { cancel: self.cancel.subscribe() }

@@ -45,7 +45,7 @@ enum Loaded {
 async fn load(house: &Arc<House>) -> Loaded {
     let began = house.state().begin_load();
     let Some(after) = began else { return Loaded::Nothing };
-    let Ok(rows) = house.noted_read(house.store.queued(after, PAGE).await) else {
+    let Ok(rows) = house.noted_failure(house.store.queued(after, PAGE).await) else {
         house.state().end_load(None);
         return Loaded::Failed;
     };

@@ -74,6 +74,8 @@ pub(crate) struct State {
     callers: FairQueue<TenantId, Job>,
     stored: FairQueue<TenantId, Job>,
     stored_bytes: usize,
+    /// The store fails, so that none of its executions begins until [`Self::resume`].
+    put_off: bool,
     callers_turn: bool,
     /// Rows that are in the store only stand after this one.
     behind_after: Option<ExecutionId>,
@@ -106,6 +108,7 @@ impl State {
             callers: FairQueue::new(concurrency.saturating_add(callers_bound)),
             stored: FairQueue::new(STORED_IN_MEMORY),
             stored_bytes: 0,
+            put_off: false,
             callers_turn: true,
             behind_after: None,
             behind: stored > 0,
@@ -294,9 +297,30 @@ impl State {
     }
 
     fn pop_stored(&mut self) -> Option<Job> {
+        if self.put_off {
+            return None;
+        }
         let job = self.stored.pop()?;
         self.stored_bytes = self.stored_bytes.saturating_sub(job.bytes);
         Some(job)
+    }
+
+    /// Puts an execution back whose row could not be claimed, and lets no other of the store begin: each
+    /// would hold a slot that a caller can use. Whether it is the first; then [`Self::resume`] follows.
+    /// The execution itself when it is left to the next life.
+    pub(crate) fn put_off(&mut self, job: Job) -> Result<bool, Arc<Live>> {
+        if self.draining {
+            self.live.remove(&job.live.id);
+            return Err(job.live);
+        }
+        self.stored_bytes = self.stored_bytes.saturating_add(job.bytes);
+        self.stored.put_back(job.live.tenant, job);
+        Ok(!std::mem::replace(&mut self.put_off, true))
+    }
+
+    /// The store may be tried again.
+    pub(crate) const fn resume(&mut self) {
+        self.put_off = false;
     }
 
     /// A slot is free again.

@@ -19,7 +19,7 @@ impl Orchestrator {
         if let Some(live) = self.find(tenant, id) {
             return Ok(Some(live.record_with_output().await));
         }
-        let Some(record) = self.house.noted_read(self.house.store.get(tenant, id).await)? else { return Ok(None) };
+        let Some(record) = self.house.noted_failure(self.house.store.get(tenant, id).await)? else { return Ok(None) };
         let log = self.house.logs.open(id).map_err(unreadable)?;
         Ok(Some(shown(record, log).await))
     }
@@ -31,7 +31,7 @@ impl Orchestrator {
     pub async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page, StoreError> {
         // Looked at first: what ends meanwhile is then in at least one of the two.
         let mut live: HashMap<_, _> = self.live_of(tenant);
-        let stored = self.house.noted_read(self.house.store.list(tenant, query).await)?;
+        let stored = self.house.noted_failure(self.house.store.list(tenant, query).await)?;
         let next = stored.next;
         let last = stored.items.last().map(|record| record.id);
         let on_page = |id: ExecutionId| {
@@ -68,7 +68,7 @@ impl Orchestrator {
             if let Some(live) = self.find(tenant, id) {
                 return Ok(Some(self.watch_of(live, from)));
             }
-            let record = self.house.noted_read(self.house.store.get(tenant, id).await)?;
+            let record = self.house.noted_failure(self.house.store.get(tenant, id).await)?;
             let Some(record) = record else { return Ok(None) };
             if record.status.is_terminal() {
                 let log = self.house.logs.open(id).map_err(unreadable)?;

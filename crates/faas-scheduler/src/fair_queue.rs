@@ -65,6 +65,16 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         Ok(())
     }
 
+    /// Puts back an item that was taken. It is its key's oldest again, and has room whatever came meanwhile.
+    pub fn put_back(&mut self, key: K, item: T) {
+        let items = self.waiting.entry(key.clone()).or_default();
+        if items.is_empty() {
+            self.turns.push_back(key);
+        }
+        items.push_front(item);
+        self.length += 1;
+    }
+
     /// Takes the oldest item of the key whose turn it is.
     pub fn pop(&mut self) -> Option<T> {
         let key = self.turns.pop_front()?;

@@ -23,6 +23,9 @@ enum Step {
     FailLoad,
     /// So many begin.
     Take(usize),
+    /// One begins, and the store fails when its row is claimed.
+    PutOff,
+    Resume,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -34,6 +37,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::EndLoad),
         1 => Just(Step::FailLoad),
         2 => (1..60_usize).prop_map(Step::Take),
+        1 => Just(Step::PutOff),
+        1 => Just(Step::Resume),
     ]
 }
 
@@ -140,9 +145,19 @@ proptest! {
                         world.take();
                     }
                 }
+                Step::PutOff => {
+                    if let Some(job) = world.state.take_next() {
+                        let id = job.live.id;
+                        prop_assert!(matches!(world.state.put_off(job), Ok(true)), "{id} is the first");
+                        world.state.release();
+                        prop_assert!(world.state.take_next().is_none(), "nothing begins while the store fails");
+                    }
+                }
+                Step::Resume => world.state.resume(),
             }
             prop_assert!(world.state.live.len() <= super::STORED_IN_MEMORY);
         }
+        world.state.resume();
         world.read_page();
         world.end_load();
         while let Some(id) = world.accepted.pop() {

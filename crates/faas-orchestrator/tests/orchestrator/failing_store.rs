@@ -133,7 +133,17 @@ async fn a_row_that_cannot_be_claimed_waits_and_can_be_cancelled() {
     assert_eq!(house.stored(id).await.expect("there").status, ExecutionState::Cancelled);
     assert_eq!(house.orchestrator.stats().queued, 0);
 
+    // It takes no slot from who needs no row.
+    let id = house.detach(command("fake nothing")).await;
+    let attached = house.attach(command("fake nothing")).await;
+    assert_eq!(bounded(attached.watch.complete()).await.status, ExecutionState::Succeeded);
+    assert!(house.orchestrator.readiness().store_fails, "the journal says nothing about the rows");
+    house.store.fail(Call::Claim, 0);
+    assert_eq!(house.end(id).await.status, ExecutionState::Succeeded);
+    assert!(!house.orchestrator.readiness().store_fails);
+
     // At the end of this life it stays where it is.
+    house.store.fail(Call::Claim, u32::MAX);
     let id = house.detach(command("fake nothing")).await;
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     house.shut_down().await;

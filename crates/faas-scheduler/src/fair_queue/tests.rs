@@ -7,6 +7,7 @@ use std::collections::HashMap;
 enum Step {
     Push(u8),
     Pop,
+    PutBack,
     Remove(u8, usize),
 }
 
@@ -14,6 +15,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..5_u8).prop_map(Step::Push),
         3 => Just(Step::Pop),
+        1 => Just(Step::PutBack),
         1 => (0..5_u8, 0..4_usize).prop_map(|(key, place)| Step::Remove(key, place)),
     ]
 }
@@ -42,6 +44,11 @@ proptest! {
                         prop_assert_eq!(model.remove(oldest), item);
                     }
                 },
+                Step::PutBack => {
+                    if let Some(item) = queue.pop() {
+                        queue.put_back(item.0, item);
+                    }
+                }
                 Step::Remove(key, place) => {
                     let wanted = model.iter().filter(|known| known.0 == key).nth(place).copied();
                     let found = queue.remove(&key, |item| Some(*item) == wanted);
