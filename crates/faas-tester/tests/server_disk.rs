@@ -2,11 +2,10 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use faas_tester::server::{
-    Client, Connection, DataDirectory, EXECUTIONS, EventStream, Options, Outcome, Server, get, is_terminal, record,
-    shell, text, until,
+    Client, Connection, DataDirectory, EXECUTIONS, EventStream, Options, Outcome, Server, accept, get, is_terminal,
+    running, shell, terminal, text, try_accept, until,
 };
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use serde_json::Value;
 use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -38,7 +37,7 @@ fn a_full_disk_refuses_loses_nothing_and_recovers() -> Result<()> {
     runtime.block_on(still_succeeded(&server, &found)).with_context(|| server.last_lines())?;
 
     // The same once more, with a server that dies while there is no space.
-    let lost = runtime.block_on(accept(server.address(), "lost", "sleep 600", 0))?;
+    let lost = runtime.block_on(accept(server.address(), "lost", "sleep 600"))?;
     runtime.block_on(running(server.address(), &lost))?;
     let filler = disk.fill()?;
     server.kill()?;
@@ -102,8 +101,8 @@ async fn filled_and_emptied(server: &Server, disk: &SmallDisk) -> Result<Found> 
     let mut found = Found::default();
 
     // Under way when the disk becomes full: one that nobody waits for, and one that is followed.
-    let begun = accept(address, "begun", "sleep 3; echo begun", 0).await?;
-    let followed = accept(address, "followed", "echo first; sleep 3; echo followed", 0).await?;
+    let begun = accept(address, "begun", "sleep 3; echo begun").await?;
+    let followed = accept(address, "followed", "echo first; sleep 3; echo followed").await?;
     let mut connection = Connection::open(address).await?;
     connection
         .send("GET", &format!("{EXECUTIONS}/{followed}/stream"), &[("accept", "text/event-stream")], None)
@@ -181,36 +180,6 @@ async fn refusal(address: SocketAddr, found: &mut Found, stdin: usize) -> Result
             Ok(true)
         }
     }
-}
-
-async fn accept(address: SocketAddr, token: &str, script: &str, stdin: usize) -> Result<String> {
-    match try_accept(address, token, script, stdin).await? {
-        Ok(id) => Ok(id),
-        Err(answer) => bail!("{token}: {answer}"),
-    }
-}
-
-/// The id, or the answer that refuses.
-async fn try_accept(address: SocketAddr, token: &str, script: &str, stdin: usize) -> Result<Result<String, String>> {
-    let mut body = shell(token, script);
-    body["wait"] = false.into();
-    body["stdin"] = "x".repeat(stdin).into();
-    match Client::default().execute(address, &[], &body).await {
-        Outcome::Accepted(id) => Ok(Ok(id)),
-        Outcome::Wrong(answer) => Ok(Err(answer)),
-        other => bail!("{token}: {other:?}"),
-    }
-}
-
-async fn running(address: SocketAddr, id: &str) -> Result<()> {
-    until(&format!("{id} runs"), SOON, async || {
-        Ok((text(&record(address, id).await?, "status") == "running").then_some(()))
-    })
-    .await
-}
-
-async fn terminal(address: SocketAddr, id: &str) -> Result<Value> {
-    until(&format!("{id} ends"), SOON, async || Ok(Some(record(address, id).await?).filter(is_terminal))).await
 }
 
 /// A file system of a few megabytes below the server's data directory, unmounted at the end.

@@ -6,6 +6,7 @@
 
 mod api;
 mod binary;
+mod detached;
 mod events;
 mod http;
 mod load;
@@ -18,6 +19,7 @@ mod usage;
 
 pub use api::{EXECUTIONS, every_record, get, is_terminal, record, shell, text, token};
 pub use binary::built_server;
+pub use detached::{accept, running, terminal, try_accept};
 pub use events::{Event, EventStream};
 pub use http::{Answer, CallError, Connection, Head};
 pub use load::{Client, Outcome, Socket};

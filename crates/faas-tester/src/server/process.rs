@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,19 +30,28 @@ pub struct Options {
     pub data: PathBuf,
     /// Its other flags.
     pub flags: Vec<String>,
+    /// What is added to its environment.
+    pub variables: Vec<(&'static str, OsString)>,
 }
 
 impl Options {
     /// A server with its defaults on a port of the system's choice.
     #[must_use]
     pub const fn new(data: PathBuf) -> Self {
-        Self { data, flags: Vec::new() }
+        Self { data, flags: Vec::new(), variables: Vec::new() }
     }
 
     /// One more flag with its value.
     #[must_use]
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// One more variable of its environment.
+    #[must_use]
+    pub fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
@@ -65,7 +75,7 @@ impl Options {
             command.env_remove(name);
         }
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&self.data).args(&self.flags);
-        command.env("HOME", "/nonexistent").current_dir("/");
+        command.env("HOME", "/nonexistent").envs(self.variables.iter().cloned()).current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let lines = Lines::default();
