@@ -4,7 +4,7 @@
 //! every privilege before the first request.
 
 use crate::data::DataDirectory;
-use crate::{Platform, PlatformError};
+use crate::{Platform, PlatformError, disk};
 use faas_config::Config;
 use faas_executor_process::{Launcher, Settings};
 use faas_orchestrator::{Logs, WarmSettings};
@@ -86,7 +86,8 @@ impl Bootstrap {
     pub async fn into_server(self, config: &Config, data: &Path) -> Result<Platform, PlatformError> {
         let server = &config.server;
         let database = server.database.value.as_deref().unwrap_or(data);
-        let DataDirectory { node, store, logs } = DataDirectory::open(data, database)?;
+        let opened = DataDirectory::open(data, database).map_err(|error| disk::explained(error.into(), database));
+        let DataDirectory { node, store, logs } = opened?;
         let settings = faas_orchestrator::Settings {
             node,
             concurrency: self.max_sandboxes,
@@ -99,6 +100,7 @@ impl Bootstrap {
             log_retention_bytes: server.logs_bytes.value.as_bytes(),
         };
         let executor = Arc::new(self.launcher.into_executor()?);
-        Platform::on_process_executor(executor, Arc::new(store), logs, settings).await
+        let started = Platform::on_process_executor(executor, Arc::new(store), logs, settings).await;
+        started.map_err(|error| disk::explained(error, database))
     }
 }

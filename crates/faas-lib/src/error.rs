@@ -4,6 +4,7 @@
 use crate::DataError;
 use faas_orchestrator::{NotStarted, SubmitError};
 use faas_types::ErrorCode;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a platform was not started.
@@ -18,6 +19,20 @@ pub enum PlatformError {
     /// What an earlier life left could not be dealt with.
     #[error(transparent)]
     Orchestrator(#[from] faas_orchestrator::StartError),
+    /// The disk of its state takes nothing.
+    #[error(
+        "{cause}; {free} bytes are free on the disk of {directory:?}: {next}, then start again: what was accepted is kept"
+    )]
+    Disk {
+        /// What could not be done.
+        cause: Box<Self>,
+        /// The directory.
+        directory: PathBuf,
+        /// The free space, in bytes.
+        free: u64,
+        /// The next step.
+        next: &'static str,
+    },
 }
 
 impl PlatformError {
@@ -26,7 +41,7 @@ impl PlatformError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Launcher(error) => error.code(),
-            Self::Data(_) | Self::Orchestrator(faas_orchestrator::StartError::Store(_)) => {
+            Self::Data(_) | Self::Disk { .. } | Self::Orchestrator(faas_orchestrator::StartError::Store(_)) => {
                 ErrorCode::StorageUnavailable
             }
             Self::Orchestrator(faas_orchestrator::StartError::Executor(_)) => ErrorCode::LauncherLost,

@@ -9,6 +9,7 @@
 
 mod bootstrap;
 mod data;
+mod disk;
 mod error;
 mod execution;
 mod platform;

@@ -49,7 +49,9 @@ fn a_full_disk_refuses_loses_nothing_and_recovers() -> Result<()> {
         // It says what is missing.
         Err(error) => {
             let said = format!("{error:#}");
-            ensure!(said.contains("full") || said.contains("space"), "a start on a full disk: {said}");
+            let directory = disk.data.path().display().to_string();
+            let parts = ["storage_unavailable", &directory, "bytes are free", "make space there, then start again"];
+            ensure!(parts.iter().all(|part| said.contains(part)), "a start on a full disk: {said}");
             false
         }
     };

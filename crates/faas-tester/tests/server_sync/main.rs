@@ -65,7 +65,9 @@ fn a_disk_that_cannot_sync_refuses_loses_nothing_and_recovers() -> Result<()> {
         Err(error) => {
             // It says what it could not do.
             let said = format!("{error:#}");
-            ensure!(said.contains("storage_unavailable"), "a start on a disk that cannot sync: {said}");
+            let directory = data.path().display().to_string();
+            let parts = ["storage_unavailable", &directory, "see what the system's log says of it, then start again"];
+            ensure!(parts.iter().all(|part| said.contains(part)), "a start on a disk that cannot sync: {said}");
             false
         }
     };
