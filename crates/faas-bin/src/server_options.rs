@@ -15,6 +15,10 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<String>,
 
+    /// Listen on 127.0.0.1:8000 and 127.0.0.1:9080, too, where clients of other platforms look [default: false]
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    compat_ports: Option<String>,
+
     /// Directory for database, journal and logs [default: /var/lib/faas as root, else ~/.local/share/faas]
     #[arg(long, value_name = "PATH")]
     data_dir: Option<String>,
@@ -146,6 +150,7 @@ impl ServerOptions {
         let listen = (!self.listen.is_empty()).then(|| self.listen.join(","));
         let flags = flags
             .with(Key::Listen, listen.as_deref())
+            .with(Key::CompatPorts, self.compat_ports.as_deref())
             .with(Key::DataDir, self.data_dir.as_deref())
             .with(Key::Database, self.database.as_deref())
             .with(Key::Executor, self.executor.as_deref())
@@ -238,5 +243,20 @@ mod tests {
         let flags = parsed.server.flags(parsed.global.flags());
         let config = Config::resolve(None, &BTreeMap::new(), &flags).unwrap();
         assert_eq!(config.server.listen.value.iter().map(|address| address.port()).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_option_that_is_true_or_false_needs_no_value() {
+        for (arguments, expected) in [
+            (["--compat-ports", "--listen=:1"].as_slice(), true),
+            (&["--listen=:1", "--compat-ports"], true),
+            (&["--compat-ports=false"], false),
+            (&["--compat-ports", "true"], true),
+        ] {
+            let parsed = Server::try_parse_from([&["server"], arguments].concat()).unwrap();
+            let flags = parsed.server.flags(parsed.global.flags());
+            let config = Config::resolve(None, &BTreeMap::new(), &flags).unwrap();
+            assert_eq!(config.server.compat_ports.value, expected, "{arguments:?}");
+        }
     }
 }

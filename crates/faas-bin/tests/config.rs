@@ -66,6 +66,20 @@ fn a_check_says_whether_it_holds() {
 }
 
 #[test]
+fn variables_without_effect_are_shown_without_their_values() {
+    let variables = [("JWT_SECRET", "hunter2"), ("MIN_WORKERS", "2")];
+    let shown = config(&[], &variables);
+    for name in ["JWT_SECRET", "MIN_WORKERS"] {
+        let begin = format!("# {name} is set and has no effect: ");
+        assert!(shown.stdout.lines().any(|line| line.starts_with(&begin)), "{name}: {shown:?}");
+    }
+    let listed = json(&config(&["--json"], &variables));
+    let names: Vec<_> = listed["unused"].as_array().expect("a list").iter().map(|item| &item["variable"]).collect();
+    assert_eq!(names, ["JWT_SECRET", "MIN_WORKERS"]);
+    assert!(!format!("{shown:?}{listed}").contains("hunter2"));
+}
+
+#[test]
 fn every_key_is_described() {
     let finished = run(&["config", "keys"]);
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{finished:?}");

@@ -99,6 +99,17 @@ fn a_directory_that_the_server_has_no_way_to_is_refused_with_what_is_in_the_way(
 }
 
 #[test]
+fn a_variable_that_has_no_effect_is_named_and_its_value_is_not() {
+    let place = Place::new();
+    let data = place.path("data");
+    let server =
+        place.start(faas(&["serve", "--listen", ":0", "--data-dir", text(&data)]).env("JWT_SECRET", "hunter2"));
+    let log = place.log();
+    assert!(log.contains("warning: JWT_SECRET is set and has no effect: ") && !log.contains("hunter2"), "{log}");
+    stop(server, &place);
+}
+
+#[test]
 fn a_place_that_is_none_is_refused_by_name() {
     let place = Place::new();
     let file = place.path("file");

@@ -3,7 +3,7 @@
 use crate::pick::{duration, pick, size, whole_number};
 use crate::read::Layers;
 use crate::source::{ConfigFile, Flags, Origin, Setting};
-use crate::{ConfigError, Key, ServerConfig, path};
+use crate::{ConfigError, Key, ServerConfig, Unused, path};
 use faas_types::{
     ByteSize, Contract, CpuAmount, IsolationLevel, Language, OnOutputLimit, OutputLimits, Resources, ResourcesError,
 };
@@ -46,6 +46,8 @@ pub struct Config {
     pub output: Setting<ByteSize>,
     /// See [`Key::OnOutputLimit`].
     pub on_output_limit: Setting<OnOutputLimit>,
+    /// Variables that are set and have no effect: to be told to whoever set them.
+    pub unused: Vec<Unused>,
 }
 
 impl Config {
@@ -82,6 +84,7 @@ impl Config {
             timeout: pick(&layers, Key::Timeout, DEFAULT_TIMEOUT, duration)?,
             output: pick(&layers, Key::Output, OutputLimits::default().bytes, size)?,
             on_output_limit: pick(&layers, Key::OnOutputLimit, OnOutputLimit::Discard, on_output_limit)?,
+            unused: Unused::find(env),
             memory,
         };
         config.resources().check().map_err(|cause| config.refused(cause))?;

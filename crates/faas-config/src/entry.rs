@@ -25,6 +25,8 @@ pub enum EntryValue {
     Text(String),
     /// A whole number.
     Number(u32),
+    /// True or false.
+    Truth(bool),
     /// Several texts.
     List(Vec<String>),
 }
@@ -40,6 +42,7 @@ impl Config {
         let (server, http) = (&self.server, &self.server.http);
         let (value, origin) = match key {
             Key::Listen => shown(&server.listen, |all| EntryValue::List(all.iter().map(ToString::to_string).collect())),
+            Key::CompatPorts => shown(&server.compat_ports, |value| EntryValue::Truth(*value)),
             Key::DataDir => shown(&server.data_dir, |path| directory(path.as_ref(), "")),
             Key::Database => shown(&server.database, |path| directory(path.as_ref(), "sqlite:")),
             Key::Executor => shown(&server.executor, |executor| text(executor.as_str())),

@@ -21,6 +21,7 @@ mod reference;
 mod server;
 mod source;
 mod text;
+mod unused;
 mod value;
 
 pub use config::Config;
@@ -33,4 +34,5 @@ pub use reference::reference;
 pub use server::{HttpConfig, ServerConfig};
 pub use source::{ConfigFile, Flags, Origin, Setting};
 pub use text::to_toml;
+pub use unused::Unused;
 pub use value::{ExecutorChoice, LogFormat};

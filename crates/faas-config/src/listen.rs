@@ -9,6 +9,11 @@ pub(crate) fn default() -> Vec<SocketAddr> {
     vec![on_loopback(8080)]
 }
 
+/// Where clients of other platforms look.
+pub(crate) fn compatible() -> [SocketAddr; 2] {
+    [on_loopback(8000), on_loopback(9080)]
+}
+
 /// One address or several with commas. Port 0 lets the system choose, so only that may appear twice.
 pub(crate) fn parse(text: &str) -> Option<Vec<SocketAddr>> {
     let addresses: Vec<SocketAddr> = text.split(',').map(|part| address(part.trim())).collect::<Option<_>>()?;

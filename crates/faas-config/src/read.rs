@@ -3,7 +3,7 @@
 use crate::nearest::nearest;
 use crate::pick::shortened;
 use crate::source::{ConfigFile, Flags, Origin};
-use crate::{ConfigError, Key};
+use crate::{ConfigError, Key, Unused};
 use std::collections::BTreeMap;
 
 /// Names of variables that are read elsewhere and are no configuration keys.
@@ -119,10 +119,11 @@ impl Layers {
                 return Err(ConfigError::NotBuilt { key, given, origin: Origin::Env { name }, available });
             }
         }
-        let known = || Key::ALL.iter().flat_map(|key| key.variables());
+        let known = || Key::ALL.iter().flat_map(|key| key.variables()).chain(Unused::names());
         for name in env.keys().filter(|name| is_own_variable(name)) {
             if Key::from_env(name).is_none()
                 && !OTHER_VARIABLES.contains(&name.as_str())
+                && !Unused::names().any(|known| known == name)
                 && let Some(nearest) = nearest(name, known())
             {
                 return Err(ConfigError::UnknownVariable { name: name.clone(), nearest: nearest.to_owned() });
@@ -149,9 +150,10 @@ fn is_section(dotted: &str) -> bool {
     Key::ALL.iter().any(|key| key.info().name.strip_prefix(dotted).is_some_and(|rest| rest.starts_with('.')))
 }
 
-/// A value as text. A key that takes several takes them as a list too.
+/// A value as text. A key that takes several takes them as a list too, and one that is true or false as such.
 fn text_of(key: Key, value: &toml::Value) -> Option<String> {
     match (key, value) {
+        (Key::CompatPorts, toml::Value::Boolean(value)) => Some(value.to_string()),
         (Key::Listen, toml::Value::Array(parts)) => {
             parts.iter().map(scalar_text).collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
         }

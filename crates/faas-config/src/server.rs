@@ -29,6 +29,8 @@ const MOST_BODY_LIMIT: ByteSize = ByteSize::mib(1024);
 pub struct ServerConfig {
     /// See [`Key::Listen`]; never empty.
     pub listen: Setting<Vec<SocketAddr>>,
+    /// See [`Key::CompatPorts`].
+    pub compat_ports: Setting<bool>,
     /// See [`Key::DataDir`]; `None` leaves the choice to [`default_data_dir`](crate::default_data_dir).
     pub data_dir: Setting<Option<PathBuf>>,
     /// See [`Key::Database`]: the directory of the database; `None` is the data directory.
@@ -77,9 +79,21 @@ pub struct HttpConfig {
 }
 
 impl ServerConfig {
+    /// Every address to listen on, each once.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let mut addresses = self.listen.value.clone();
+        if self.compat_ports.value {
+            let missing = listen::compatible().into_iter().filter(|address| !self.listen.value.contains(address));
+            addresses.extend(missing);
+        }
+        addresses
+    }
+
     pub(crate) fn resolve(layers: &Layers) -> Result<Self, ConfigError> {
         Ok(Self {
             listen: pick(layers, Key::Listen, listen::default(), listen::parse)?,
+            compat_ports: pick(layers, Key::CompatPorts, false, |text| text.parse().ok())?,
             data_dir: pick(layers, Key::DataDir, None, |text| path::absolute(text).map(Some))?,
             database: pick_built(layers, Key::Database, None, |text| database::directory(text).map(Some))?,
             executor: pick_built(layers, Key::Executor, ExecutorChoice::Process, ExecutorChoice::parse)?,

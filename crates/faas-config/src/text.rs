@@ -39,6 +39,7 @@ fn literal(value: &EntryValue) -> String {
         EntryValue::Unset => String::new(),
         EntryValue::Text(text) => quoted(text),
         EntryValue::Number(number) => number.to_string(),
+        EntryValue::Truth(value) => value.to_string(),
         EntryValue::List(parts) => {
             format!("[{}]", parts.iter().map(|part| quoted(part)).collect::<Vec<_>>().join(", "))
         }

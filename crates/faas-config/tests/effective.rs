@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 /// A value other than the default for every key.
 const OTHER: &str = r#"
 listen = ["0.0.0.0:1", "[::1]:2"]
+compat_ports = true
 data_dir = '/data "quoted" \ ü'
 database = "sqlite:/database"
 executor = "process"
@@ -102,6 +103,7 @@ fn every_documented_default_is_the_real_one() {
             EntryValue::Unset => continue,
             EntryValue::Text(text) => text,
             EntryValue::Number(number) => number.to_string(),
+            EntryValue::Truth(value) => value.to_string(),
             EntryValue::List(parts) => parts.join(","),
         };
         let info = entry.key.info();

@@ -72,6 +72,31 @@ fn names_that_other_documents_use_are_read() {
 }
 
 #[test]
+fn compatible_ports_are_added_to_those_that_are_named() {
+    let asked = |text: &str| from_file(text).unwrap().addresses();
+    assert_eq!(asked("compat_ports = false"), addresses(&["127.0.0.1:8080"]));
+    assert_eq!(asked("compat_ports = true"), addresses(&["127.0.0.1:8080", "127.0.0.1:8000", "127.0.0.1:9080"]));
+    assert_eq!(asked("compat_ports = true\nlisten = [':9080']"), addresses(&["127.0.0.1:9080", "127.0.0.1:8000"]));
+    assert_eq!(from_env(&[("FAAS_COMPAT_PORTS", "true")]).unwrap().addresses().len(), 3);
+    for text in ["compat_ports = 1", "compat_ports = 'yes'", "compat_ports = ''", "isolation = true"] {
+        let error = from_file(text).unwrap_err();
+        assert!(matches!(error, ConfigError::Value { .. }), "{text}: {error}");
+    }
+}
+
+#[test]
+fn variables_without_effect_are_named_and_their_values_are_not_kept() {
+    let pairs = [("JWT_SECRET", "hunter2"), ("FAAS_DISABLE_CONTAINER", "1"), ("MIN_WORKERS", "")];
+    let config = Config::resolve(None, &env(&pairs), &Flags::default()).unwrap();
+    let names: Vec<_> = config.unused.iter().map(|unused| unused.name).collect();
+    assert_eq!(names, ["FAAS_DISABLE_CONTAINER", "JWT_SECRET"], "an empty one counts as unset");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert!(Config::resolve(None, &env(&[]), &Flags::default()).unwrap().unused.is_empty());
+    let error = from_env(&[("FAAS_DISABLE_CONTAINERS", "1")]).unwrap_err();
+    assert!(matches!(error, ConfigError::UnknownVariable { .. }), "{error}");
+}
+
+#[test]
 fn two_variables_that_differ_are_refused_naming_both() {
     for pairs in [
         [("SERVER_ADDRESS", ":8080"), ("HTTP_PORT", "8081")],

@@ -4,7 +4,7 @@ use crate::cli::GlobalOptions;
 use crate::diagnostic::CliError;
 use crate::server_options::{self, ServerOptions};
 use crate::{console, settings};
-use faas_config::{Entry, EntryValue, Key, reference, to_toml};
+use faas_config::{Entry, EntryValue, Key, Unused, reference, to_toml};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -60,20 +60,26 @@ pub(super) fn config(options: &ConfigOptions, global: &GlobalOptions) -> Result<
             entry.value = EntryValue::Text(path.display().to_string());
         }
     }
-    if options.json { print_json(&listed(&entries)) } else { console::print(to_toml(&entries).as_bytes()) }
+    if options.json {
+        return print_json(&listed(&entries, &config.unused));
+    }
+    let unused = config.unused.iter().map(|Unused { name, why }| format!("# {name} is set and has no effect: {why}\n"));
+    console::print((to_toml(&entries) + &unused.collect::<String>()).as_bytes())
 }
 
-fn listed(entries: &[Entry]) -> Value {
+fn listed(entries: &[Entry], unused: &[Unused]) -> Value {
     let items = entries.iter().map(|entry| {
         let value = match &entry.value {
             EntryValue::Unset => Value::Null,
             EntryValue::Text(text) => json!(text),
             EntryValue::Number(number) => json!(number),
+            EntryValue::Truth(value) => json!(value),
             EntryValue::List(parts) => json!(parts),
         };
         json!({ "key": entry.key.info().name, "value": value, "origin": entry.origin.to_string() })
     });
-    json!({ "items": items.collect::<Vec<_>>() })
+    let unused = unused.iter().map(|Unused { name, why }| json!({ "variable": name, "why": why }));
+    json!({ "items": items.collect::<Vec<_>>(), "unused": unused.collect::<Vec<_>>() })
 }
 
 fn described_keys() -> Value {

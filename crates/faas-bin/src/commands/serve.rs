@@ -13,7 +13,7 @@ use crate::diagnostic::CliError;
 use crate::server_options::{self, ServerOptions};
 use crate::signals::Signals;
 use crate::{console, exit, served, settings};
-use faas_config::Config;
+use faas_config::{Config, Unused};
 use faas_gateway::{DRAIN_GRACE, HttpLimits};
 use faas_lib::{Bootstrap, Platform};
 use faas_telemetry::{Exporter, LogSettings, Metrics};
@@ -42,7 +42,11 @@ pub(crate) struct ServeOptions {
 
 pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
     let config = settings::load(global, &options.server.flags(global.flags()))?;
-    listeners::check(&config.server.listen.value)?;
+    let addresses = config.server.addresses();
+    listeners::check(&addresses)?;
+    for Unused { name, why } in &config.unused {
+        console::complain("warning", None, &format!("{name} is set and has no effect: {why}"));
+    }
     let data = server_options::data_dir(&config)?;
 
     let bootstrap = Bootstrap::start(&config)?;
@@ -55,7 +59,7 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
     }
     // Whatever else is made is in them, and nobody else's.
     umask(Mode::RWXG | Mode::RWXO);
-    let listeners = listeners::bind(&config.server.listen.value)?;
+    let listeners = listeners::bind(&addresses)?;
     // After the launcher's start: sandboxes keep the limits they had.
     let connections = descriptors::connections(&config)?;
     bootstrap.become_unprivileged()?;

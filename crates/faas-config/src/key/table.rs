@@ -53,6 +53,12 @@ keys! {
         default: "127.0.0.1:8080",
         about: "Addresses the server listens on.",
     }
+    CompatPorts {
+        name: "compat_ports", env: "FAAS_COMPAT_PORTS", flag: "--compat-ports",
+        accepted: "true or false",
+        default: "false",
+        about: "Whether the server also listens on 127.0.0.1:8000 and 127.0.0.1:9080, where clients of other platforms look.",
+    }
     DataDir {
         name: "data_dir", env: "FAAS_DATA_DIR", flag: "--data-dir",
         accepted: "an absolute path",

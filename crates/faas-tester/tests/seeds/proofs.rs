@@ -54,6 +54,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof("001", "272", |_| starts_with("FAAS_DEFAULT_MODE", "process")),
     proof("001", "273", |_| port_variable("faas-server", "FAAS_API_PORT", "")),
     proof("001", "274", |_| starts_with("FAAS_LOG_LEVEL", "INFO")),
+    proof("001", "275", |_| no_container()),
     proof("002", "46", |_| has_package("faas-bin")),
     proof("002", "63-64", |_| port_variable("faas-bin", "FAAS_GATEWAY_PORT", "")),
     proof("002", "65", |_| starts_with("RUST_LOG", "info")),
@@ -353,6 +354,13 @@ fn starts_with(variable: &str, value: &str) -> Result<Outcome> {
     curl_prints_hello(&server)?;
     ensure!(server.stop()?.success(), "it did not end well");
     Ok(Outcome::Works)
+}
+
+fn no_container() -> Result<Outcome> {
+    let server = Launch::with(&[("FAAS_DISABLE_CONTAINER", "true")]).start()?;
+    let capabilities = request(&server, "/api/v1/capabilities", &[])?.expect(200)?.json()?;
+    curl_prints_hello(&server)?;
+    holds(&capabilities, &json!({"executor": "process"}))
 }
 
 fn start_is_refused(variable: &str, value: &str) -> Result<Outcome> {
