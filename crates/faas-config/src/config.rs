@@ -46,7 +46,7 @@ pub struct Config {
     pub output: Setting<ByteSize>,
     /// See [`Key::OnOutputLimit`].
     pub on_output_limit: Setting<OnOutputLimit>,
-    /// Variables that are set and have no effect: to be told to whoever set them.
+    /// What is set and has no effect: to be told to whoever set it.
     pub unused: Vec<Unused>,
 }
 
@@ -84,7 +84,7 @@ impl Config {
             timeout: pick(&layers, Key::Timeout, DEFAULT_TIMEOUT, duration)?,
             output: pick(&layers, Key::Output, OutputLimits::default().bytes, size)?,
             on_output_limit: pick(&layers, Key::OnOutputLimit, OnOutputLimit::Discard, on_output_limit)?,
-            unused: Unused::find(env),
+            unused: layers.unused,
             memory,
         };
         config.resources().check().map_err(|cause| config.refused(cause))?;

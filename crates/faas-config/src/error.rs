@@ -6,11 +6,13 @@ use faas_types::{ErrorCode, ResourcesError};
 /// Why a configuration is refused. Every message names the key, where it stands, and what is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is not TOML.
-    #[error("configuration file {path} is not valid TOML: {reason}")]
+    /// The file is not what its name says it is.
+    #[error("configuration file {path} is not valid {form}: {reason}")]
     Syntax {
         /// The file's path.
         path: String,
+        /// TOML or YAML.
+        form: &'static str,
         /// The parser's answer, with line and column.
         reason: String,
     },

@@ -9,6 +9,7 @@ mod config;
 mod database;
 mod entry;
 mod error;
+mod foreign;
 mod key;
 mod listen;
 mod log_filter;
@@ -23,6 +24,7 @@ mod source;
 mod text;
 mod unused;
 mod value;
+mod yaml;
 
 pub use config::Config;
 pub use entry::{Entry, EntryValue};

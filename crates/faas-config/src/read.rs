@@ -1,9 +1,10 @@
 //! The layers flattened: for every key the text that wins and where it stands.
 
+use crate::foreign::{self, Meaning};
 use crate::nearest::nearest;
 use crate::pick::shortened;
 use crate::source::{ConfigFile, Flags, Origin};
-use crate::{ConfigError, Key, Unused};
+use crate::{ConfigError, Key, Unused, yaml};
 use std::collections::BTreeMap;
 
 /// Names of variables that are read elsewhere and are no configuration keys.
@@ -25,6 +26,8 @@ pub fn is_own_variable(name: &str) -> bool {
 pub(crate) struct Layers {
     texts: BTreeMap<Key, (String, Origin)>,
     variables: BTreeMap<Key, Vec<Variable>>,
+    /// What is set and has no effect.
+    pub(crate) unused: Vec<Unused>,
 }
 
 /// A variable that sets a key.
@@ -52,6 +55,7 @@ impl Layers {
             layers.read_file(file)?;
         }
         layers.read_env(env)?;
+        layers.unused.extend(Unused::find(env));
         for key in Key::ALL {
             if let Some(text) = flags.get(*key) {
                 layers.texts.insert(*key, (text.to_owned(), Origin::Flag { name: key.info().flag }));
@@ -71,11 +75,53 @@ impl Layers {
     }
 
     fn read_file(&mut self, file: &ConfigFile) -> Result<(), ConfigError> {
-        let table: toml::Table = file.text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        let not_valid = |form, reason: &str| ConfigError::Syntax {
             path: file.path.clone(),
-            reason: error.to_string().trim_end().to_owned(),
-        })?;
-        self.read_table(file, "", &table)
+            form,
+            reason: reason.trim_end().to_owned(),
+        };
+        if file.is_yaml() {
+            let mut table = yaml::parse(&file.text).map_err(|reason| not_valid("YAML", &reason))?;
+            let foreign = [table.remove("system"), table.remove("functions")];
+            self.read_table(file, "", &table)?;
+            self.read_foreign(file, foreign)
+        } else {
+            let table = file.text.parse().map_err(|error: toml::de::Error| not_valid("TOML", &error.to_string()))?;
+            self.read_table(file, "", &table)
+        }
+    }
+
+    /// Reads the two sections of another platform's file, after the keys of ours.
+    fn read_foreign(&mut self, file: &ConfigFile, sections: [Option<toml::Value>; 2]) -> Result<(), ConfigError> {
+        let origin = Origin::File { path: file.path.clone() };
+        let [system, functions] = sections.map(|section| match section {
+            None => Some(toml::Table::new()),
+            Some(toml::Value::Table(table)) => Some(table),
+            Some(_) => None,
+        });
+        for (name, value) in system.ok_or_else(|| unknown_key("system".to_owned(), origin.clone()))? {
+            let dotted = format!("system.{name}");
+            let Some((known, meaning)) = foreign::SYSTEM.iter().find(|(known, _)| *known == dotted) else {
+                return Err(unknown_key(dotted, origin));
+            };
+            match meaning {
+                Meaning::Nothing(why) => self.unused.push(Unused { name: (*known).into(), why }),
+                Meaning::Key(key) => {
+                    let info = key.info();
+                    let text = text_of(*key, &value).ok_or_else(|| not_accepted(*key, &value, &origin))?;
+                    if self.texts.get(key).is_some_and(|(ours, _)| *ours != text) {
+                        return Err(ConfigError::Conflict { key: info.name, first: info.name, second: known });
+                    }
+                    self.texts.insert(*key, (text, origin.clone()));
+                }
+            }
+        }
+        for (name, _) in functions.ok_or_else(|| unknown_key("functions".to_owned(), origin.clone()))? {
+            let (name, why) =
+                foreign::function(&name).ok_or_else(|| unknown_key(format!("functions.{name}"), origin.clone()))?;
+            self.unused.push(Unused { name: name.into(), why });
+        }
+        Ok(())
     }
 
     fn read_table(&mut self, file: &ConfigFile, prefix: &str, table: &toml::Table) -> Result<(), ConfigError> {
@@ -84,12 +130,7 @@ impl Layers {
             let origin = Origin::File { path: file.path.clone() };
             match (Key::from_name(&dotted), value) {
                 (Some(key), value) => {
-                    let text = text_of(key, value).ok_or_else(|| ConfigError::Value {
-                        key: key.info().name,
-                        given: value.type_str().to_owned(),
-                        origin: origin.clone(),
-                        accepted: key.info().accepted,
-                    })?;
+                    let text = text_of(key, value).ok_or_else(|| not_accepted(key, value, &origin))?;
                     self.texts.insert(key, (text, origin));
                 }
                 (None, toml::Value::Table(inner)) if is_section(&dotted) => {
@@ -169,6 +210,12 @@ fn scalar_text(value: &toml::Value) -> Option<String> {
         toml::Value::Float(number) => Some(number.to_string()),
         toml::Value::Boolean(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => None,
     }
+}
+
+fn not_accepted(key: Key, value: &toml::Value, origin: &Origin) -> ConfigError {
+    let info = key.info();
+    let (given, origin) = (value.type_str().to_owned(), origin.clone());
+    ConfigError::Value { key: info.name, given, origin, accepted: info.accepted }
 }
 
 fn unknown_key(key: String, origin: Origin) -> ConfigError {

@@ -55,6 +55,13 @@ pub struct ConfigFile {
     pub text: String,
 }
 
+impl ConfigFile {
+    /// Whether its name says that it is YAML; every other file is TOML.
+    pub(crate) fn is_yaml(&self) -> bool {
+        [".yaml", ".yml"].iter().any(|ending| self.path.ends_with(ending))
+    }
+}
+
 /// Values given on the command line, as written there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {

@@ -3,6 +3,7 @@
 //! Whoever sets one may count on it, so it is named wherever the configuration is shown or used. Only
 //! what would change where or how programs run is refused instead ([`crate::ConfigError::NotBuilt`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const NO_ACCOUNTS: &str = "there are no accounts yet, and only this machine reaches the server";
@@ -32,11 +33,12 @@ const ALL: [(&str, &str); 18] = [
     ("DOCKER_GID", ANOTHER_PROGRAM),
 ];
 
-/// A variable that is set and has no effect. Its value may be a secret and is not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A variable, or a key of another platform's file, that is set and has no effect. Its value may be a
+/// secret and is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unused {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Why it has none.
     pub why: &'static str,
 }
@@ -45,7 +47,7 @@ impl Unused {
     /// Those of an environment. An empty one counts as unset.
     pub(crate) fn find(env: &BTreeMap<String, String>) -> Vec<Self> {
         let is_set = |name: &str| env.get(name).is_some_and(|value| !value.is_empty());
-        ALL.into_iter().filter(|(name, _)| is_set(name)).map(|(name, why)| Self { name, why }).collect()
+        ALL.into_iter().filter(|(name, _)| is_set(name)).map(|(name, why)| Self { name: name.into(), why }).collect()
     }
 
     /// Every name.

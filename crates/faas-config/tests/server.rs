@@ -84,11 +84,71 @@ fn compatible_ports_are_added_to_those_that_are_named() {
     }
 }
 
+/// As another platform's documents print it.
+const FOREIGN: &str = "
+system:
+  default_mode: process   # a comment
+  max_concurrent_functions: 1000
+  cold_start_timeout: 30
+  warm_instance_ttl: 600
+  api_gateway_port: 8000
+  base_image: python:3.11-slim
+  process_isolation_level: strict
+  logging_level: INFO
+
+functions:
+  example-function:
+    dependencies:
+      - requests==2.28.0
+    environment:
+      DEBUG: 'false'
+";
+
+fn from_yaml(text: &str) -> Result<Config, ConfigError> {
+    let file = ConfigFile { path: "faas_config.yaml".to_owned(), text: text.to_owned() };
+    Config::resolve(Some(&file), &BTreeMap::new(), &Flags::default())
+}
+
+#[test]
+fn a_yaml_file_of_ours_or_of_another_platform_is_read() {
+    let config = from_yaml(FOREIGN).unwrap();
+    assert_eq!(config.server.addresses(), addresses(&["127.0.0.1:8000"]));
+    assert_eq!((config.max_sandboxes.value, config.server.warm_ttl.value), (1000, Duration::from_secs(600)));
+    assert_eq!(config.server.log_level.value, "info");
+    assert_eq!(config.isolation.origin, Origin::File { path: "faas_config.yaml".to_owned() });
+    let names: Vec<_> = config.unused.iter().map(|unused| unused.name.as_ref()).collect();
+    assert_eq!(names, ["system.base_image", "system.cold_start_timeout", "functions.example-function"]);
+    let ours = from_yaml("listen: [':1']\ncompat_ports: true\nlimits:\n  memory: 64\n").unwrap();
+    assert_eq!((ours.server.addresses().len(), ours.memory.value), (3, ByteSize::mib(64)));
+    from_yaml("listen: 8000\nsystem: {api_gateway_port: 8000}").expect("they agree");
+}
+
+#[test]
+fn what_a_yaml_file_asks_for_is_refused_as_in_any_other() {
+    for (text, part) in [
+        ("system: {default_mode: container}", "process"),
+        ("system: {api_gateway_ports: 8000}", "system.api_gateway_ports"),
+        ("system: {max_concurrent_functions: 0}", "max_sandboxes"),
+        ("system: {logging_level: [INFO]}", "log.level"),
+        ("system: 3", "system"),
+        ("functions: [a]", "functions"),
+        ("functions: {'a b': {}}", "functions.a b"),
+        ("listen: 1\nsystem: {api_gateway_port: 2}", "system.api_gateway_port"),
+        ("listen: &a 1", "YAML"),
+        ("memory: 1", "limits.memory"),
+    ] {
+        let error = from_yaml(text).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::ConfigInvalid, "{text}");
+        assert!(error.to_string().contains(part), "{text}: {error}");
+    }
+    from_file("system = { default_mode = 'process' }").expect_err("the section is of that file only");
+}
+
 #[test]
 fn variables_without_effect_are_named_and_their_values_are_not_kept() {
     let pairs = [("JWT_SECRET", "hunter2"), ("FAAS_DISABLE_CONTAINER", "1"), ("MIN_WORKERS", "")];
     let config = Config::resolve(None, &env(&pairs), &Flags::default()).unwrap();
-    let names: Vec<_> = config.unused.iter().map(|unused| unused.name).collect();
+    let names: Vec<_> = config.unused.iter().map(|unused| unused.name.as_ref()).collect();
     assert_eq!(names, ["FAAS_DISABLE_CONTAINER", "JWT_SECRET"], "an empty one counts as unset");
     assert!(!format!("{config:?}").contains("hunter2"));
     assert!(Config::resolve(None, &env(&[]), &Flags::default()).unwrap().unused.is_empty());

@@ -50,6 +50,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof("001", "65-66", |servers| curl_health(servers.usual()?)),
     proof("001", "130", |servers| unknown_key_is_local(servers.usual()?)),
     proof("001", "134-135", |servers| sample_keys_work(servers.usual()?)),
+    proof("001", "240-250", |_| printed_configuration()),
     proof("001", "271", |_| configuration_file()),
     proof("001", "272", |_| starts_with("FAAS_DEFAULT_MODE", "process")),
     proof("001", "273", |_| port_variable("faas-server", "FAAS_API_PORT", "")),
@@ -354,6 +355,17 @@ fn starts_with(variable: &str, value: &str) -> Result<Outcome> {
     curl_prints_hello(&server)?;
     ensure!(server.stop()?.success(), "it did not end well");
     Ok(Outcome::Works)
+}
+
+/// With its second half, whose functions are only named: the file is one.
+fn printed_configuration() -> Result<Outcome> {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml")?;
+    let halves = [items::text("001", "240-250", "yaml")?, items::text("001", "251-266", "yaml")?];
+    std::fs::write(file.path(), halves.concat())?;
+    let path = file.path().to_str().context("a path of text")?;
+    let server = Launch::with(&[("FAAS_CONFIG_FILE", path)]).start()?;
+    curl_prints_hello(&server)?;
+    runs_at_once(&server, 1000)
 }
 
 fn no_container() -> Result<Outcome> {
