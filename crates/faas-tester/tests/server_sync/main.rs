@@ -1,12 +1,14 @@
 //! A disk that takes what is written and cannot sync it: nothing is accepted that is not synced, what was
 //! accepted reaches its end, also when the server is killed meanwhile, and service returns by itself.
+//!
+//! `FAAS_SYNC_KILLS` changes the number of kills.
 
 mod fault;
 
 use anyhow::{Context, Result, bail, ensure};
 use faas_tester::server::{
-    Client, DataDirectory, Options, Outcome, Server, accept, every_record, get, is_terminal, record, running, shell,
-    terminal, text, token, until,
+    Client, DataDirectory, Options, Outcome, Server, accept, every_record, get, is_terminal, number, record, running,
+    shell, terminal, text, token, until,
 };
 use fault::Fault;
 use std::cell::{Cell, RefCell};
@@ -20,8 +22,6 @@ const SOON: Duration = Duration::from_secs(60);
 const LONGEST_LIFE: Duration = Duration::from_secs(150);
 /// How many run at once: so few that others wait when the fault begins.
 const SANDBOXES: usize = 2;
-/// The mark of what runs when the server is killed.
-const LOST: &str = "lost";
 /// How often the fault comes and goes under load.
 const ROUNDS: u32 = 4;
 /// How many answers of a kind make a round.
@@ -50,44 +50,42 @@ fn a_disk_that_cannot_sync_refuses_loses_nothing_and_recovers() -> Result<()> {
     }));
     lived.with_context(|| server.last_lines())?;
     server.stop(SOON)?;
-    let mut server = options.start()?;
-    let lived = runtime.block_on(bounded(async {
-        agrees(server.address(), &told).await?;
-        killed_meanwhile(&mut server, &fault, &mut told).await
-    }));
-    let lost = lived.with_context(|| server.last_lines())?;
 
-    let starts_meanwhile = match options.start() {
-        Ok(mut started) => {
-            started.kill()?;
-            true
+    let kills: u32 = number("FAAS_SYNC_KILLS", 5)?;
+    let mut starts_meanwhile = 0;
+    for round in 1..=kills {
+        let mut server = options.start()?;
+        let lived = runtime.block_on(bounded(async {
+            agrees(server.address(), &told).await?;
+            killed_meanwhile(&mut server, &fault, &mut told, round).await
+        }));
+        lived.with_context(|| format!("round {round}\n{}", server.last_lines()))?;
+        match options.start() {
+            Ok(mut started) => {
+                started.kill()?;
+                starts_meanwhile += 1;
+            }
+            Err(error) => {
+                // It says what it could not do.
+                let said = format!("{error:#}");
+                let directory = data.path().display().to_string();
+                let next = "see what the system's log says of it, then start again";
+                let parts = ["storage_unavailable", &directory, next];
+                ensure!(parts.iter().all(|part| said.contains(part)), "a start on a disk that cannot sync: {said}");
+            }
         }
-        Err(error) => {
-            // It says what it could not do.
-            let said = format!("{error:#}");
-            let directory = data.path().display().to_string();
-            let parts = ["storage_unavailable", &directory, "see what the system's log says of it, then start again"];
-            ensure!(parts.iter().all(|part| said.contains(part)), "a start on a disk that cannot sync: {said}");
-            false
-        }
-    };
-    fault.end()?;
+        fault.end()?;
+    }
     let server = options.start()?;
-    let after = runtime.block_on(bounded(async {
-        for id in &lost {
-            let ended = terminal(server.address(), id).await?;
-            ensure!(text(&ended, "error_kind") == "sandbox_lost", "what ran when the server was killed: {ended}");
-        }
-        agrees(server.address(), &told).await
-    }));
-    after.with_context(|| server.last_lines())?;
+    runtime.block_on(bounded(agrees(server.address(), &told))).with_context(|| server.last_lines())?;
     server.stop(SOON)?;
     println!(
-        "sync: {} accepted, each succeeded; {} refused, none is known; {} answered by nobody; a server starts on a \
-         disk that cannot sync: {starts_meanwhile}",
+        "sync: {} accepted, each succeeded; {} refused, none is known; {kills} kills, over which {} were not answered and \
+         {} that ran were lost; {starts_meanwhile} starts on a disk that cannot sync",
         told.accepted.len(),
         told.refused.len(),
-        told.unanswered.len()
+        told.unanswered.len(),
+        told.lost.len()
     );
     Ok(())
 }
@@ -106,6 +104,8 @@ struct Told {
     refused: Vec<String>,
     /// The marks of what the server was killed over.
     unanswered: Vec<String>,
+    /// The ids by marks of what ran then.
+    lost: HashMap<String, String>,
 }
 
 impl Told {
@@ -213,23 +213,20 @@ async fn comes_and_goes(server: &Server, fault: &Fault, told: &mut Told) -> Resu
     agrees(address, told.into_inner()).await
 }
 
-/// Killed while it cannot sync and clients go on asking: the ids of what ran then.
-async fn killed_meanwhile(server: &mut Server, fault: &Fault, told: &mut Told) -> Result<Vec<String>> {
+/// Killed while it cannot sync and clients go on asking.
+async fn killed_meanwhile(server: &mut Server, fault: &Fault, told: &mut Told, round: u32) -> Result<()> {
     let address = server.address();
-    let mut lost = Vec::new();
-    for _ in 0..SANDBOXES {
-        let id = accept(address, LOST, "sleep 600").await?;
+    // What is accepted from now on waits behind these.
+    for number in 0..SANDBOXES {
+        let token = format!("lost-{round}-{number}");
+        let id = accept(address, &token, "sleep 600").await?;
         running(address, &id).await?;
-        lost.push(id);
+        told.lost.insert(token, id);
     }
-    for number in 0..4 {
-        let token = format!("waits-{number}");
-        let id = accept(address, &token, "echo waited").await?;
-        told.accepted.insert(token, id);
-    }
-    fault.begin()?;
     let (killed, told) = (Cell::new(false), RefCell::new(told));
     let kill = async {
+        more("are accepted", || told.borrow().accepted.len()).await?;
+        fault.begin()?;
         more("are refused", || told.borrow().refused.len()).await?;
         server.kill()?;
         killed.set(true);
@@ -239,7 +236,7 @@ async fn killed_meanwhile(server: &mut Server, fault: &Fault, told: &mut Told) -
         let mut number = 0;
         loop {
             number += 1;
-            let token = format!("last-{name}-{number}");
+            let token = format!("round-{round}-{name}-{number}");
             let mut body = shell(&token, "echo asked");
             body["wait"] = false.into();
             match Client::default().execute(address, &[], &body).await {
@@ -252,7 +249,7 @@ async fn killed_meanwhile(server: &mut Server, fault: &Fault, told: &mut Told) -
         }
     };
     tokio::try_join!(kill, client("first"), client("second"), client("third"))?;
-    Ok(lost)
+    Ok(())
 }
 
 /// Waits for some more of what is counted.
@@ -261,25 +258,29 @@ async fn more(what: &str, count: impl Fn() -> usize) -> Result<()> {
     until(&format!("{ANSWERS} more {what}"), SOON, async || Ok((count() >= enough).then_some(()))).await
 }
 
-/// What was accepted succeeds and is there once; of what was refused nothing is known.
+/// What was accepted succeeds, but for what ran at a kill, and is there once; of what was refused nothing is known.
 async fn agrees(address: SocketAddr, told: &Told) -> Result<()> {
     for (token, id) in &told.accepted {
         let ended = terminal(address, id).await?;
         ensure!(text(&ended, "status") == "succeeded", "{token}: {ended}");
     }
+    for (token, id) in &told.lost {
+        let ended = terminal(address, id).await?;
+        ensure!(text(&ended, "error_kind") == "sandbox_lost", "{token} ran when the server was killed: {ended}");
+    }
     let mut known: HashMap<String, u32> = HashMap::new();
     for record in every_record(address).await? {
         *known.entry(token(&record).to_owned()).or_default() += 1;
     }
-    for token in told.accepted.keys() {
+    for token in told.accepted.keys().chain(told.lost.keys()) {
         ensure!(known.get(token) == Some(&1), "{token} was accepted once and is known as {:?}", known.get(token));
     }
     for token in &told.refused {
         ensure!(!known.contains_key(token), "{token} was refused and is known");
     }
     for token in known.keys() {
-        let is_told = told.accepted.contains_key(token) || told.unanswered.contains(token) || token == LOST;
-        ensure!(is_told, "nobody was told of {token}");
+        let is_told = told.accepted.contains_key(token) || told.lost.contains_key(token);
+        ensure!(is_told || told.unanswered.contains(token), "nobody was told of {token}");
     }
     Ok(())
 }
