@@ -90,8 +90,11 @@ mod tests {
                 readers.read(work).await
             }));
         }
-        for caller in callers {
+        // All of them: the first that begins need not be the first that was spawned.
+        for _ in 0..CONNECTIONS {
             begins.recv_timeout(STEP).expect("a reading begins");
+        }
+        for caller in callers {
             caller.abort();
             assert!(caller.await.is_err(), "it has gone");
         }
