@@ -10,3 +10,5 @@ pub const EXECUTIONS: &str = "faas_executions_total";
 pub const EXECUTIONS_QUEUED: &str = "faas_executions_queued";
 /// Executions with a sandbox at this moment.
 pub const EXECUTIONS_RUNNING: &str = "faas_executions_running";
+/// Log lines dropped because nobody read them fast enough.
+pub const LOG_LINES_DROPPED: &str = "faas_log_lines_dropped_total";

@@ -45,7 +45,7 @@ fn spans_of_ours_arrive_as_a_part_of_the_callers_trace() {
     let collector = thread::spawn(move || collect(listener.accept()?.0, &sender));
 
     let settings = LogSettings { filter: "off".to_owned(), format: LogFormat::Text };
-    let exporter = init_with_export(&settings, &endpoint).unwrap();
+    let (_log, exporter) = init_with_export(&settings, &endpoint).unwrap();
     let span = tracing::info_span!(target: "faas_gateway", "request", route = "/execute");
     follow(&span, &format!("00-{TRACE}-00f067aa0ba902b7-01"));
     drop(span.entered());

@@ -16,7 +16,7 @@ use crate::{console, exit, served, settings};
 use faas_config::{Config, Unused};
 use faas_gateway::{DRAIN_GRACE, HttpLimits};
 use faas_lib::{Bootstrap, Platform};
-use faas_telemetry::{Exporter, LogSettings, Metrics};
+use faas_telemetry::{Exporter, Log, LogSettings, Metrics};
 use faas_types::ErrorCode;
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -67,7 +67,7 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
         directory.check_reachable()?;
     }
 
-    let exporter = start_telemetry(&config)?;
+    let (_log, exporter) = start_telemetry(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -81,15 +81,17 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
     result
 }
 
-fn start_telemetry(config: &Config) -> Result<Option<Exporter>, CliError> {
+fn start_telemetry(config: &Config) -> Result<(Log, Option<Exporter>), CliError> {
     let format = match config.server.log_format.value {
         faas_config::LogFormat::Text => faas_telemetry::LogFormat::Text,
         faas_config::LogFormat::Json => faas_telemetry::LogFormat::Json,
     };
     let settings = LogSettings { filter: config.server.log_level.value.clone(), format };
     let started = match &config.server.otlp_endpoint.value {
-        None => faas_telemetry::init(&settings).map(|()| None),
-        Some(endpoint) => faas_telemetry::init_with_export(&settings, endpoint).map(Some),
+        None => faas_telemetry::init(&settings).map(|log| (log, None)),
+        Some(endpoint) => {
+            faas_telemetry::init_with_export(&settings, endpoint).map(|(log, exporter)| (log, Some(exporter)))
+        }
     };
     started.map_err(|error| CliError::new(ErrorCode::ConfigInvalid, error.to_string()))
 }

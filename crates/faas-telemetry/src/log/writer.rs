@@ -1,4 +1,4 @@
-//! The last step of every log line: neutralised, then written at once.
+//! The last step of every log line: neutralised, then handed over whole.
 
 use super::neutralise::{Notation, neutralise};
 use std::io::{self, Write};
@@ -18,6 +18,13 @@ impl<W> LineWriter<W> {
 
 impl<W: Write> Write for LineWriter<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        // Most lines are plain, and pass as they are.
+        if let Some((b'\n', line)) = event.split_last()
+            && line.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        {
+            self.target.write_all(event)?;
+            return Ok(event.len());
+        }
         let text = String::from_utf8_lossy(event);
         let line = text.strip_suffix('\n').unwrap_or(&text);
         let mut out = String::with_capacity(line.len() + 1);

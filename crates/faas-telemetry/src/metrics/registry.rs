@@ -3,7 +3,7 @@
 use super::labels::{self, Method};
 use crate::names;
 use prometheus::core::Collector;
-use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Upper bounds of request latencies in seconds. Most answers take well below a millisecond.
 const REQUEST_BUCKETS: [f64; 14] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+
 /// How many executions have ended so far, by how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ended {
@@ -31,6 +32,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     request_duration: HistogramVec,
     executions: IntCounterVec,
+    log_lines_dropped: IntCounter,
     /// Two who bring the totals up to date at once would count the difference twice.
     totals: Arc<Mutex<()>>,
     queued: Gauge,
@@ -56,6 +58,10 @@ impl Metrics {
                 Opts::new(names::EXECUTIONS, "Ended executions by how they ended"),
                 &["end"],
             )),
+            log_lines_dropped: well_named(IntCounter::new(
+                names::LOG_LINES_DROPPED,
+                "Log lines dropped because stderr was not read as fast as they came",
+            )),
             totals: Arc::default(),
             queued: well_named(Gauge::new(names::EXECUTIONS_QUEUED, "Executions waiting for a sandbox")),
             running: well_named(Gauge::new(names::EXECUTIONS_RUNNING, "Executions that have a sandbox")),
@@ -63,6 +69,7 @@ impl Metrics {
         metrics.register(metrics.requests.clone());
         metrics.register(metrics.request_duration.clone());
         metrics.register(metrics.executions.clone());
+        metrics.register(metrics.log_lines_dropped.clone());
         metrics.register(metrics.queued.clone());
         metrics.register(metrics.running.clone());
         metrics
@@ -96,6 +103,11 @@ impl Metrics {
     /// Prometheus text format 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
+        {
+            let _alone = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+            let counter = &self.log_lines_dropped;
+            counter.inc_by(crate::log::dropped().saturating_sub(counter.get()));
+        }
         let mut text = String::new();
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "the metrics cannot be rendered in full");

@@ -1,4 +1,4 @@
-use super::{InitError, LogFormat, LogSettings, init, lines};
+use super::{InitError, LineWriter, LogFormat, LogSettings, Notation, init, lines};
 use std::io::{self, Write};
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
@@ -54,6 +54,34 @@ fn json_lines_carry_the_text_unchanged_to_whoever_parses_them() {
     {
         assert!(text.contains(part), "{part} is missing: {text:?}");
     }
+}
+
+/// What is written faster than by the formatter's own parts reads the same.
+#[test]
+fn text_lines_read_as_the_formatter_writes_them() {
+    let events = || {
+        let span = tracing::info_span!("request", request_id = "a-1", quoted = "a\"b\\", display = %"x y", empty = "");
+        let _entered = span.enter();
+        tracing::info!(text = "plain", hostile = HOSTILE, number = 7_u64, below = -7_i64, truth = true, "a message");
+        tracing::info!(optional = Some(1.5), debug = ?["a"], "with {} in it", "arguments");
+    };
+    let target = Lines::default();
+    let sink = target.clone();
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(move || LineWriter::new(sink.clone(), Notation::Text));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), events);
+    let expected = String::from_utf8(target.0.lock().unwrap().clone()).unwrap();
+    let written = logged(LogFormat::Text, "info", events);
+    let parts = |text: &str| -> Vec<(usize, String)> {
+        // The times differ, their form does not.
+        let cut = |line: &str| line.split_once(' ').map(|(time, rest)| (time.len(), rest.to_owned())).unwrap();
+        text.lines().map(cut).collect()
+    };
+    assert_eq!(parts(&written), parts(&expected));
+    let time = written.split(' ').next().unwrap();
+    let digits = time.replace(|character: char| character.is_ascii_digit(), "0");
+    assert_eq!(digits, "0000-00-00T00:00:00.000000Z");
 }
 
 #[test]
