@@ -1,6 +1,6 @@
 //! The gateway as a router: every route behind every check.
 
-use crate::middleware::protect;
+use crate::middleware::{Measure, protect};
 use crate::state::{GatewayParts, Shared, State};
 use crate::stream::Watchers;
 use crate::{Access, routes};
@@ -44,6 +44,8 @@ impl Gateway {
             router = router.route(endpoint.path, endpoint.handler);
         }
         let router = router.with_state(Arc::clone(&self.state));
-        routes::measured(protect(router, self.access.clone(), self.state.limits), &self.state.metrics)
+        let templates = routes::endpoints().into_iter().map(|endpoint| endpoint.path);
+        let measure = Measure::new(&self.state.metrics, templates);
+        protect(router, self.access.clone(), self.state.limits, measure)
     }
 }

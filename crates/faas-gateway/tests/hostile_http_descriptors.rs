@@ -3,7 +3,8 @@
 
 use axum::Router;
 use axum::routing::get;
-use faas_gateway::{Access, HttpLimits, Server, protect};
+use faas_gateway::{Access, HttpLimits, Measure, Server, protect};
+use faas_telemetry::Metrics;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,7 +30,8 @@ async fn without_descriptors_the_server_neither_spins_nor_dies() {
     let address = listener.local_addr().expect("its address");
     let router = Router::new().route("/health", get(|| async { "ok" }));
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = Server::new(protect(router, Access::local(), limits), limits);
+    let measure = Measure::new(&Metrics::new(), []);
+    let server = Server::new(protect(router, Access::local(), limits, measure), limits);
     let running = tokio::spawn(server.run(vec![listener], stopped));
 
     let mut few = getrlimit(Resource::Nofile);

@@ -1,14 +1,17 @@
-//! The outermost layer: an id for every request, its span and log line, and an answer even to a
-//! panic.
+//! The outermost check: an id for every request, its span, log line and metrics, and an answer
+//! even to a panic.
 
+use super::measure::Measure;
 use crate::problem::ApiError;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use faas_types::ErrorCode;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -20,7 +23,7 @@ const LONGEST: usize = 64;
 
 /// The id of a request: the caller's own when it is a short plain token, else a fresh one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+pub(super) struct RequestId(HeaderValue);
 
 impl RequestId {
     fn of(headers: &HeaderMap) -> Self {
@@ -31,7 +34,7 @@ impl RequestId {
             }
             _ => {
                 let mut text = [0; uuid::fmt::Simple::LENGTH];
-                let fresh = Uuid::now_v7().simple().encode_lower(&mut text);
+                let fresh = fresh().simple().encode_lower(&mut text);
                 // Hexadecimal digits are a valid value.
                 Self(HeaderValue::from_str(fresh).unwrap_or_else(|_| HeaderValue::from_static("-")))
             }
@@ -39,14 +42,28 @@ impl RequestId {
     }
 
     /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
 }
 
+/// An id nobody else gives: the time, and a count from a random beginning. Randomness for each would cost a
+/// system call.
+fn fresh() -> Uuid {
+    static BEGINNING: LazyLock<u128> = LazyLock::new(|| Uuid::new_v4().as_u128());
+    static GIVEN: AtomicU64 = AtomicU64::new(0);
+    let number = BEGINNING.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed).into());
+    let [.., a, b, c, d, e, f, g, h, i, j] = number.to_be_bytes();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let now = u64::try_from(now).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(now, &[a, b, c, d, e, f, g, h, i, j]).into_uuid()
+}
+
 /// Runs the rest and reports on it.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+pub(super) async fn observe<F>(request: Request, measure: &Measure, rest: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let began = Instant::now();
     let id = RequestId::of(request.headers());
     let method = request.method().clone();
@@ -56,8 +73,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     if let Some(parent) = request.headers().get(TRACE).and_then(|value| value.to_str().ok()) {
         faas_telemetry::follow(&span, parent);
     }
-    request.extensions_mut().insert(id.clone());
-    let mut response = match AssertUnwindSafe(next.run(request).instrument(span)).catch_unwind().await {
+    let mut response = match AssertUnwindSafe(rest(request).instrument(span)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => ApiError::new(ErrorCode::Internal, "the server failed; its log has more under this request's id")
             .into_response(),
@@ -71,7 +87,9 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     }
     response.headers_mut().insert(HEADER, id.0.clone());
     let status = response.status().as_u16();
-    let latency_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency = began.elapsed();
+    measure.request(route, method.as_str(), status, latency);
+    let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(target: "faas::access", request_id = id.as_str(), %method, route, status, latency_us);
     response
 }

@@ -57,7 +57,10 @@ fn fault(path: &str) -> Option<&'static str> {
         if segment.ends_with('.') {
             return Some("has a segment that ends with a dot");
         }
-        if first && RESERVED.iter().any(|name| segment.eq_ignore_ascii_case(name) && segment != *name) {
+        if first
+            && segment.bytes().any(|byte| byte.is_ascii_uppercase())
+            && RESERVED.iter().any(|name| segment.eq_ignore_ascii_case(name))
+        {
             return Some("has a reserved name in upper case; write it in lower case");
         }
         first = false;
@@ -69,6 +72,10 @@ fn fault(path: &str) -> Option<&'static str> {
 }
 
 fn characters(segment: &[u8]) -> Option<&'static str> {
+    // As most are.
+    if segment.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte)) {
+        return None;
+    }
     let mut rest = segment;
     let mut decoded = Vec::new();
     while let Some((&byte, after)) = rest.split_first() {

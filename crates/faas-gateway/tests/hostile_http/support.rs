@@ -4,7 +4,8 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, WebSocketUpgrade};
 use axum::routing::{get, post};
-use faas_gateway::{Access, HttpLimits, Server, protect};
+use faas_gateway::{Access, HttpLimits, Measure, Server, protect};
+use faas_telemetry::Metrics;
 use faas_types::ByteSize;
 use futures_util::stream;
 use std::convert::Infallible;
@@ -82,7 +83,8 @@ impl Host {
         let (gate, entered) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let server = Server::new(protect(router(&gate, &entered), Access::local(), limits), limits);
+        let measure = Measure::new(&Metrics::new(), []);
+        let server = Server::new(protect(router(&gate, &entered), Access::local(), limits, measure), limits);
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.clone().run(vec![listener], stopped));
         Self { address, server, gate, entered, stop: Some(stop), running }
