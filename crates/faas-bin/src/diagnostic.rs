@@ -153,6 +153,7 @@ const fn next_step(code: ErrorCode) -> &'static str {
             "check the server's address, and that it is a server of this version"
         }
         ErrorCode::UriTooLong => "give fewer or shorter filters",
+        ErrorCode::HeadersTooLarge => "look what a proxy on the way adds to requests",
         ErrorCode::OriginRefused => "use the address the server printed when it started",
         ErrorCode::Unauthorized => "give an API key: FAAS_API_KEY, or `faas context add`",
         ErrorCode::ExecutionNotFound => "`faas executions ls` lists those that are known",

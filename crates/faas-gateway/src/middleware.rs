@@ -1,5 +1,6 @@
 //! What every request passes before and after its route, outermost first: request id, panic guard,
-//! log line and metrics; the length of the path; canonical path; Host and Origin; credentials; the body.
+//! log line and metrics; what was refused below HTTP; the length of the path; canonical path; Host and
+//! Origin; credentials; the body.
 //!
 //! Invariant: routing and every decision here see the same form of the path, because any other form
 //! is refused before anything else is decided.
@@ -17,7 +18,7 @@ use crate::access::{Access, Caller};
 use crate::budget::Budget;
 use crate::limits::HttpLimits;
 use crate::problem::ApiError;
-use crate::server::{Endpoints, bytes};
+use crate::server::{Endpoints, Refused, bytes};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::Method;
@@ -76,7 +77,9 @@ async fn check(checks: &Checks, mut request: Request, next: Next) -> Response {
 
 /// Everything that is decided by the head alone.
 fn admit(checks: &Checks, request: &mut Request) -> Result<Caller, ApiError> {
-    // An overlong head never gets this far: it is a status alone.
+    if let Some(Refused(refusal)) = request.extensions().get() {
+        return Err(refusal.clone());
+    }
     let longest = checks.limits.path_bytes.as_bytes();
     if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > bytes(checks.limits.path_bytes)) {
         let detail = format!("the path with its query is longer than {longest} bytes");

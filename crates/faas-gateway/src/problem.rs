@@ -153,6 +153,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::ExecutionFinished | ErrorCode::IdempotencyConflict => StatusCode::CONFLICT,
         ErrorCode::CodeTooLarge | ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UriTooLong => StatusCode::URI_TOO_LONG,
+        ErrorCode::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::UnknownLanguage
         | ErrorCode::RuntimeMissing

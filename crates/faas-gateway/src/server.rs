@@ -14,10 +14,12 @@ mod framing;
 mod guarded;
 mod over;
 mod places;
+mod refused;
 mod requests;
 
 pub(crate) use activity::Intake;
 pub use bind::{BindError, bind_address};
+pub(crate) use refused::Refused;
 pub(crate) use requests::Endpoints;
 
 use crate::limits::HttpLimits;
@@ -45,6 +47,8 @@ use tokio::time::timeout;
 pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
 /// The smallest buffer hyper accepts.
 const SMALLEST_BUFFER: usize = 8192;
+/// How many headers hyper takes without being told; being told costs it more for each request.
+const HEADERS: usize = 100;
 /// What one HTTP/2 answer may keep that its reader has not taken.
 const SEND_BUFFER: usize = 64 << 10;
 /// HTTP/2 streams reset by the other side before we take them up, and by us for its errors.
@@ -160,16 +164,17 @@ impl Server {
     }
 }
 
-/// Hyper's part of the limits. Its own head timeout is off: [`guarded`] tells waiting for a request
-/// from waiting for the rest of one.
+/// Hyper's part of the limits. For HTTP/1 it is the smaller one: [`guarded`] shows it whole heads within
+/// their limits, and tells waiting for a request from waiting for the rest of one.
 fn builder(limits: &HttpLimits) -> auto::Builder<TokioExecutor> {
     let header_bytes = bytes(limits.header_bytes).max(SMALLEST_BUFFER);
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .header_read_timeout(None)
-        .max_buf_size(header_bytes)
-        .max_headers(usize::try_from(limits.headers).unwrap_or(usize::MAX));
+    // Hyper refuses a head that fills its buffer.
+    builder.http1().header_read_timeout(None).max_buf_size(header_bytes + 1);
+    let headers = usize::try_from(limits.headers).unwrap_or(usize::MAX);
+    if headers > HEADERS {
+        builder.http1().max_headers(headers);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

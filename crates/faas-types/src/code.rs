@@ -93,6 +93,8 @@ codes! {
     PathNotCanonical = "path_not_canonical", Never;
     /// The path with its query is longer than the limit.
     UriTooLong = "uri_too_long", Never;
+    /// The request's head has more bytes or more fields than the limit.
+    HeadersTooLarge = "headers_too_large", Never;
     /// The request comes from a page or for a host that is not allowed.
     OriginRefused = "origin_refused", Never;
     /// There are no credentials, or they do not count.

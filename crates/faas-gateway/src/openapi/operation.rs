@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What every route may answer with before or beside its handler.
-const EVERYWHERE: [ErrorCode; 10] = [
+const EVERYWHERE: [ErrorCode; 11] = [
     ErrorCode::PathNotCanonical,
     ErrorCode::UriTooLong,
+    ErrorCode::HeadersTooLarge,
     ErrorCode::InvalidField,
     ErrorCode::Unauthorized,
     ErrorCode::OriginRefused,

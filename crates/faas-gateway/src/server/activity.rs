@@ -4,14 +4,15 @@
 //! looks for a place to free. An answer that HTTP/2's flow control blocks never reaches the IO, so
 //! the bodies say themselves when they wait for their reader.
 
+use super::refused::Refused;
 use crate::budget::Lease;
+use crate::problem::ApiError;
 use axum::body::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -28,10 +29,12 @@ pub(super) struct Activity {
     http2: AtomicBool,
     upgraded: AtomicBool,
     evicted: Notify,
-    /// Answers whose next piece nobody asks for, and since when.
-    blocked: Mutex<HashMap<u64, Instant>>,
+    /// Answers whose next piece nobody asks for, and since when. They are few.
+    blocked: Mutex<Vec<(u64, Instant)>>,
     /// What pays for what is read after an upgrade.
     payer: Mutex<Option<Lease>>,
+    /// Why its last request is refused.
+    refused: OnceLock<Refused>,
     /// Whoever holds a next request back until nothing is in flight.
     holding: AtomicWaker,
 }
@@ -61,8 +64,9 @@ impl Activity {
             http2: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             evicted: Notify::new(),
-            blocked: Mutex::new(HashMap::new()),
+            blocked: Mutex::default(),
             payer: Mutex::new(None),
+            refused: OnceLock::new(),
             holding: AtomicWaker::new(),
         }
     }
@@ -89,6 +93,16 @@ impl Activity {
     pub(super) fn pay(&self, bytes: usize) -> bool {
         let payer = self.payer.lock().unwrap_or_else(PoisonError::into_inner);
         payer.as_ref().is_none_or(|lease| lease.pay(bytes).is_ok())
+    }
+
+    /// The next request it shows, its last, is refused.
+    pub(super) fn refuse(&self, error: ApiError) {
+        let _ = self.refused.set(Refused(error));
+    }
+
+    /// Why the request that is taken up now is refused, if it is.
+    pub(super) fn refused(&self) -> Option<&Refused> {
+        self.refused.get()
     }
 
     /// Requests taken up so far.
@@ -127,15 +141,17 @@ impl Activity {
     /// An answer has waited for its reader for longer than `patience`.
     pub(super) fn blocked_for(&self, patience: Duration) -> bool {
         let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        blocked.values().any(|since| since.elapsed() > patience)
+        blocked.iter().any(|(_, since)| since.elapsed() > patience)
     }
 
     fn block(&self, request: u64) {
-        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).insert(request, Instant::now());
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        blocked.retain(|(number, _)| *number != request);
+        blocked.push((request, Instant::now()));
     }
 
     fn unblock(&self, request: u64) {
-        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).remove(&request);
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).retain(|(number, _)| *number != request);
     }
 }
 

@@ -1,19 +1,25 @@
 //! Where one HTTP/1 request ends and the next begins, decided strictly.
 //!
-//! A byte-by-byte reading of the stream in front of hyper, which forgives some framing that a proxy
-//! in front may read differently (request smuggling): a bare line feed, a folded header line,
-//! `Content-Length` twice or beside `Transfer-Encoding`, any coding but `chunked`. [`Framing::scan`]
-//! names the first byte that breaks the rules, and the caller never lets it through.
+//! A reading of the stream in front of hyper, which forgives some framing that a proxy in front may read
+//! differently (request smuggling): a bare line feed, `Content-Length` twice or beside
+//! `Transfer-Encoding`, any coding but `chunked`. [`Framing::scan`] says how much may pass. A head passes
+//! as a whole or not at all, so that what is wrong with it can be answered in full; a body passes as it
+//! comes.
 //!
-//! Invariant: for what passes, hyper and this reading agree on every boundary. It also knows what
-//! the connection is waiting for, which decides its deadline.
+//! Invariants: for what passes, hyper and this reading agree on every boundary; a head that passes is one
+//! that hyper takes ([`head`]). It also knows what the connection is waiting for, which decides its
+//! deadline.
+
+mod head;
 
 use super::flood::Flood;
+use crate::limits::HttpLimits;
+use crate::server::bytes;
+pub(super) use head::HeadFault;
+use head::Search;
 
 /// What an HTTP/2 client says first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// The part of a header line that is kept: enough for every line that decides about framing.
-const KEPT: usize = 256;
 /// The longest line of a chunk's size with its extensions, and the most bytes of trailers.
 const CHUNK_LINE: usize = 1024;
 const TRAILERS: usize = 8192;
@@ -33,105 +39,89 @@ pub(super) enum Phase {
     Upgraded,
 }
 
+/// Why no more may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A head does not pass.
+    Head(HeadFault),
+    /// The framing of a body is broken by the byte at this offset.
+    Body(usize),
+    /// HTTP/2 frames without a purpose.
+    Flood,
+}
+
+/// How long a head may be, in bytes and in fields.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeadLimits {
+    bytes: usize,
+    fields: usize,
+}
+
+impl HeadLimits {
+    pub(super) fn of(limits: &HttpLimits) -> Self {
+        Self { bytes: bytes(limits.header_bytes), fields: usize::try_from(limits.headers).unwrap_or(usize::MAX) }
+    }
+}
+
 /// The reading of one connection.
 #[derive(Debug)]
 pub(super) struct Framing {
+    limits: HeadLimits,
     state: State,
-    line: Line,
-    head: Head,
+    /// Whether the other side may still turn out to speak HTTP/2.
+    first: bool,
     /// Requests whose first byte was seen.
     requests: u64,
-    /// The byte before was a request's last.
-    ended: bool,
 }
 
 #[derive(Debug)]
 enum State {
-    /// So many bytes of HTTP/2's preface; it is HTTP/1 as soon as one differs.
-    Preface(usize),
-    /// Before a request line; one empty line may precede it.
-    Start {
-        blank: bool,
-    },
-    RequestLine,
-    FieldLine,
+    /// Before a head or in one.
+    Head(Search),
     Fixed(u64),
     ChunkSize {
         size: u64,
         digits: u8,
     },
-    ChunkExtension(usize),
-    ChunkSizeEnd,
+    ChunkExtension {
+        size: u64,
+        length: usize,
+    },
+    /// The line feed after a chunk's size.
+    ChunkSizeEnd(u64),
     ChunkData(u64),
     ChunkDataEnd {
         carriage_return: bool,
     },
-    Trailers(usize),
+    Trailers {
+        bytes: usize,
+        /// The length of the line so far.
+        line: usize,
+        carriage_return: bool,
+    },
     Http2(Flood),
     Upgraded,
     Refused,
 }
 
-/// What the head has said about the body so far.
-#[derive(Debug, Default)]
-struct Head {
-    length: Option<u64>,
-    chunked: bool,
-}
-
-/// The line being read.
-#[derive(Debug, Default)]
-struct Line {
-    kept: Vec<u8>,
-    length: usize,
-    carriage_return: bool,
-}
-
-/// What a byte did to a line.
-enum Step {
-    More,
-    End,
-    Broken,
-}
-
-impl Line {
-    fn push(&mut self, byte: u8) -> Step {
-        match (self.carriage_return, byte) {
-            (true, b'\n') => Step::End,
-            (true, _) | (false, b'\n') => Step::Broken,
-            (false, b'\r') => {
-                self.carriage_return = true;
-                Step::More
-            }
-            (false, _) => {
-                if self.kept.len() < KEPT {
-                    self.kept.push(byte);
-                }
-                self.length += 1;
-                Step::More
-            }
-        }
-    }
-
-    fn clear(&mut self) {
-        self.kept.clear();
-        self.length = 0;
-        self.carriage_return = false;
-    }
-}
-
-impl Default for Framing {
-    fn default() -> Self {
-        Self { state: State::Preface(0), line: Line::default(), head: Head::default(), requests: 0, ended: false }
-    }
+/// What follows a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body {
+    None,
+    Fixed(u64),
+    Chunked,
 }
 
 impl Framing {
+    pub(super) fn new(limits: HeadLimits) -> Self {
+        Self { limits, state: State::Head(Search::default()), first: true, requests: 0 }
+    }
+
     /// What the other side has to send next.
     pub(super) const fn phase(&self) -> Phase {
-        match self.state {
-            State::Preface(0) | State::Start { .. } => Phase::Idle,
-            State::Preface(_) | State::RequestLine | State::FieldLine => Phase::Head,
+        match &self.state {
+            State::Head(search) if !search.begun() => Phase::Idle,
+            State::Head(_) => Phase::Head,
             State::Http2(_) => Phase::Http2,
             State::Upgraded => Phase::Upgraded,
             _ => Phase::Body,
@@ -145,36 +135,50 @@ impl Framing {
 
     /// The server has agreed to speak something else from the next byte on.
     pub(super) fn upgrade(&mut self) {
-        if matches!(self.state, State::Start { .. }) {
+        if self.phase() == Phase::Idle {
             self.state = State::Upgraded;
         }
     }
 
-    /// Reads on, up to the end of a request at most. How much was read, or the offset of the first
-    /// byte that may not pass.
-    pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<usize, usize> {
+    /// Reads on, up to the end of a request at most, and says how many bytes may pass. The others are to
+    /// be given again with what follows them: a head that is not whole, and the next request.
+    pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        let scanned = self.read(bytes);
+        if scanned.is_err() {
+            self.state = State::Refused;
+        }
+        scanned
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            let rest = bytes.len() - at;
-            let taken = match &mut self.state {
+        while let Some(rest @ [byte, ..]) = bytes.get(at..) {
+            match &mut self.state {
                 State::Upgraded => return Ok(bytes.len()),
-                State::Http2(flood) => {
-                    let frames = bytes.get(at..).unwrap_or_default();
-                    return flood.scan(frames).map(|()| bytes.len()).map_err(|offset| at + offset);
+                State::Http2(flood) => return flood.scan(rest).map(|()| bytes.len()).map_err(|_| Fault::Flood),
+                State::Head(_) => match self.head(rest)? {
+                    0 => return Ok(at),
+                    taken => at += taken,
+                },
+                State::Fixed(left) => {
+                    at += skip(left, rest.len());
+                    if *left == 0 {
+                        self.end();
+                    }
                 }
-                State::Fixed(left) | State::ChunkData(left) => skip(left, rest),
-                _ => 0,
-            };
-            if taken > 0 {
-                at += taken;
-                self.skipped();
-            } else if self.byte(byte) {
-                at += 1;
-            } else {
-                self.state = State::Refused;
-                return Err(at);
+                State::ChunkData(left) => {
+                    at += skip(left, rest.len());
+                    if *left == 0 {
+                        self.state = State::ChunkDataEnd { carriage_return: false };
+                    }
+                }
+                _ => {
+                    let next = self.chunk_byte(*byte).ok_or(Fault::Body(at))?;
+                    self.state = next;
+                    at += 1;
+                }
             }
-            if std::mem::take(&mut self.ended) {
+            if self.phase() == Phase::Idle {
                 return Ok(at);
             }
         }
@@ -183,175 +187,80 @@ impl Framing {
 
     /// A request is whole; what comes next is another.
     fn end(&mut self) {
-        self.state = State::Start { blank: false };
-        self.ended = true;
+        self.state = State::Head(Search::default());
     }
 
-    /// After a skip: whether that was the last of it.
-    fn skipped(&mut self) {
+    /// Looks for the end of a head that begins with these bytes. Its length, or 0 while it is not whole.
+    fn head(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        let State::Head(search) = &mut self.state else { return Ok(0) };
+        if self.first {
+            let seen = bytes.len().min(PREFACE.len());
+            if bytes.get(..seen) == PREFACE.get(..seen) {
+                self.requests = 1;
+                search.begin();
+                if seen == PREFACE.len() {
+                    self.state = State::Http2(Flood::default());
+                    return Ok(seen);
+                }
+                return Ok(0);
+            }
+        }
+        let begun = search.begun();
+        let whole = search.advance(bytes, &self.limits).map_err(Fault::Head)?;
+        if search.begun() && !begun {
+            self.requests += 1;
+        }
+        let Some(length) = whole else { return Ok(0) };
+        self.first = false;
+        match search.body(bytes.get(..length).unwrap_or_default()).map_err(Fault::Head)? {
+            Body::None => self.end(),
+            Body::Fixed(length) => self.state = State::Fixed(length),
+            Body::Chunked => self.state = State::ChunkSize { size: 0, digits: 0 },
+        }
+        Ok(length)
+    }
+
+    /// One byte around a chunk's data: what comes next, or `None` when it may not pass.
+    fn chunk_byte(&self, byte: u8) -> Option<State> {
         match self.state {
-            State::Fixed(0) => self.end(),
-            State::ChunkData(0) => self.state = State::ChunkDataEnd { carriage_return: false },
-            _ => {}
-        }
-    }
-
-    /// One byte outside of a body's data; `false` when it may not pass.
-    fn byte(&mut self, byte: u8) -> bool {
-        match &mut self.state {
-            State::Preface(seen) => {
-                if PREFACE.get(*seen) == Some(&byte) {
-                    self.requests = 1;
-                    *seen += 1;
-                    if *seen == PREFACE.len() {
-                        self.state = State::Http2(Flood::default());
-                    }
-                    return true;
+            State::ChunkSize { size, digits } => match byte {
+                b'\r' if digits > 0 => Some(State::ChunkSizeEnd(size)),
+                b';' if digits > 0 => Some(State::ChunkExtension { size, length: 0 }),
+                // Sixteen digits fill 64 bits; a seventeenth can only be an overflow or a disguise.
+                _ if digits < 16 => {
+                    let digit = char::from(byte).to_digit(16)?;
+                    Some(State::ChunkSize { size: size << 4 | u64::from(digit), digits: digits + 1 })
                 }
-                // What was seen is the beginning of a request line after all, or no HTTP.
-                let seen = *seen;
-                self.state = State::Start { blank: false };
-                self.requests = 0;
-                PREFACE.iter().take(seen).all(|&seen| self.head_byte(seen)) && self.head_byte(byte)
-            }
-            State::Start { .. } | State::RequestLine | State::FieldLine => self.head_byte(byte),
-            State::ChunkSize { .. } | State::ChunkExtension(_) | State::ChunkSizeEnd => self.chunk_size_byte(byte),
-            State::ChunkDataEnd { carriage_return } => match (*carriage_return, byte) {
-                (false, b'\r') => {
-                    *carriage_return = true;
-                    true
-                }
-                (true, b'\n') => {
-                    self.state = State::ChunkSize { size: 0, digits: 0 };
-                    true
-                }
-                _ => false,
+                _ => None,
             },
-            State::Trailers(bytes) => {
-                *bytes += 1;
-                if *bytes > TRAILERS {
-                    return false;
+            State::ChunkExtension { size, .. } if byte == b'\r' => Some(State::ChunkSizeEnd(size)),
+            State::ChunkExtension { size, length } if length < CHUNK_LINE && matches!(byte, b'\t' | b' '..=b'~') => {
+                Some(State::ChunkExtension { size, length: length + 1 })
+            }
+            State::ChunkSizeEnd(size) if byte == b'\n' => Some(match size {
+                0 => State::Trailers { bytes: 0, line: 0, carriage_return: false },
+                size => State::ChunkData(size),
+            }),
+            State::ChunkDataEnd { carriage_return: false } if byte == b'\r' => {
+                Some(State::ChunkDataEnd { carriage_return: true })
+            }
+            State::ChunkDataEnd { carriage_return: true } if byte == b'\n' => {
+                Some(State::ChunkSize { size: 0, digits: 0 })
+            }
+            State::Trailers { bytes, line, carriage_return } if bytes < TRAILERS => {
+                let bytes = bytes + 1;
+                match (carriage_return, byte) {
+                    (true, b'\n') if line == 0 => Some(State::Head(Search::default())),
+                    (true, b'\n') => Some(State::Trailers { bytes, line: 0, carriage_return: false }),
+                    (true, _) | (false, b'\n') => None,
+                    (false, b'\r') => Some(State::Trailers { bytes, line, carriage_return: true }),
+                    // A folded line.
+                    (false, b' ' | b'\t') if line == 0 => None,
+                    (false, _) => Some(State::Trailers { bytes, line: line + 1, carriage_return: false }),
                 }
-                match self.line.push(byte) {
-                    Step::More => true,
-                    Step::Broken => false,
-                    Step::End => {
-                        let folded = matches!(self.line.kept.first(), Some(b' ' | b'\t'));
-                        if self.line.length == 0 {
-                            self.end();
-                        }
-                        self.line.clear();
-                        !folded
-                    }
-                }
             }
-            State::Fixed(_) | State::ChunkData(_) | State::Http2(_) | State::Upgraded | State::Refused => false,
+            _ => None,
         }
-    }
-
-    fn head_byte(&mut self, byte: u8) -> bool {
-        match self.line.push(byte) {
-            Step::Broken => return false,
-            Step::More => {
-                if matches!(self.state, State::Start { .. }) && self.line.length == 1 {
-                    self.requests += 1;
-                    self.head = Head::default();
-                    self.state = State::RequestLine;
-                }
-                return true;
-            }
-            Step::End => {}
-        }
-        let passes = match (&self.state, self.line.length) {
-            (State::Start { blank: false }, _) => {
-                self.state = State::Start { blank: true };
-                true
-            }
-            (State::RequestLine, _) => {
-                self.state = State::FieldLine;
-                true
-            }
-            (State::FieldLine, 0) => {
-                match (self.head.chunked, self.head.length) {
-                    (true, _) => self.state = State::ChunkSize { size: 0, digits: 0 },
-                    (false, None | Some(0)) => self.end(),
-                    (false, Some(length)) => self.state = State::Fixed(length),
-                }
-                true
-            }
-            (State::FieldLine, _) => self.head.field(&self.line),
-            _ => false,
-        };
-        self.line.clear();
-        passes
-    }
-
-    fn chunk_size_byte(&mut self, byte: u8) -> bool {
-        let (size, digits) = match &mut self.state {
-            State::ChunkSize { size, digits } => (size, digits),
-            State::ChunkExtension(length) => {
-                *length += 1;
-                return match byte {
-                    b'\r' => {
-                        self.state = State::ChunkSizeEnd;
-                        true
-                    }
-                    byte => *length <= CHUNK_LINE && (byte == b'\t' || (b' '..=b'~').contains(&byte)),
-                };
-            }
-            _ => {
-                // The line feed after the size: `head.length` holds the size meanwhile.
-                self.state = match self.head.length.take() {
-                    Some(0) | None => State::Trailers(0),
-                    Some(size) => State::ChunkData(size),
-                };
-                return byte == b'\n';
-            }
-        };
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            b'\r' | b';' if *digits > 0 => {
-                self.head.length = Some(*size);
-                self.state = if byte == b'\r' { State::ChunkSizeEnd } else { State::ChunkExtension(0) };
-                return true;
-            }
-            _ => return false,
-        };
-        // Sixteen digits fill 64 bits; a seventeenth can only be an overflow or a disguise.
-        *digits += 1;
-        *size = (*size << 4) | u64::from(digit);
-        *digits <= 16
-    }
-}
-
-impl Head {
-    /// A whole header line; `false` when it may not pass.
-    fn field(&mut self, line: &Line) -> bool {
-        if matches!(line.kept.first(), Some(b' ' | b'\t')) {
-            return false;
-        }
-        let Some(colon) = line.kept.iter().position(|&byte| byte == b':') else { return line.length > line.kept.len() };
-        let (name, value) = line.kept.split_at(colon);
-        let value = value.get(1..).unwrap_or_default().trim_ascii();
-        if name.iter().any(u8::is_ascii_whitespace) {
-            return false;
-        }
-        if name.eq_ignore_ascii_case(b"content-length") {
-            let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-            let length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-            let passes = line.length <= KEPT && digits && length.is_some() && self.length.is_none() && !self.chunked;
-            self.length = length;
-            return passes;
-        }
-        if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            let passes =
-                line.length <= KEPT && value.eq_ignore_ascii_case(b"chunked") && self.length.is_none() && !self.chunked;
-            self.chunked = true;
-            return passes;
-        }
-        true
     }
 }
 

@@ -1,7 +1,7 @@
 //! A connection's IO with everything that must hold below HTTP.
 //!
-//! - What the framing refuses never reaches hyper: it is replaced by a byte that every parser
-//!   refuses, so that hyper answers 400 in its turn and closes.
+//! - What the framing refuses never reaches hyper. In the place of a refused head hyper sees a request that
+//!   ends the connection, and the refusal is its answer, in its turn; a refused body breaks off.
 //! - Reading has a deadline while a request is awaited or its head is under way; writing has one
 //!   while the other side takes nothing. Both hold after an upgrade as far as they apply.
 //! - While a request is in flight, bytes of the next one are held back here: hyper sees that its caller
@@ -11,13 +11,15 @@
 //!   unread bytes resets the connection and takes the answer with it.
 
 use super::activity::Activity;
-use super::framing::{Framing, Phase};
+use super::framing::{Fault, Framing, HeadLimits, Phase};
 use super::over::Over;
 use super::places::Place;
+use super::refused::refusal;
 use crate::limits::HttpLimits;
 use bytes::BytesMut;
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -31,8 +33,11 @@ const PROGRESS: usize = 8 << 10;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1 << 20;
 
-/// Hyper parses the rest of a head only when it sees its end.
-const HEAD_END: &[u8] = b"\r\n\r\n";
+/// What hyper sees in the place of a refused head; the answer to `HEAD` must have no body.
+const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+const REFUSED_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nconnection: close\r\n\r\n";
+/// How much is read at once of what is held back.
+const PIECE: usize = 4096;
 
 /// How much of the next requests is held back at most; a caller that sends more is not looked after
 /// until its answer has been sent.
@@ -42,13 +47,17 @@ fn broken() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the other side broke the protocol's framing")
 }
 
+fn no_memory() -> io::Error {
+    io::Error::new(io::ErrorKind::OutOfMemory, "there is no memory for more")
+}
+
 /// The IO of one connection.
 #[derive(Debug)]
 pub(super) struct Guarded<I> {
     io: I,
     framing: Framing,
-    /// What is still to be shown of a refused request.
-    refused: Option<&'static [u8]>,
+    /// What was refused last, if anything was: nothing more is read.
+    refused: Option<Refused>,
     activity: Arc<Activity>,
     limits: HttpLimits,
     awaited: Timer<(Phase, u64)>,
@@ -56,10 +65,18 @@ pub(super) struct Guarded<I> {
     progress: usize,
     lingering: Timer<()>,
     lingered: usize,
-    /// What follows the request that is in flight.
+    /// What hyper has not seen yet: a head that is not whole, and what follows the request in flight.
     held: BytesMut,
+    /// So much of it may pass.
+    passed: usize,
     over: Over,
     _place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    Head,
+    Body,
 }
 
 /// A deadline for one wait; another wait is another deadline.
@@ -99,7 +116,7 @@ impl<I> Guarded<I> {
     pub(super) fn new(io: I, activity: Arc<Activity>, limits: HttpLimits, place: Place, over: Over) -> Self {
         Self {
             io,
-            framing: Framing::default(),
+            framing: Framing::new(HeadLimits::of(&limits)),
             refused: None,
             activity,
             limits,
@@ -109,6 +126,7 @@ impl<I> Guarded<I> {
             lingering: Timer::new(),
             lingered: 0,
             held: BytesMut::new(),
+            passed: 0,
             over,
             _place: place,
         }
@@ -153,18 +171,28 @@ impl<I> Guarded<I> {
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the reader takes nothing"))
     }
 
+    /// Reads a piece that is held back at first; how much, 0 at the end.
+    fn poll_held(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>>
+    where
+        I: AsyncRead + Unpin,
+    {
+        let mut space = [const { MaybeUninit::uninit() }; PIECE];
+        let mut piece = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.io).poll_read(context, &mut piece))?;
+        self.held.extend_from_slice(piece.filled());
+        Poll::Ready(Ok(piece.filled().len()))
+    }
+
     /// Reads on while a request is in flight: what comes is held back, and that nothing more comes is
     /// told. `None` when the request has been answered meanwhile.
     fn poll_caller(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Result<()>>>
     where
         I: AsyncRead + Unpin,
     {
-        let mut space = [0; 4096];
         while self.held.len() < HELD {
-            let mut piece = ReadBuf::new(&mut space);
-            match Pin::new(&mut self.io).poll_read(context, &mut piece) {
-                Poll::Ready(Ok(())) if piece.filled().is_empty() => return Some(Poll::Ready(Ok(()))),
-                Poll::Ready(Ok(())) => self.held.extend_from_slice(piece.filled()),
+            match self.poll_held(context) {
+                Poll::Ready(Ok(0)) => return Some(Poll::Ready(Ok(()))),
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Some(Poll::Ready(Err(error))),
                 Poll::Pending if self.held.is_empty() => return Some(self.poll_awaited(context).map(Err)),
                 Poll::Pending => break,
@@ -173,6 +201,36 @@ impl<I> Guarded<I> {
         // Nothing else tells that it is the next request's turn.
         self.activity.wake_when_idle(context.waker());
         self.activity.answering().then_some(Poll::Pending)
+    }
+
+    /// Does what the framing says; how many of the bytes it read may pass. `is_head`: they begin with a
+    /// request by that method.
+    fn judge(&mut self, scanned: Result<usize, Fault>, is_head: bool) -> io::Result<usize> {
+        let fault = match scanned {
+            Ok(passed) => {
+                if self.framing.phase() == Phase::Http2 && !self.activity.http2() {
+                    self.activity.speaks_http2();
+                }
+                return Ok(passed);
+            }
+            Err(fault) => fault,
+        };
+        match fault {
+            Fault::Flood => Err(broken()),
+            Fault::Body(offset) => {
+                self.refused = Some(Refused::Body);
+                Ok(offset)
+            }
+            Fault::Head(fault) => {
+                self.activity.refuse(refusal(fault, &self.limits));
+                let shown = if is_head { REFUSED_HEAD } else { REFUSED };
+                self.refused = Some(Refused::Head);
+                self.held.clear();
+                self.held.extend_from_slice(shown);
+                self.passed = shown.len();
+                Ok(0)
+            }
+        }
     }
 
     fn wrote(&mut self, bytes: usize) {
@@ -191,12 +249,6 @@ impl<I> Guarded<I> {
 impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let Some(shown) = &mut this.refused {
-            let (now, later) = shown.split_at(shown.len().min(buffer.remaining()));
-            buffer.put_slice(now);
-            *shown = later;
-            return Poll::Ready(if now.is_empty() { Err(broken()) } else { Ok(()) });
-        }
         let upgraded = this.activity.upgraded();
         if upgraded {
             this.framing.upgrade();
@@ -204,57 +256,73 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
                 return Poll::Ready(Err(error));
             }
         }
-        if this.framing.phase() == Phase::Idle
-            && this.activity.answering()
-            && let Some(seen) = this.poll_caller(context)
-        {
-            return seen;
-        }
-        let before = buffer.filled().len();
-        let scanned = if this.held.is_empty() {
+        loop {
+            if this.passed > 0 {
+                let length = this.passed.min(buffer.remaining());
+                if upgraded && !this.activity.pay(length) {
+                    return Poll::Ready(Err(no_memory()));
+                }
+                buffer.put_slice(&this.held.split_to(length));
+                this.passed -= length;
+                return Poll::Ready(Ok(()));
+            }
+            match this.refused {
+                // Its answer ends the connection.
+                Some(Refused::Head) => return Poll::Pending,
+                Some(Refused::Body) => return Poll::Ready(Err(broken())),
+                None => {}
+            }
+            if this.framing.phase() == Phase::Idle
+                && this.activity.answering()
+                && let Some(seen) = this.poll_caller(context)
+            {
+                return seen;
+            }
+            if !this.held.is_empty() {
+                let scanned = this.framing.scan(&this.held);
+                let passed = this.judge(scanned, this.held.starts_with(b"HEAD "))?;
+                if this.refused != Some(Refused::Head) {
+                    this.passed = passed;
+                }
+                if this.passed > 0 || this.refused.is_some() {
+                    continue;
+                }
+                match this.poll_held(context)? {
+                    Poll::Ready(0) => return Poll::Ready(Ok(())),
+                    Poll::Ready(_) => continue,
+                    Poll::Pending => return this.poll_awaited(context).map(Err),
+                }
+            }
+            // What is whole at once, as most requests are, is read where hyper wants it.
+            let before = buffer.filled().len();
             if Pin::new(&mut this.io).poll_read(context, buffer)?.is_pending() {
                 return this.poll_awaited(context).map(Err);
             }
             let read = buffer.filled().get(before..).unwrap_or_default();
+            if read.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
             let scanned = this.framing.scan(read);
-            if let Ok(whole) = scanned {
-                this.held.extend_from_slice(read.get(whole..).unwrap_or_default());
-                buffer.set_filled(before + whole);
+            let passed = this.judge(scanned, read.starts_with(b"HEAD "))?;
+            if this.refused.is_none() {
+                this.held.extend_from_slice(read.get(passed..).unwrap_or_default());
             }
-            scanned
-        } else {
-            // Read where it lies: what follows one request is not moved for each.
-            let length = this.held.len().min(buffer.remaining());
-            let scanned = this.framing.scan(this.held.get(..length).unwrap_or_default());
-            let shown = scanned.unwrap_or_else(|offset| offset + 1);
-            buffer.put_slice(&this.held.split_to(shown));
-            scanned
-        };
-        if upgraded && !this.activity.pay(buffer.filled().len() - before) {
-            buffer.set_filled(before);
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::OutOfMemory, "there is no memory for more")));
-        }
-        if let Err(offset) = scanned {
-            if this.framing.phase() == Phase::Http2 {
-                return Poll::Ready(Err(broken()));
+            buffer.set_filled(before + passed);
+            if upgraded && !this.activity.pay(passed) {
+                buffer.set_filled(before);
+                return Poll::Ready(Err(no_memory()));
             }
-            this.refused = Some(HEAD_END);
-            if let Some(byte) = buffer.filled_mut().get_mut(before + offset) {
-                *byte = 0;
+            if passed > 0 {
+                return Poll::Ready(Ok(()));
             }
-            buffer.set_filled(before + offset + 1);
         }
-        if this.framing.phase() == Phase::Http2 && !this.activity.http2() {
-            this.activity.speaks_http2();
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Guarded<I> {
     /// Reads what is still on its way, within bounds, and throws it away.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut space = [0; 4096];
+        let mut space = [0; PIECE];
         while self.lingered < LINGER_BYTES {
             let mut buffer = ReadBuf::new(&mut space);
             match Pin::new(&mut self.io).poll_read(context, &mut buffer) {

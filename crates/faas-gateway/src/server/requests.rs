@@ -47,6 +47,9 @@ impl Service<Request<Incoming>> for Requests {
         if request.headers().contains_key(UPGRADE) {
             request.extensions_mut().insert(Intake::of(&self.activity));
         }
+        if let Some(refused) = self.activity.refused() {
+            request.extensions_mut().insert(refused.clone());
+        }
         // A router is always ready.
         let answering = self.shared.router.clone().call(request);
         let (shared, activity) = (Arc::clone(&self.shared), Arc::clone(&self.activity));
