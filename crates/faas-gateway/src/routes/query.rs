@@ -17,7 +17,7 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        let query = parts.uri.query().unwrap_or("");
+        let Some(query) = parts.uri.query() else { return Ok(Self::default()) };
         let axum::extract::Query(pairs) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| {
                 ApiError::new(ErrorCode::InvalidField, format!("the query of {} bytes is malformed", query.len()))

@@ -26,6 +26,12 @@ pub(super) fn neutralise(line: &str, notation: Notation, out: &mut String) {
     }
 }
 
+/// Whether a text is made of printable ASCII alone. All of it is looked at, which a processor does many
+/// bytes at a time.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+}
+
 /// C0 and C1 controls, delete, line and paragraph separators, and what reorders the text around it.
 const fn is_dangerous(character: char) -> bool {
     matches!(character,

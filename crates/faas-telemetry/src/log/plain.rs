@@ -1,6 +1,7 @@
 //! The parts of a text line that cost most, written with less work than the formatter's own: the time and
-//! the fields. The text is the same.
+//! the fields. Harmless text reads the same; what is not is made so afterwards (`neutralise`).
 
+use super::neutralise::is_plain;
 use std::fmt::{self, Debug};
 use std::time::SystemTime;
 use tracing::field::{Field, Visit};
@@ -61,7 +62,8 @@ impl Visit for Written<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
+        let plain = is_plain(value.as_bytes())
+            && !value.bytes().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\'));
         if field.name() == "message" {
             self.field(field, |writer| writer.write_str(value));
         } else if plain {

@@ -1,6 +1,6 @@
 //! The last step of every log line: neutralised, then handed over whole.
 
-use super::neutralise::{Notation, neutralise};
+use super::neutralise::{Notation, is_plain, neutralise};
 use std::io::{self, Write};
 
 /// Takes whole events, as the formatter hands them over: one write each, ended by a newline.
@@ -20,7 +20,7 @@ impl<W: Write> Write for LineWriter<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         // Most lines are plain, and pass as they are.
         if let Some((b'\n', line)) = event.split_last()
-            && line.iter().all(|byte| matches!(byte, b' '..=b'~'))
+            && is_plain(line)
         {
             self.target.write_all(event)?;
             return Ok(event.len());
