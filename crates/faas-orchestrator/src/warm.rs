@@ -76,7 +76,10 @@ impl Warm {
 
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
-        self.kept().waiting.len()
+        let mut kept = self.kept();
+        kept.forget_dead();
+        self.show(&kept);
+        kept.waiting.len()
     }
 
     /// Whether a sandbox that is given back may be kept.

@@ -72,6 +72,8 @@ async fn calls(address: SocketAddr, server: u32) -> Result<()> {
 
     warm(address, 1).await?;
     kill_init(server)?;
+    // It is noticed without anybody having to meet it.
+    warm(address, 0).await?;
     ran(&cached(address, LOOKS).await?, "cold", "clean\n")?;
     warm(address, 1).await?;
     ran(&cached(address, LOOKS).await?, "warm", "clean\n")
