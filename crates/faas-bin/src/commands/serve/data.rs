@@ -5,8 +5,9 @@
 //!
 //! Invariants: nothing is taken from a server that runs (the store has a lock of its own, but that is
 //! taken too late for this); nothing but an empty directory or a server's is touched; what changes hands
-//! is named by descriptors, for whoever owned the directory may still rename what is in it; the directory
-//! itself goes last, so that a hand-over that was cut short is done again at the next start.
+//! is named by descriptors, for whoever owned the directory may still rename what is in it; while it changes
+//! hands the directory itself is nobody's but ours, so that a hand-over that was cut short is done again at
+//! the next start, whichever user that one is for.
 
 #[cfg(test)]
 mod tests;
@@ -95,6 +96,7 @@ pub(super) fn take(path: &Path, option: &'static str, user: u32) -> Result<Taken
         fchmod(&directory, Mode::RWXU).map_err(failed)?;
     }
     if user != 0 && stat.st_uid != user {
+        chown(&directory, geteuid().as_raw()).map_err(failed)?;
         give(&directory, user, DEPTH).map_err(failed)?;
         chown(&directory, user).map_err(failed)?;
     }

@@ -1,7 +1,8 @@
 use super::take;
 use faas_lib::{SLOT_UIDS, UIDS_PER_SLOT};
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use rustix::process::geteuid;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -150,4 +151,28 @@ fn a_hand_over_that_was_cut_short_is_done_again() {
     chown(data.join("lock"), Some(FIRST), None).unwrap();
     take(&data, "--data-dir", FIRST).unwrap();
     assert_eq!((owner(&data), owner(&data.join("faas.db"))), (FIRST, FIRST));
+}
+
+#[test]
+fn a_hand_over_that_was_cut_short_is_done_again_for_the_user_before() {
+    if !is_root("a hand-over") {
+        return;
+    }
+    let place = Place::new();
+    let data = place.directory("data", 0o700, &["lock", "faas.db", "node"]);
+    take(&data, "--data-dir", FIRST).unwrap();
+    // Whatever order the files come in, one of them stops it.
+    let stays = File::open(data.join("faas.db")).unwrap();
+    let flags = ioctl_getflags(&stays);
+    if flags.is_err() || ioctl_setflags(&stays, flags.unwrap() | IFlags::IMMUTABLE).is_err() {
+        println!("SKIP a_hand_over_that_was_cut_short_is_done_again_for_the_user_before: no such flag here");
+        return;
+    }
+    let cut_short = take(&data, "--data-dir", SECOND).map(drop);
+    ioctl_setflags(&stays, flags.unwrap()).unwrap();
+    cut_short.unwrap_err();
+    take(&data, "--data-dir", FIRST).unwrap();
+    for path in ["", "lock", "faas.db", "node"] {
+        assert_eq!(owner(&data.join(path)), FIRST, "{path}");
+    }
 }
