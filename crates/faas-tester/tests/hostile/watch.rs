@@ -3,7 +3,7 @@
 
 use crate::host::{cgroup_mounts, contains, is_zombie, pid_namespace, processes, status_field, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use std::time::Duration;
 pub(crate) struct Observed {
     mark: String,
     own_namespace: Option<String>,
-    namespaces: BTreeSet<String>,
+    /// Held open: the number of a namespace that is gone is given to the next one.
+    namespaces: BTreeMap<String, Option<File>>,
     /// Directories with their inodes: a name may be used again by the next sandbox.
     cgroups: BTreeSet<(PathBuf, u64)>,
     /// Most processes seen at once in the sandbox.
@@ -51,9 +52,7 @@ impl Watcher {
                 let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
                 self.seen.strangers_with_the_environment.insert(format!("{} in the host's namespace", name.trim()));
             } else if let Some(namespace) = namespace.filter(|_| marked) {
-                if self.seen.namespaces.insert(namespace) {
-                    self.seen.cgroups.extend(cgroup_directories(pid));
-                }
+                self.seen.met(namespace, pid);
                 if status_field(pid, "NSpid").is_some_and(|ids| ids.split_whitespace().last() == Some("1")) {
                     self.seen.strangers_with_the_environment.insert("the sandbox's init".into());
                 }
@@ -61,7 +60,7 @@ impl Watcher {
                 parents.insert(pid, status_field(pid, "PPid").and_then(|id| id.parse::<u32>().ok()).unwrap_or(0));
             }
             if let Some(namespace) = pid_namespace(&pid.to_string())
-                && self.seen.namespaces.contains(&namespace)
+                && self.seen.namespaces.contains_key(&namespace)
             {
                 inside += 1;
             }
@@ -93,6 +92,19 @@ impl Watcher {
 }
 
 impl Observed {
+    /// Notes the sandbox of a process that carries the mark.
+    fn met(&mut self, namespace: String, pid: u32) {
+        if self.namespaces.contains_key(&namespace) {
+            return;
+        }
+        let held = File::open(format!("/proc/{pid}/ns/pid")).ok();
+        // It may have ended, and its number be another's, before it was held.
+        if pid_namespace(&pid.to_string()).as_ref() == Some(&namespace) {
+            self.cgroups.extend(cgroup_directories(pid));
+            self.namespaces.insert(namespace, held);
+        }
+    }
+
     /// How many sandboxes were seen; 0 when it was too quick to look at.
     pub(crate) fn sandboxes(&self) -> usize {
         self.namespaces.len()
@@ -115,7 +127,8 @@ impl Observed {
 
     fn leftovers(&self) -> Vec<String> {
         let alive = processes().into_iter().filter(|pid| {
-            let inside = pid_namespace(&pid.to_string()).is_some_and(|namespace| self.namespaces.contains(&namespace));
+            let inside =
+                pid_namespace(&pid.to_string()).is_some_and(|namespace| self.namespaces.contains_key(&namespace));
             let marked =
                 || fs::read(format!("/proc/{pid}/environ")).is_ok_and(|data| contains(&data, self.mark.as_bytes()));
             (inside || marked()) && !is_zombie(*pid)
