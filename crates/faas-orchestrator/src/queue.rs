@@ -314,7 +314,8 @@ impl State {
             return Err(job.live);
         }
         self.stored_bytes = self.stored_bytes.saturating_add(job.bytes);
-        self.stored.put_back(job.live.tenant, job);
+        // Ids are in the order in which executions were accepted.
+        self.stored.put_back(job.live.tenant, job, |waiting, job| waiting.live.id < job.live.id);
         Ok(!std::mem::replace(&mut self.put_off, true))
     }
 

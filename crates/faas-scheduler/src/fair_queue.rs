@@ -65,13 +65,15 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         Ok(())
     }
 
-    /// Puts back an item that was taken. It is its key's oldest again, and has room whatever came meanwhile.
-    pub fn put_back(&mut self, key: K, item: T) {
+    /// Puts back an item that was taken, behind those of its key that came before it. It has room whatever came
+    /// meanwhile.
+    pub fn put_back(&mut self, key: K, item: T, came_before: impl Fn(&T, &T) -> bool) {
         let items = self.waiting.entry(key.clone()).or_default();
         if items.is_empty() {
             self.turns.push_back(key);
         }
-        items.push_front(item);
+        let place = items.partition_point(|waiting| came_before(waiting, &item));
+        items.insert(place, item);
         self.length += 1;
     }
 

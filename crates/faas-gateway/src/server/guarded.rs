@@ -280,7 +280,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
             }
             if !this.held.is_empty() {
                 let scanned = this.framing.scan(&this.held);
-                let passed = this.judge(scanned, this.held.starts_with(b"HEAD "))?;
+                let passed = this.judge(scanned, asks_for_head(&this.held))?;
                 if this.refused != Some(Refused::Head) {
                     this.passed = passed;
                 }
@@ -303,7 +303,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
                 return Poll::Ready(Ok(()));
             }
             let scanned = this.framing.scan(read);
-            let passed = this.judge(scanned, read.starts_with(b"HEAD "))?;
+            let passed = this.judge(scanned, asks_for_head(read))?;
             if this.refused.is_none() {
                 this.held.extend_from_slice(read.get(passed..).unwrap_or_default());
             }
@@ -392,4 +392,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<I> {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// Whether these bytes begin with a request whose answer has no body; a blank line may stand before it.
+fn asks_for_head(bytes: &[u8]) -> bool {
+    bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ")
 }

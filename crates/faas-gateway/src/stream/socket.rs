@@ -19,11 +19,14 @@ use faas_types::ErrorCode;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// The longest message after the first: a program that does not read leaves eight of them waiting.
 pub(crate) const MAX_INPUT: usize = 1 << 20;
-/// How much of it is passed on at once.
+/// How many messages may wait for a program that does not read, each paid for like a body under way.
+const WAITING: usize = 8;
+/// How much of one is passed on at once.
 const PIECE_BYTES: usize = 64 << 10;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A peer that says nothing for so long, not even a pong, is gone.
@@ -136,6 +139,9 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, watch: &mut Watch, from
     }
 }
 
+/// Something for the program, and what paid for it while it came.
+type Given = (InputItem, Option<Lease>);
+
 async fn read(
     stream: &mut SplitStream<WebSocket>,
     input: Option<InputSink>,
@@ -143,16 +149,44 @@ async fn read(
     canceller: &Canceller,
     meter: &mut Meter,
 ) -> End {
-    if let (Some(input), Some((stdin, _paid))) = (&input, stdin) {
-        give(input, &stdin).await;
-        // A program that reads nothing, or has ended, is no failure.
-        let _ = input.send(InputItem::Eof).await;
+    let (given, waiting) = mpsc::channel(WAITING);
+    let given = input.is_some().then_some(given);
+    tokio::select! {
+        end = hear(stream, given, stdin, canceller, meter) => end,
+        end = feed(input, waiting) => end,
+    }
+}
+
+/// Passes on what was given, as the program takes it. A program that takes nothing keeps nobody from hearing
+/// what else the client says, until as many messages wait as may.
+async fn feed(input: Option<InputSink>, mut waiting: mpsc::Receiver<Given>) -> End {
+    // What was paid for a message goes back once the program's side has all of it.
+    while let (Some(input), Some((item, _paid))) = (&input, waiting.recv().await) {
+        match item {
+            InputItem::Stdin(bytes) => give(input, &bytes).await,
+            // The program may have ended meanwhile; its end is on its way.
+            other => drop(input.send(other).await),
+        }
+    }
+    std::future::pending().await
+}
+
+async fn hear(
+    stream: &mut SplitStream<WebSocket>,
+    given: Option<mpsc::Sender<Given>>,
+    stdin: Option<(Bytes, Option<Lease>)>,
+    canceller: &Canceller,
+    meter: &mut Meter,
+) -> End {
+    if let (Some(given), Some((stdin, paid))) = (&given, stdin) {
+        // There is room for the first ones.
+        let _ = given.send((InputItem::Stdin(stdin), paid)).await;
+        let _ = given.send((InputItem::Eof, None)).await;
     }
     loop {
         let next = timeout(SILENCE, stream.next()).await;
         let refused = meter.refused();
-        // What was paid for the message goes back once the program's side has all of it.
-        let _paid = meter.next();
+        let paid = meter.next();
         let item = match next {
             Err(_) => return End::Close(TOO_SLOW, "no pong", None),
             Ok(None) => return End::Gone,
@@ -183,14 +217,11 @@ async fn read(
                 }
             },
         };
-        let Some(input) = &input else {
+        let Some(given) = &given else {
             return End::Close(POLICY, "this socket only watches; it takes no input", None);
         };
-        match item {
-            InputItem::Stdin(bytes) => give(input, &bytes).await,
-            // The program may have ended meanwhile; its end is on its way.
-            other => drop(input.send(other).await),
-        }
+        // Whoever passes it on is there as long as this.
+        let _ = given.send((item, paid)).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::ApiError;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::http::header::UPGRADE;
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use axum::http::request::Parts;
 use faas_types::ErrorCode;
 
@@ -18,6 +18,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
             parts.headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
         if !asked {
             return Ok(Self(None));
+        }
+        let has_body = parts.headers.contains_key(TRANSFER_ENCODING)
+            || parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+        if has_body {
+            // Its bytes and the first frames would be one stream.
+            let detail = "a WebSocket handshake has no body; accepted: none, and the request as the first text frame";
+            return Err(ApiError::new(ErrorCode::InvalidField, detail).field("upgrade"));
         }
         WebSocketUpgrade::from_request_parts(parts, state).await.map(|upgrade| Self(Some(upgrade))).map_err(|error| {
             ApiError::new(ErrorCode::InvalidField, format!("the WebSocket handshake is refused: {}", error.body_text()))

@@ -260,6 +260,49 @@ async fn input_that_waits_for_a_program_is_paid_for_like_bodies() {
 }
 
 #[tokio::test]
+async fn a_socket_hears_its_client_while_input_waits_for_the_program() {
+    let house = House::new().await;
+    for whole in [true, false] {
+        let mut socket = open(&house, "/execute/stream", &[]).await.expect("a socket");
+        let mut request = json!({"code": "wait-for-signal"});
+        if whole {
+            request["stdin"] = "x".repeat(3 << 20).into();
+        }
+        text(&mut socket, &request).await;
+        if !whole {
+            for _ in 0..3 {
+                within("sending", socket.send(Message::binary(vec![b'x'; 1 << 20]))).await.expect("sent");
+            }
+        }
+        text(&mut socket, &json!({"type": "cancel"})).await;
+        let (events, code) = read(&mut socket).await;
+        assert_eq!((&events.last().expect("an end")["status"], code), (&json!("cancelled"), Some(1000)));
+
+        let mut socket = open(&house, "/execute/stream", &[]).await.expect("a socket");
+        text(&mut socket, &request).await;
+        if !whole {
+            within("sending", socket.send(Message::binary(vec![b'x'; 3 << 18]))).await.expect("sent");
+        }
+        drop(socket);
+        within("the end of a caller who went away", async {
+            while house.orchestrator.stats().running > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_with_a_body_is_refused() {
+    let house = House::new().await;
+    for header in [("content-length", "5"), ("transfer-encoding", "chunked")] {
+        let refused = open(&house, "/execute/stream", &[header]).await;
+        assert!(refused.is_err(), "{header:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_program_that_was_never_started_says_why_by_a_code() {
     let house = House::new().await;
     let mut socket = open(&house, "/execute/stream", &[]).await.expect("a socket");

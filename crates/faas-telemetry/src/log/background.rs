@@ -4,7 +4,7 @@
 //! piece, which costs a busy server far less than a write for each.
 //!
 //! Invariants: lines stay whole and in order; never more than [`MOST`] bytes wait; a line that does not fit
-//! is dropped and counted, and the count is logged as soon as there is room again; what waits when
+//! is dropped and counted, and so is one that cannot be written; the count is logged as soon as there is room again; what waits when
 //! [`Log`] is dropped is written first, unless nobody reads it.
 
 use std::io::{self, Write};
@@ -94,15 +94,21 @@ impl Shared {
 
     fn write(&self, mut target: impl Write, on_dropped: impl Fn(u64)) {
         let mut taken = Vec::new();
+        // Whether the line that was written last was cut short, and lines nobody was told of.
+        let (mut cut, mut missed) = (false, 0);
         while let Some(dropped) = self.take(&mut taken) {
-            // There is nobody left to tell that the log cannot be written.
-            let _ = target.write_all(&taken);
+            let unwritten = write_out(&mut target, &taken, &mut cut);
+            if unwritten > 0 {
+                DROPPED.fetch_add(unwritten, Ordering::Relaxed);
+                // Told with the next line that comes through, not at once: that could not be written either.
+                missed += unwritten;
+            }
             if taken.capacity() > MANY {
                 taken = Vec::new();
             }
             taken.clear();
-            if dropped > 0 {
-                on_dropped(dropped);
+            if dropped > 0 || (missed > 0 && unwritten == 0) {
+                on_dropped(dropped + std::mem::take(&mut missed));
             }
         }
         self.lock().ended = true;
@@ -122,6 +128,27 @@ impl Shared {
         std::mem::swap(&mut waiting.lines, taken);
         Some(std::mem::take(&mut waiting.dropped))
     }
+}
+
+/// Writes lines as long as the target takes them. How many it did not take; one that it took a part of is ended
+/// with the next write.
+fn write_out(target: &mut impl Write, lines: &[u8], cut: &mut bool) -> u64 {
+    let mut rest = lines;
+    if *cut && target.write_all(b"\n").is_ok() {
+        *cut = false;
+    }
+    while !rest.is_empty() && !*cut {
+        match target.write(rest) {
+            Ok(0) => break,
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A full one that somebody who shares it made non-blocking is one that is not read.
+            Err(_) => break,
+        }
+    }
+    let written = lines.len() - rest.len();
+    *cut |= written > 0 && !rest.is_empty() && lines.get(written - 1) != Some(&b'\n');
+    rest.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 impl Write for Handover {
@@ -211,6 +238,41 @@ mod tests {
         assert!(kept.len() >= fits && kept.is_sorted(), "{}", kept.len());
         assert_eq!(kept.len() + usize::try_from(dropped).unwrap(), all);
         assert!(super::dropped() - before >= dropped);
+    }
+
+    /// Takes so many bytes, then nothing so often, then everything.
+    struct Fails {
+        takes: usize,
+        failures: u32,
+        seen: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Fails {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.takes == 0 && self.failures > 0 {
+                self.failures -= 1;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let count = if self.failures > 0 { bytes.len().min(self.takes) } else { bytes.len() };
+            self.takes = self.takes.saturating_sub(count);
+            self.seen.lock().unwrap().extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_and_the_next_one_stands_alone() {
+        let seen = std::sync::Arc::default();
+        let mut target = Fails { takes: 13, failures: 1, seen: std::sync::Arc::clone(&seen) };
+        let mut cut = false;
+        assert_eq!(super::write_out(&mut target, b"one line\nanother line\na third\n", &mut cut), 2);
+        assert!(cut);
+        assert_eq!(super::write_out(&mut target, b"after\n", &mut cut), 0);
+        assert_eq!(seen.lock().unwrap().as_slice(), b"one line\nanot\nafter\n");
     }
 
     #[test]
