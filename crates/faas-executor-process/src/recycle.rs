@@ -1,9 +1,10 @@
 //! Making a sandbox as new between two calls.
 //!
 //! Init ends what still runs, empties what can be written and says what is left; the launcher looks for what
-//! the kernel still holds and lets the memory's peak count anew. Whatever goes wrong ends the sandbox: nobody would know what is in it.
+//! the kernel still holds and lets the memory's peak count anew. Whatever goes wrong ends the sandbox: nobody
+//! would know what is in it.
 
-use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished};
+use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished, lost};
 use faas_executor_api::CallError;
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::leftover::Leftover;
@@ -45,8 +46,4 @@ async fn restore(shared: &Shared) -> Result<(), CallError> {
 
 fn as_new(left: Option<Leftover>) -> Result<(), CallError> {
     left.map_or(Ok(()), |left| Err(lost(&format!("an earlier call left {}", left.as_str()))))
-}
-
-fn lost(reason: &str) -> CallError {
-    CallError::Lost { reason: reason.to_owned() }
 }

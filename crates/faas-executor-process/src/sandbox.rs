@@ -145,7 +145,7 @@ impl ProcessSandbox {
                 reason: "another call runs in this sandbox".to_owned(),
                 accepted: "one call at a time",
             }),
-            Running::Spent => Err(CallError::Lost { reason: "an earlier call ended it".to_owned() }),
+            Running::Spent => Err(lost("an earlier call ended it")),
         }
     }
 
@@ -213,4 +213,9 @@ impl Drop for ProcessSandbox {
             self.shared.link.forget(self.shared.id);
         }
     }
+}
+
+/// The sandbox is gone, or is about to be.
+pub(crate) fn lost(reason: &str) -> CallError {
+    CallError::Lost { reason: reason.to_owned() }
 }

@@ -45,6 +45,17 @@ async fn python(sandbox: &mut dyn Sandbox, code: &str) -> String {
     said
 }
 
+/// What `code` says it has "set" is found. Where this kernel's file systems in memory know nothing of the kind,
+/// it says that it was refused, and there is nothing to find.
+async fn is_found_where_it_can_be(code: &str) {
+    let executor = executor();
+    let mut sandbox = sandbox(&executor).await;
+    let set = python(sandbox.as_mut(), code).await == "set\n";
+    assert_eq!(sandbox.recycle().await.is_err(), set);
+    sandbox.destroy(DestroyReason::Finished).await;
+    executor.shutdown().await;
+}
+
 /// Everything a program can see that an earlier one could have changed.
 const LOOK: &str = r"
 import ctypes, fcntl, os, socket
@@ -215,8 +226,6 @@ async fn times_of_the_areas_tell_nothing() {
 
 #[tokio::test]
 async fn flags_of_the_areas_are_found() {
-    let executor = executor();
-    let mut sandbox = sandbox(&executor).await;
     let tried = r"
 import array, fcntl, os
 try:
@@ -225,11 +234,7 @@ try:
 except OSError:
     print('refused')
 ";
-    let set = python(sandbox.as_mut(), tried).await == "set\n";
-    // Where this kernel has no flags in memory there is nothing to find.
-    assert_eq!(sandbox.recycle().await.is_err(), set);
-    sandbox.destroy(DestroyReason::Finished).await;
-    executor.shutdown().await;
+    is_found_where_it_can_be(tried).await;
 }
 
 #[tokio::test]
@@ -343,8 +348,6 @@ async fn the_processors_of_init_are_watched() {
 
 #[tokio::test]
 async fn attributes_of_the_areas_are_found() {
-    let executor = executor();
-    let mut sandbox = sandbox(&executor).await;
     let tried = r"
 import os
 try:
@@ -353,11 +356,7 @@ try:
 except OSError:
     print('refused')
 ";
-    let set = python(sandbox.as_mut(), tried).await == "set\n";
-    // Where this kernel has no attributes in memory there is nothing to find.
-    assert_eq!(sandbox.recycle().await.is_err(), set);
-    sandbox.destroy(DestroyReason::Finished).await;
-    executor.shutdown().await;
+    is_found_where_it_can_be(tried).await;
 }
 
 #[tokio::test]

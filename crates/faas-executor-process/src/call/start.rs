@@ -4,7 +4,7 @@ use super::drive::{Drive, Runner};
 use super::plan::CallPlan;
 use crate::link::State;
 use crate::pipes::{OutputPipe, StdinPipe};
-use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished};
+use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished, lost};
 use faas_executor_api::{CallError, ExecSession, event_channel, input_channel};
 use faas_protocol::control::FromInit;
 use faas_protocol::frame::FrameError;
@@ -141,10 +141,6 @@ async fn send(shared: &Shared, frame: &[u8]) -> Result<(), CallError> {
     // What could not be sent was not obeyed, and without its last frame no program starts.
     let unreached = |errno: Errno| CallError::Unreached { reason: errno.to_string() };
     shared.control.send(frame, &[]).await.map_err(unreached)
-}
-
-fn lost(reason: &str) -> CallError {
-    CallError::Lost { reason: reason.to_owned() }
 }
 
 fn file_reason(errno: i32) -> String {
