@@ -131,6 +131,16 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         ToRunner::Body { call: 7, sequence: 0, bytes: b"x=1".to_vec() }.encode(),
         ToRunner::End { call: 7 }.encode(),
         ToRunner::Credit { call: 7, bytes: 9 }.encode(),
+        ToRunner::Request {
+            call: 8,
+            method: text(),
+            path: text(),
+            query: text(),
+            headers: vec![(text(), vec![1])],
+            body_bytes: 3,
+        }
+        .encode(),
+        FromRunner::Failed { call: 7, message: text() }.encode(),
         ToLauncher::Create(Create {
             sandbox,
             tenant: sandbox,

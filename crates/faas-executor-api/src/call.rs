@@ -37,6 +37,23 @@ pub struct Program {
     pub name: String,
 }
 
+/// What a program under the handler contract is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerRequest {
+    /// The function that is called.
+    pub entry: String,
+    /// The method, such as `POST`.
+    pub method: String,
+    /// The path, beginning with a slash.
+    pub path: String,
+    /// What follows the question mark, as it was sent.
+    pub query: String,
+    /// Names and values in order.
+    pub headers: Vec<(String, Bytes)>,
+    /// The whole body.
+    pub body: Bytes,
+}
+
 /// One call of user code through the sandbox's runner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
@@ -50,9 +67,11 @@ pub struct Invocation {
     pub env: Vec<(String, String)>,
     /// Files placed before the code runs.
     pub files: Vec<FileIn>,
+    /// What it is asked, under the handler contract and no other.
+    pub request: Option<HandlerRequest>,
     /// When it must have ended, whatever it is doing.
     pub deadline: Instant,
-    /// How much output it may produce.
+    /// How much output it may produce, and how much of a response.
     pub output: OutputLimits,
 }
 

@@ -17,7 +17,7 @@ mod shell;
 mod suite;
 mod trial;
 
-pub use guest::{Guest, ScriptTask};
+pub use guest::{Guest, HandlerTask, ScriptTask};
 pub use scenario::*;
 pub use shell::ShellGuest;
 pub use suite::{SCENARIOS, Scenario, ScenarioFuture};

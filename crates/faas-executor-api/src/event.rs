@@ -31,6 +31,10 @@ pub enum Event {
     ResponseHead(ResponseHead),
     /// A piece of its response.
     Body(Bytes),
+    /// Its response is complete.
+    ResponseEnd,
+    /// User code gave no response, or not the rest of it, and why, in a line.
+    Failed(String),
     /// A piece of its standard output.
     Stdout(Bytes),
     /// A piece of its standard error.
@@ -78,6 +82,10 @@ pub enum OutputEvent {
     ResponseHead(ResponseHead),
     /// See [`Event::Body`].
     Body(Bytes),
+    /// See [`Event::ResponseEnd`].
+    ResponseEnd,
+    /// See [`Event::Failed`].
+    Failed(String),
     /// See [`Event::Stdout`].
     Stdout(Bytes),
     /// See [`Event::Stderr`].
@@ -89,6 +97,8 @@ impl From<OutputEvent> for Event {
         match event {
             OutputEvent::ResponseHead(head) => Self::ResponseHead(head),
             OutputEvent::Body(bytes) => Self::Body(bytes),
+            OutputEvent::ResponseEnd => Self::ResponseEnd,
+            OutputEvent::Failed(message) => Self::Failed(message),
             OutputEvent::Stdout(bytes) => Self::Stdout(bytes),
             OutputEvent::Stderr(bytes) => Self::Stderr(bytes),
         }

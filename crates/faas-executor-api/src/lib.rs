@@ -19,7 +19,7 @@ mod input;
 mod sandbox;
 mod validation;
 
-pub use call::{Command, FileIn, Invocation, Program, SandboxSpec};
+pub use call::{Command, FileIn, HandlerRequest, Invocation, Program, SandboxSpec};
 pub use capabilities::{Capabilities, ExecutorKind, IsolationClass, RuntimeInfo, Verb};
 pub use error::{CallError, CreateError, RecoverError, SpecError};
 pub use event::{Done, Event, EventSender, EventStream, OutputEvent, ResponseHead, event_channel};

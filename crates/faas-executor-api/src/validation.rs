@@ -5,12 +5,14 @@
 //! something beneath the working directory (a symlink inside the sandbox is the backend's matter).
 
 mod path;
+mod request;
 #[cfg(test)]
 mod tests;
 
 pub use path::check_file;
 
 use crate::{CallError, Command, FileIn, Invocation, Program};
+use faas_types::Contract;
 
 /// The most bytes of arguments and environment together. Every entry counts its text and
 /// 4 bytes for its length on the wire.
@@ -46,6 +48,14 @@ pub fn check_command(command: &Command) -> Result<(), CallError> {
 pub fn check_invocation(call: &Invocation) -> Result<(), CallError> {
     check_program(&call.program)?;
     check_texts("args", &call.args, &call.env)?;
+    match (call.contract, &call.request) {
+        (Contract::Handler, Some(request)) => request::check_request(request)?,
+        (Contract::Handler, None) => {
+            return Err(invalid("request", "there is none", "one, under the handler contract"));
+        }
+        (_, None) => {}
+        (_, Some(_)) => return Err(invalid("request", "there is one", "none, but under the handler contract")),
+    }
     path::check_files(&call.files)
 }
 

@@ -97,7 +97,7 @@ impl Forward<'_> {
 }
 
 /// Returns once the value is true, or never when it no longer can become so.
-async fn wait_true(value: &mut watch::Receiver<bool>) {
+pub(crate) async fn wait_true(value: &mut watch::Receiver<bool>) {
     if value.wait_for(|value| *value).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,6 +1,7 @@
 //! What the caller wants run, and the pure check of everything that needs no host to be judged.
 
 mod check;
+mod handler;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -52,7 +53,8 @@ pub struct ExecutionRequest {
     pub env: Vec<(String, String)>,
     /// Files placed in the working directory before it runs.
     pub files: Vec<FileIn>,
-    /// JSON input: `$FAAS_INPUT` of a script, the first argument under argv-json (`{}` when absent).
+    /// JSON input: `$FAAS_INPUT` of a script, the first argument under argv-json (`{}` when
+    /// absent), the body a handler is sent.
     pub input: Option<Value>,
     /// The limits of its sandbox.
     pub resources: Resources,
@@ -130,17 +132,19 @@ impl ExecutionRequest {
     pub(crate) fn into_call(self, deadline: Instant) -> Call {
         let contract = self.contract();
         let Self { work, mut args, mut env, files, input, output, .. } = self;
+        let mut request = None;
         match (contract, input) {
             (Contract::Script, Some(input)) => env.push((INPUT_VARIABLE.to_owned(), input.to_string())),
             (Contract::ArgvJson, Some(input)) => args.insert(0, input.to_string()),
             (Contract::ArgvJson, None) => args.insert(0, "{}".to_owned()),
+            (Contract::Handler, input) => request = Some(handler::asked(input)),
             // The check refuses an input of a command.
             (Contract::Script, None) | (Contract::Command, _) => {}
         }
         match work {
             Work::Script { code, name, contract, .. } => {
                 let program = Program { code, name };
-                Call::Invoke(Invocation { contract, program, args, env, files, deadline, output })
+                Call::Invoke(Invocation { contract, program, args, env, files, request, deadline, output })
             }
             Work::Command { mut argv } => {
                 argv.append(&mut args);

@@ -6,15 +6,21 @@
 //!          <-------  Begin   what to run
 //!          <-------  Body*   the code, in pieces
 //!          <-------  End     the code is complete
+//!
+//!          <-------  Request what to answer
+//!          <-------  Body*   its body, in pieces
+//!          <-------  End     the request is complete
 //!          <-------  Credit* how much the runner may answer
 //!   Head   ------->
 //!   Body*  ------->
-//!   End    ------->
+//!   End    ------->          or Failed, in place of Head or of End
 //! ```
-//! For the `script` and `argv-json` contracts the runner closes the socket after `End` and before
-//! user code runs: nothing of the host's is left inside, and no `Credit` is sent. Contracts with
-//! responses answer with `Head`, `Body` under credit ([`crate::flow`]) and `End`; then the host may
-//! begin the next call. The host may send all of its frames before it has read `Hello`.
+//! For the `script` and `argv-json` contracts the runner closes the socket after the first `End` and
+//! before user code runs: nothing of the host's is left inside, and nothing after it is sent. The
+//! `handler` contract loads its program and then answers requests, each with `Head`, `Body` under
+//! credit ([`crate::flow`]) and `End`; then the host may send the next one, with the next number. When the
+//! host closes the stream, the runner ends like a program that has come to its end. The host may send
+//! all of its frames before it has read `Hello`.
 //!
 //! # The bytes
 //!
@@ -45,23 +51,26 @@
 //! | 0x31 | `Body` | call | 0, 1, 2 … | `raw` piece of the code, 1 to 131072 bytes |
 //! | 0x32 | `End` | call | 0 | empty |
 //! | 0x33 | `Credit` | call | 0 | `u32` bytes |
+//! | 0x34 | `Request` | call | 0 | `string` method, `string` path, `string` query, `list of` (`string` name, `bytes` value), `u64` body_bytes |
 //!
-//! Code of no bytes has no `Body` at all. The pieces together are `code_bytes` long.
+//! Code or a body of no bytes has no `Body` at all. The pieces together are `code_bytes` or `body_bytes` long,
+//! and are counted from 0 after `Begin` and again after each `Request`.
 //!
 //! Runner to host ([`FromRunner`]):
 //!
 //! | type | frame | call | sequence | body |
 //! |---|---|---|---|---|
-//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 2) |
+//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 3) |
 //! | 0x41 | `Head` | call | 0 | `u16` status, `list of` (`string` name, `bytes` value) |
 //! | 0x42 | `Body` | call | 0, 1, 2 … | `raw` piece of the response, 1 to 131072 bytes |
 //! | 0x43 | `End` | call | 0 | empty |
+//! | 0x44 | `Failed` | call | 0 | `string` message |
 //!
 //! A call starts with no credit. Each `Credit` adds its bytes, each byte of a `Body` takes one away
 //! (the header takes none), and a runner without credit waits for the next `Credit`.
 //! [`RunnerFrames`] refuses a runner that breaks any of this.
 //!
-//! Example, `Hello` of version 2: `02000000 40 00 0000 00000000 00000000 0200`.
+//! Example, `Hello` of version 3: `02000000 40 00 0000 00000000 00000000 0300`.
 //! Example, `End` of call 7 from the host: `00000000 32 00 0000 07000000 00000000`.
 
 mod runner_frames;
@@ -103,6 +112,21 @@ pub enum ToRunner {
         /// Which call.
         call: u32,
     },
+    /// What a loaded program is to answer. Its body follows in `Body` frames.
+    Request {
+        /// Which call.
+        call: u32,
+        /// The method, such as `POST`.
+        method: String,
+        /// The path, beginning with a slash.
+        path: String,
+        /// What follows the question mark, as it was sent.
+        query: String,
+        /// Names and values in order.
+        headers: Vec<(String, Vec<u8>)>,
+        /// How many bytes of body follow.
+        body_bytes: u64,
+    },
     /// The runner may send this many more bytes of body.
     Credit {
         /// Which call.
@@ -143,12 +167,20 @@ pub enum FromRunner {
         /// Which call.
         call: u32,
     },
+    /// User code gave no response, or not the rest of it.
+    Failed {
+        /// Which call.
+        call: u32,
+        /// Why, in a line.
+        message: String,
+    },
 }
 
 const BEGIN: u8 = 0x30;
 const CODE: u8 = 0x31;
 const CODE_END: u8 = 0x32;
 const CREDIT: u8 = 0x33;
+const REQUEST: u8 = 0x34;
 
 impl ToRunner {
     /// As one frame.
@@ -167,6 +199,15 @@ impl ToRunner {
             }
             Self::Body { call, sequence, bytes } => piece(CODE, *call, *sequence, bytes),
             Self::End { call } => Writer::new(Header::of_call(CODE_END, *call)).finish(),
+            Self::Request { call, method, path, query, headers, body_bytes } => {
+                let mut body = Writer::new(Header::of_call(REQUEST, *call));
+                body.string(method);
+                body.string(path);
+                body.string(query);
+                write_headers(&mut body, headers);
+                body.u64(*body_bytes);
+                body.finish()
+            }
             Self::Credit { call, bytes } => {
                 let mut body = Writer::new(Header::of_call(CREDIT, *call));
                 body.u32(*bytes);
@@ -193,6 +234,14 @@ impl ToRunner {
             },
             CODE => Self::Body { call: header.call, sequence: header.sequence, bytes: body.rest().to_vec() },
             CODE_END => Self::End { call: header.expect_of_call()? },
+            REQUEST => Self::Request {
+                call: header.expect_of_call()?,
+                method: body.string("method")?,
+                path: body.string("path")?,
+                query: body.string("query")?,
+                headers: read_headers(&mut body)?,
+                body_bytes: body.u64()?,
+            },
             CREDIT => Self::Credit { call: header.expect_of_call()?, bytes: body.u32()? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
@@ -205,6 +254,7 @@ const HELLO: u8 = 0x40;
 const HEAD: u8 = 0x41;
 const RESPONSE: u8 = 0x42;
 const RESPONSE_END: u8 = 0x43;
+const FAILED: u8 = 0x44;
 
 impl FromRunner {
     /// As one frame.
@@ -221,14 +271,16 @@ impl FromRunner {
             Self::Head { call, status, headers } => {
                 let mut body = Writer::new(Header::of_call(HEAD, *call));
                 body.u16(*status);
-                body.list("headers", headers, |body, (name, value)| {
-                    body.string(name);
-                    body.bytes(value);
-                });
+                write_headers(&mut body, headers);
                 body.finish()
             }
             Self::Body { call, sequence, bytes } => piece(RESPONSE, *call, *sequence, bytes),
             Self::End { call } => Writer::new(Header::of_call(RESPONSE_END, *call)).finish(),
+            Self::Failed { call, message } => {
+                let mut body = Writer::new(Header::of_call(FAILED, *call));
+                body.string(message);
+                body.finish()
+            }
         }
     }
 
@@ -245,18 +297,28 @@ impl FromRunner {
                 header.expect_plain()?;
                 Self::Hello { version: body.u16()? }
             }
-            HEAD => Self::Head {
-                call: header.expect_of_call()?,
-                status: body.u16()?,
-                headers: body.list("headers", |body| Ok((body.string("header name")?, body.bytes()?.to_vec())))?,
-            },
+            HEAD => {
+                Self::Head { call: header.expect_of_call()?, status: body.u16()?, headers: read_headers(&mut body)? }
+            }
             RESPONSE => Self::Body { call: header.call, sequence: header.sequence, bytes: body.rest().to_vec() },
             RESPONSE_END => Self::End { call: header.expect_of_call()? },
+            FAILED => Self::Failed { call: header.expect_of_call()?, message: body.string("message")? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;
         Ok(message)
     }
+}
+
+fn write_headers(body: &mut Writer, headers: &[(String, Vec<u8>)]) {
+    body.list("headers", headers, |body, (name, value)| {
+        body.string(name);
+        body.bytes(value);
+    });
+}
+
+fn read_headers(body: &mut Reader<'_>) -> Result<Vec<(String, Vec<u8>)>, FrameError> {
+    body.list("headers", |body| Ok((body.string("header name")?, body.bytes()?.to_vec())))
 }
 
 /// A `Body` frame of either direction.

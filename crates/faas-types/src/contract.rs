@@ -14,11 +14,13 @@ pub enum Contract {
     Command,
     /// JSON text in `argv[1]`; the last JSON document on stdout is the result.
     ArgvJson,
+    /// A function of a loaded program that is given a request and gives a response.
+    Handler,
 }
 
 impl Contract {
     /// Every contract, in the order the documentation lists them.
-    pub const ALL: [Self; 3] = [Self::Script, Self::Command, Self::ArgvJson];
+    pub const ALL: [Self; 4] = [Self::Script, Self::Command, Self::ArgvJson, Self::Handler];
 
     /// The name used in requests, records and documentation.
     #[must_use]
@@ -27,6 +29,7 @@ impl Contract {
             Self::Script => "script",
             Self::Command => "command",
             Self::ArgvJson => "argv-json",
+            Self::Handler => "handler",
         }
     }
 }
@@ -39,7 +42,7 @@ impl fmt::Display for Contract {
 
 /// A contract name nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown contract {name:?}; accepted: script, command, argv-json")]
+#[error("unknown contract {name:?}; accepted: script, command, argv-json, handler")]
 pub struct UnknownContract {
     /// The name as given.
     pub name: String,

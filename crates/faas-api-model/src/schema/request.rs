@@ -140,7 +140,7 @@ fn execution_request() -> Value {
         ("files", files()),
         (
             "input",
-            json!({"description": "JSON: $FAAS_INPUT of a script, the first argument under argv-json; at most 96 KiB."}),
+            json!({"description": "JSON: $FAAS_INPUT of a script, the first argument under argv-json, the body a handler is sent; at most 96 KiB."}),
         ),
         ("resources", or_null(super::reference("Resources"))),
         ("timeout", quantity("Seconds when bare, or with ms, s, m, h; from 1ms to 24h. This or timeout_ms.")),

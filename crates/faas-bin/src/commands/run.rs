@@ -27,11 +27,11 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "LANGUAGE")]
     lang: Option<String>,
 
-    /// How it is called: script, command or argv-json [default: script]
+    /// How it is called: script, argv-json or handler [default: script]
     #[arg(long, value_name = "CONTRACT")]
     contract: Option<String>,
 
-    /// JSON input: $FAAS_INPUT of a script, the first argument under argv-json
+    /// JSON input: $FAAS_INPUT of a script, the first argument under argv-json, the body a handler is sent
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     input: Option<String>,
 

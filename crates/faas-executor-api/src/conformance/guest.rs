@@ -18,6 +18,26 @@ pub enum ScriptTask {
     SleepForever,
 }
 
+/// What a program that is asked through the handler contract is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandlerTask {
+    /// Answers 201 with the header `x-asked: METHOD PATH?QUERY NAME`, the last being the request's header
+    /// `x-name`, and with the request's body; prints `asked` and a newline before.
+    Echo,
+    /// Answers 200 with this many bytes, the one at position `n` being `n % 251`, in pieces.
+    Flood {
+        /// How many.
+        bytes: u64,
+    },
+    /// Raises an error whose message has `mine` in it.
+    Raise,
+    /// Ends its process with this code instead of answering.
+    Exit {
+        /// The code.
+        code: u8,
+    },
+}
+
 /// Gives the argv of a program for each thing a scenario wants done. Paths are relative to the
 /// working directory. Unless said otherwise a program exits with 0 and writes nothing.
 pub trait Guest: Send + Sync {
@@ -91,4 +111,7 @@ pub trait Guest: Send + Sync {
 
     /// A program in this language; `None` when this guest does not know the language.
     fn script(&self, language: Language, task: ScriptTask) -> Option<Program>;
+
+    /// A program in this language whose function `handle` does this; `None` when there are no handlers in it.
+    fn handler(&self, language: Language, task: HandlerTask) -> Option<Program>;
 }

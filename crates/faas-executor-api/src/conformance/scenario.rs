@@ -3,6 +3,7 @@
 mod command;
 mod ending;
 mod files;
+mod handler;
 mod input;
 mod interrupt;
 mod invoke;
@@ -17,6 +18,7 @@ mod verbs;
 pub use command::*;
 pub use ending::*;
 pub use files::*;
+pub use handler::*;
 pub use input::*;
 pub use interrupt::*;
 pub use invoke::*;

@@ -3,7 +3,7 @@
 
 use super::Guest;
 use crate::{CallError, Command, CreateError, Done, Event, EventStream, ExecSession, FileIn, Sandbox, SandboxSpec};
-use crate::{DestroyReason, Executor, Invocation, Program};
+use crate::{DestroyReason, Executor, HandlerRequest, Invocation, Program};
 use bytes::Bytes;
 use faas_types::{Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, SandboxId, TenantId};
 use std::fmt::{Debug, Display};
@@ -149,6 +149,7 @@ impl<'a> Trial<'a> {
 
     pub(super) fn invocation(&self, program: Program, args: &[&str]) -> Invocation {
         Invocation {
+            request: None,
             contract: Contract::Script,
             program,
             args: args.iter().map(|argument| (*argument).to_owned()).collect(),
@@ -157,6 +158,19 @@ impl<'a> Trial<'a> {
             deadline: Instant::now() + self.patient(CALL),
             output: OutputLimits::default(),
         }
+    }
+
+    /// A call of the program's function `handle`.
+    pub(super) fn request(&self, program: Program, body: Bytes) -> Invocation {
+        let request = HandlerRequest {
+            entry: "handle".to_owned(),
+            method: "PUT".to_owned(),
+            path: "/a/b".to_owned(),
+            query: "c=d&e".to_owned(),
+            headers: vec![("x-name".to_owned(), Bytes::from_static("π".as_bytes()))],
+            body,
+        };
+        Invocation { contract: Contract::Handler, request: Some(request), ..self.invocation(program, &[]) }
     }
 
     pub(super) fn doomed_invocation(&self, program: Program) -> Invocation {

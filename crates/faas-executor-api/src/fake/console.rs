@@ -64,6 +64,12 @@ impl Console {
         if overflows && self.limits.on_limit == OnOutputLimit::Kill { Err(Overflow) } else { Ok(()) }
     }
 
+    /// Says something that is no output of a stream. Without a reader it goes nowhere.
+    pub(super) async fn say(&self, event: OutputEvent) {
+        self.gate.clone().open().await;
+        self.events.send(event).await;
+    }
+
     pub(super) async fn done(self, outcome: Outcome, usage: Usage) {
         self.events.done(Done { outcome, usage, output: self.stats }).await;
     }

@@ -2,7 +2,7 @@
 
 use super::instruction::to_hex;
 use crate::Program;
-use crate::conformance::{Guest, ScriptTask};
+use crate::conformance::{Guest, HandlerTask, ScriptTask};
 use bytes::Bytes;
 use faas_types::Language;
 
@@ -96,6 +96,16 @@ impl Guest for FakeGuest {
             ScriptTask::PrintArguments { exit } => format!("arguments {exit}\n"),
             ScriptTask::EchoStdin => "echo\n".to_owned(),
             ScriptTask::SleepForever => "sleep\n".to_owned(),
+        };
+        Some(Program { code: Bytes::from(code), name: "main.fake".to_owned() })
+    }
+
+    fn handler(&self, _language: Language, task: HandlerTask) -> Option<Program> {
+        let code = match task {
+            HandlerTask::Echo => format!("print {} {} 0\nanswer-echo\n", to_hex(b"asked\n"), to_hex(b"")),
+            HandlerTask::Flood { bytes } => format!("answer-flood {bytes}\n"),
+            HandlerTask::Raise => "raise\n".to_owned(),
+            HandlerTask::Exit { code } => format!("arguments {code}\n"),
         };
         Some(Program { code: Bytes::from(code), name: "main.fake".to_owned() })
     }

@@ -9,22 +9,58 @@ use bytes::Bytes;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Instruction {
     Nothing,
-    Print { stdout: Bytes, stderr: Bytes, exit: u8 },
-    Steps { count: u32 },
-    Flood { bytes: u64, exit: u8 },
+    Print {
+        stdout: Bytes,
+        stderr: Bytes,
+        exit: u8,
+    },
+    Steps {
+        count: u32,
+    },
+    Flood {
+        bytes: u64,
+        exit: u8,
+    },
     PrintForever,
     Environment,
-    Arguments { exit: u8 },
+    Arguments {
+        exit: u8,
+    },
     Echo,
-    Sleep { ignores_terminate: bool, processes: u32 },
+    Sleep {
+        ignores_terminate: bool,
+        processes: u32,
+    },
     Daemon,
-    Kill { signal: u8 },
-    Allocate { bytes: u64 },
-    Fork { count: u32 },
-    Write { path: String, content: Bytes },
-    Fill { path: String, bytes: u64 },
-    Create { count: u64 },
-    Read { path: String },
+    Kill {
+        signal: u8,
+    },
+    Allocate {
+        bytes: u64,
+    },
+    Fork {
+        count: u32,
+    },
+    Write {
+        path: String,
+        content: Bytes,
+    },
+    Fill {
+        path: String,
+        bytes: u64,
+    },
+    Create {
+        count: u64,
+    },
+    Read {
+        path: String,
+    },
+    /// As a handler: see [`crate::conformance::HandlerTask`].
+    AnswerEcho,
+    AnswerFlood {
+        bytes: u64,
+    },
+    Raise,
 }
 
 impl Instruction {
@@ -51,6 +87,9 @@ impl Instruction {
             ["write", path, content] => Self::Write { path: path.to_owned(), content: from_hex(content)? },
             ["fill", path, bytes] => Self::Fill { path: path.to_owned(), bytes: bytes.parse().ok()? },
             ["create", count] => Self::Create { count: count.parse().ok()? },
+            ["answer-echo"] => Self::AnswerEcho,
+            ["answer-flood", bytes] => Self::AnswerFlood { bytes: bytes.parse().ok()? },
+            ["raise"] => Self::Raise,
             ["read", path] => Self::Read { path: path.to_owned() },
             _ => return None,
         };

@@ -4,6 +4,7 @@ use super::console::{Console, Overflow, Stream};
 use super::instruction::Instruction;
 use super::program::Process;
 use super::state::{Gate, Shared};
+use crate::{OutputEvent, ResponseHead};
 use bytes::Bytes;
 use faas_types::{LimitHit, Outcome};
 use std::time::Duration;
@@ -111,6 +112,12 @@ impl Machine<'_> {
                 self.stored()?;
                 if written.is_err() { exits(1) } else { Ok(()) }
             }
+            Instruction::AnswerEcho => self.answer_echo(process).await,
+            Instruction::AnswerFlood { bytes } => self.answer_flood(*bytes).await,
+            Instruction::Raise => {
+                self.console.say(OutputEvent::Failed("ValueError: mine".to_owned())).await;
+                exits(1)
+            }
             Instruction::Fill { path, bytes } => self.fill(path, *bytes).await,
             Instruction::Create { count } => self.create(*count).await,
             Instruction::Read { path } => {
@@ -135,6 +142,30 @@ impl Machine<'_> {
             left -= length as u64;
         }
         exits(exit)
+    }
+
+    async fn answer_echo(&mut self, process: &Process) -> Result<(), Stop> {
+        let Some(request) = &process.request else { return exits(1) };
+        let asked = format!("{} {}?{} ", request.method, request.path, request.query);
+        let headers = vec![("x-asked".to_owned(), Bytes::from(asked))];
+        self.console.say(OutputEvent::ResponseHead(ResponseHead { status: 201, headers })).await;
+        if !request.body.is_empty() {
+            self.console.say(OutputEvent::Body(request.body.clone())).await;
+        }
+        self.console.say(OutputEvent::ResponseEnd).await;
+        Ok(())
+    }
+
+    async fn answer_flood(&mut self, mut left: u64) -> Result<(), Stop> {
+        self.console.say(OutputEvent::ResponseHead(ResponseHead { status: 200, headers: Vec::new() })).await;
+        let piece: Bytes = (0..=250_u8).cycle().take(PATTERN_LENGTH * 256).collect();
+        while left > 0 {
+            let length = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+            self.console.say(OutputEvent::Body(piece.slice(..length))).await;
+            left -= length as u64;
+        }
+        self.console.say(OutputEvent::ResponseEnd).await;
+        Ok(())
     }
 
     async fn echo(&mut self) -> Result<(), Stop> {

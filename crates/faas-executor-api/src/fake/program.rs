@@ -2,7 +2,7 @@
 
 use super::disk::Disk;
 use super::instruction::Instruction;
-use crate::CallError;
+use crate::{CallError, HandlerRequest, Invocation};
 
 /// Where every fake sandbox has its one built-in program.
 const BUILT_IN: &str = "/usr/bin/fake";
@@ -15,6 +15,8 @@ pub(super) struct Process {
     pub(super) instructions: Vec<Instruction>,
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(String, String)>,
+    /// What it is asked, under the handler contract.
+    pub(super) request: Option<HandlerRequest>,
 }
 
 impl Process {
@@ -32,16 +34,16 @@ impl Process {
             parse_text(&content)
         };
         let instructions = instructions.ok_or_else(|| not_found(program, "not a fake program"))?;
-        Ok(Self { instructions, args: args.to_vec(), env })
+        Ok(Self { instructions, args: args.to_vec(), env, request: None })
     }
 
     /// As user code; anything that is not the fake's language is a program that exits with 1.
-    pub(super) fn of_code(code: &[u8], args: Vec<String>, env: Vec<(String, String)>) -> Self {
-        let instructions = parse_text(code).unwrap_or_else(|| {
+    pub(super) fn of_code(call: Invocation) -> Self {
+        let instructions = parse_text(&call.program.code).unwrap_or_else(|| {
             let stderr = "syntax error\n".into();
             vec![Instruction::Print { stdout: "".into(), stderr, exit: 1 }]
         });
-        Self { instructions, args, env }
+        Self { instructions, args: call.args, env: call.env, request: call.request }
     }
 }
 

@@ -79,8 +79,8 @@ impl Sandbox for FakeSandbox {
             });
         }
         self.place(&call.files)?;
-        let process = Process::of_code(&call.program.code, call.args, call.env);
-        Ok(run::start(&self.shared, process, call.deadline, call.output))
+        let (deadline, output) = (call.deadline, call.output);
+        Ok(run::start(&self.shared, Process::of_code(call), deadline, output))
     }
 
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError> {

@@ -21,6 +21,7 @@ fn command(argv: &[&str], env: &[(&str, &str)]) -> Command {
 
 fn invocation(code: &[u8], name: &str) -> Invocation {
     Invocation {
+        request: None,
         contract: Contract::Script,
         program: Program { code: Bytes::copy_from_slice(code), name: name.to_owned() },
         args: Vec::new(),

@@ -235,6 +235,8 @@ impl Lie {
                     Event::Stdout(bytes) => OutputEvent::Stdout(bytes),
                     Event::Body(bytes) => OutputEvent::Body(bytes),
                     Event::ResponseHead(head) => OutputEvent::ResponseHead(head),
+                    Event::ResponseEnd => OutputEvent::ResponseEnd,
+                    Event::Failed(message) => OutputEvent::Failed(message),
                 };
                 let next = if lie == Lie::LosesTheLastPiece { held_back.replace(output) } else { Some(output) };
                 if let Some(output) = next

@@ -4,6 +4,7 @@
 //! Whatever ends the call, its streams are forwarded up to that moment, the usage is asked of the
 //! kernel, and then `Done` is sent, once.
 
+use super::converse::{Answer, Converse};
 use super::plan::RunnerPlan;
 use crate::link::State;
 use crate::output::{Budget, Forward, StreamStats};
@@ -73,11 +74,30 @@ impl Drive {
             ended: program_ended.clone(),
         };
         let forwarded = Notify::new();
+        let (answering, silent) = match runner {
+            Some(runner) if runner.plan.answers() => (Some(runner), None),
+            other => (None, other),
+        };
+        let answer = async {
+            let Runner { plan, socket } = answering?;
+            let limit = output.bytes.as_bytes();
+            let answer =
+                Converse { events: &events, limit, ended: program_ended.clone() }.run(&plan, socket, call).await;
+            match answer {
+                Answer::Whole | Answer::Failed | Answer::Missing => {}
+                Answer::TooLong => interrupter.interrupt(Interrupt::OutputLimit),
+                Answer::Broken => shared.link.kill(shared.id).await,
+            }
+            Some(answer)
+        };
         let streams = async {
-            let stats =
-                tokio::join!(forward(OutputEvent::Stdout).run(stdout), forward(OutputEvent::Stderr).run(stderr));
+            let ends = tokio::join!(
+                forward(OutputEvent::Stdout).run(stdout),
+                forward(OutputEvent::Stderr).run(stderr),
+                answer
+            );
             forwarded.notify_one();
-            stats
+            ends
         };
         // A slow reader may keep output waiting past the deadline; the sandbox does not wait with it.
         let deadline_guard = async {
@@ -92,21 +112,32 @@ impl Drive {
                 biased;
                 end = watch.end() => end,
                 () = feed(&shared, stdin, input) => End::Lost,
-                () = tell(runner, call) => End::Lost,
+                () = tell(silent, call) => End::Lost,
             };
             let finished = finish(&shared, state.clone(), end).await;
             ended.send_replace(true);
             finished
         };
-        let ((out, err), (end, counters), ()) = tokio::join!(streams, end, deadline_guard);
+        let ((out, err, answer), (end, counters), ()) = tokio::join!(streams, end, deadline_guard);
         shared.remember(counters);
-        let outcome = outcome(end, before, counters);
+        let outcome = outcome(end.after(answer), before, counters);
         let spent = !matches!(outcome, Outcome::Exited { .. } | Outcome::Signaled { .. });
         if spent {
             shared.link.kill(shared.id).await;
         }
         shared.running.send_replace(if spent { Running::Spent } else { Running::Idle });
         events.done(Done { outcome, usage: usage(before, counters), output: stats(out, err) }).await;
+    }
+}
+
+impl End {
+    /// A runner whose user code failed ends well all the same, and one that broke the protocol was killed.
+    const fn after(self, answer: Option<Answer>) -> Self {
+        match (answer, self) {
+            (Some(Answer::Failed), Self::Exited { code: 0, signal: 0 }) => Self::Exited { code: 1, signal: 0 },
+            (Some(Answer::Broken), Self::Exited { .. }) => Self::Lost,
+            (_, end) => end,
+        }
     }
 }
 

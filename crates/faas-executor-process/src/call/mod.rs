@@ -1,5 +1,6 @@
 //! One call of a sandbox, from the plan to its `Done`.
 
+mod converse;
 mod drive;
 mod plan;
 mod start;

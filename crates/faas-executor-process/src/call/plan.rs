@@ -2,7 +2,7 @@
 
 use crate::validate::interpreter;
 use bytes::Bytes;
-use faas_executor_api::{CallError, Command, FileIn, Invocation};
+use faas_executor_api::{CallError, Command, FileIn, HandlerRequest, Invocation};
 use faas_protocol::call::ToRunner;
 use faas_protocol::control::{MAX_PIECE, Spawn, ToInit};
 use faas_protocol::frame::{FrameError, MAX_BODY};
@@ -40,6 +40,8 @@ pub(crate) struct RunnerPlan {
     name: String,
     args: Vec<String>,
     code: Bytes,
+    /// What it is to answer, under the handler contract.
+    request: Option<HandlerRequest>,
 }
 
 impl CallPlan {
@@ -71,8 +73,10 @@ impl CallPlan {
         let runner = RunnerPlan {
             contract: call.contract.as_str().to_owned(),
             name: call.program.name,
-            args: call.args,
+            // A handler has no arguments of its own: its program is a module, and this is what to call in it.
+            args: call.request.as_ref().map_or(call.args, |request| vec![request.entry.clone()]),
             code: call.program.code,
+            request: call.request,
         };
         let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let (argv, runner) = match language {
@@ -82,6 +86,13 @@ impl CallPlan {
             // One thread for V8's background work instead of one for each processor.
             Language::JavaScript => (argv(&[&interpreter, "--v8-pool-size=1", "/opt/faas/runner.js"]), Some(runner)),
             // A shell reads its program as it goes, from a file of its own.
+            Language::Bash if runner.answers() => {
+                return Err(CallError::Invalid {
+                    field: "contract",
+                    reason: "bash has no handlers".to_owned(),
+                    accepted: "handler with python or javascript; script or command with bash",
+                });
+            }
             Language::Bash => {
                 let script = FilePlan::code(runner.name, runner.code);
                 let argv = [interpreter, script.path.clone()].into_iter().chain(runner.args).collect();
@@ -137,8 +148,17 @@ impl FilePlan {
 }
 
 impl RunnerPlan {
+    /// Whether the runner answers.
+    pub(crate) const fn answers(&self) -> bool {
+        self.request.is_some()
+    }
+
     /// Everything the runner is told, frame by frame.
     pub(crate) fn frames(&self, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+        self.program(call).chain(self.request.iter().flat_map(move |request| asked(request, call)))
+    }
+
+    fn program(&self, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
         let begin = ToRunner::Begin {
             call,
             contract: self.contract.clone(),
@@ -146,13 +166,28 @@ impl RunnerPlan {
             args: self.args.clone(),
             code_bytes: self.code.len() as u64,
         };
-        let pieces = self.code.len().div_ceil(MAX_BODY);
-        let bodies = (0..pieces).map(move |index| {
-            let start = index * MAX_BODY;
-            let end = (start + MAX_BODY).min(self.code.len());
-            let sequence = u32::try_from(index).unwrap_or(u32::MAX);
-            ToRunner::Body { call, sequence, bytes: self.code.slice(start..end).to_vec() }.encode()
-        });
-        std::iter::once(begin.encode()).chain(bodies).chain(std::iter::once(ToRunner::End { call }.encode()))
+        std::iter::once(begin.encode()).chain(pieces(&self.code, call))
     }
+}
+
+/// A request, frame by frame.
+fn asked(request: &HandlerRequest, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+    let head = ToRunner::Request {
+        call,
+        method: request.method.clone(),
+        path: request.path.clone(),
+        query: request.query.clone(),
+        headers: request.headers.iter().map(|(name, value)| (name.clone(), value.to_vec())).collect(),
+        body_bytes: request.body.len() as u64,
+    };
+    std::iter::once(head.encode()).chain(pieces(&request.body, call))
+}
+
+/// Bytes in `Body` frames, and the `End` behind them.
+fn pieces(bytes: &Bytes, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+    let bodies = bytes.chunks(MAX_BODY).enumerate().map(move |(index, piece)| {
+        let sequence = u32::try_from(index).unwrap_or(u32::MAX);
+        ToRunner::Body { call, sequence, bytes: piece.to_vec() }.encode()
+    });
+    bodies.chain(std::iter::once(ToRunner::End { call }.encode()))
 }

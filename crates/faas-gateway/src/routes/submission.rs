@@ -116,7 +116,7 @@ fn request(defaults: &Defaults, body: ExecuteBody) -> Result<ExecutionRequest, A
     };
     let mut request = ExecutionRequest::new(work);
     let timeout = match request.contract() {
-        Contract::Script | Contract::Command => defaults.timeout,
+        Contract::Script | Contract::Command | Contract::Handler => defaults.timeout,
         Contract::ArgvJson => defaults.argv_json_timeout,
     };
     request.args = body.args;

@@ -62,7 +62,7 @@ pub fn argv_json(tail: &[u8], cut: bool) -> Result<Value, ArgvJsonError> {
 }
 
 /// Goes no deeper than `levels`, and reading the value went not much deeper.
-fn is_deeper_than(value: &Value, levels: usize) -> bool {
+pub(super) fn is_deeper_than(value: &Value, levels: usize) -> bool {
     let inner = |value: &Value| is_deeper_than(value, levels.saturating_sub(1));
     match value {
         Value::Array(items) => levels == 0 || items.iter().any(inner),

@@ -1,6 +1,7 @@
 //! A running program: its input goes in, its output goes to the log, until it is done.
 
 use super::start::Started;
+use crate::contract::handler::Response;
 use crate::events::EventKind;
 use crate::house::House;
 use crate::live::{CancelReason, Live};
@@ -61,8 +62,10 @@ impl<'a> Run<'a> {
                     self.write(StreamName::Stdout, &bytes);
                 }
                 Some(Event::Stderr(bytes)) => self.write(StreamName::Stderr, &bytes),
-                // No contract of these has a response; such events carry nothing to anybody.
-                Some(Event::ResponseHead(_) | Event::Body(_)) => {}
+                Some(Event::ResponseHead(head)) => self.respond(|response| response.head(&head)),
+                Some(Event::Body(bytes)) => self.respond(|response| response.body(&bytes)),
+                Some(Event::ResponseEnd) => self.respond(Response::complete),
+                Some(Event::Failed(message)) => self.respond(|response| response.failed(message)),
                 Some(Event::Done(done)) => break done,
                 None => break lost(),
             }
@@ -85,6 +88,13 @@ impl<'a> Run<'a> {
                 total_us: microseconds(times.started.saturating_duration_since(times.created)),
             };
         });
+    }
+
+    /// What a program of another contract answers is for nobody.
+    fn respond(&mut self, take: impl FnOnce(&mut Response)) {
+        if let Some(response) = self.recorder.response() {
+            take(response);
+        }
     }
 
     /// Appends to the log and lets its readers know. The program goes on whatever becomes of the log.

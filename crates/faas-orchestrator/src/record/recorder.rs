@@ -4,6 +4,7 @@ use super::INLINE_BYTES;
 use super::message::{Limits, message};
 use super::tail::Tail;
 use crate::ExecutionRequest;
+use crate::contract::handler::{HandlerError, Response};
 use crate::contract::{ArgvJsonError, MAX_RESULT_BYTES, argv_json, error_message};
 use faas_executor_api::Done;
 use faas_types::{Contract, ErrorKind, ExecutionRecord, ExecutionState, Outcome, StartRecord, Timestamp, UsageRecord};
@@ -30,6 +31,7 @@ pub(crate) struct Times {
 pub(crate) struct Recorder {
     limits: Limits,
     stdout_tail: Option<Tail>,
+    response: Option<Response>,
 }
 
 /// How it ended in the record's words.
@@ -45,6 +47,7 @@ impl Recorder {
         Self {
             limits: Limits { resources: request.resources, output: request.output, timeout: request.timeout },
             stdout_tail: (request.contract() == Contract::ArgvJson).then(|| Tail::new(MAX_RESULT_BYTES)),
+            response: (request.contract() == Contract::Handler).then(Response::default),
         }
     }
 
@@ -52,6 +55,11 @@ impl Recorder {
         if let Some(tail) = &mut self.stdout_tail {
             tail.push(bytes);
         }
+    }
+
+    /// What it answers with; `None` for contracts without an answer.
+    pub(crate) const fn response(&mut self) -> Option<&mut Response> {
+        self.response.as_mut()
     }
 
     /// The record of the end, without output. `running` is the record of the running program.
@@ -107,6 +115,14 @@ impl Recorder {
             result: None,
         };
         let Outcome::Exited { code } = done.outcome else { return verdict };
+        if let Some(response) = self.response.take() {
+            match response.result() {
+                Ok(result) => verdict.result = Some(result),
+                // A program that failed in its own way need not answer.
+                Err(HandlerError::Missing) if code != 0 => {}
+                Err(error) => verdict.fail(&error.to_string()),
+            }
+        }
         let Some(tail) = self.stdout_tail.take() else { return verdict };
         let (end, cut) = tail.finish();
         let result = match done.output.stdout_truncated {

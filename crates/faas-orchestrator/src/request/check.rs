@@ -2,7 +2,7 @@
 
 use super::{Call, ExecutionRequest, INPUT_VARIABLE, LONGEST_TIMEOUT, RequestError, Work};
 use faas_executor_api::{MAX_CODE_BYTES, check_command, check_invocation};
-use faas_types::{Contract, Mode};
+use faas_types::{Contract, Language, Mode};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,9 @@ pub(super) fn check(request: &ExecutionRequest) -> Result<(), RequestError> {
     check_mode(request.mode)?;
     if let Work::Script { code, .. } = &request.work {
         check_code(code)?;
+    }
+    if request.contract() == Contract::Handler && request.language() == Some(Language::Bash) {
+        return Err(field("contract", "bash has no handlers", "handler with python or javascript; else script"));
     }
     check_timeout(request.timeout)?;
     if request.output.bytes.as_bytes() == 0 {

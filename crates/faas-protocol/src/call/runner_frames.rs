@@ -102,15 +102,17 @@ struct Call {
 }
 
 /// Checks what one runner says on one connection: `Hello` once and first; then, for each call the
-/// host began, `Head`, `Body` in order and under credit, `End`, and nothing else.
+/// host asked for, `Head`, `Body` in order and under credit, `End`, and nothing else; or `Failed` in place of
+/// what is left of these.
 ///
-/// The host calls [`begin`](Self::begin) when it sends `Begin`, [`accept`](Self::accept) for each
+/// The host calls [`begin`](Self::begin) when it sends `Request`, [`accept`](Self::accept) for each
 /// decoded frame before it acts on it, and [`consumed`](Self::consumed) when it has passed bytes
 /// on. An error from `accept` ends the connection; nothing may be accepted after it.
 ///
 /// ```text
 /// greeting --Hello--> idle --begin--> called --Head--> answering --End--> idle
-///                                                       Body ^_|
+///                                       |               Body ^_| |
+///                                       '--------Failed----------'------> idle
 /// ```
 /// A call may begin before `Hello` came: the host does not wait for it.
 #[derive(Debug, Default)]
@@ -164,6 +166,11 @@ impl RunnerFrames {
             FromRunner::Body { call, sequence, bytes } => self.call(*call)?.body(*sequence, bytes.len()),
             FromRunner::End { call } => {
                 self.call(*call)?.expect_head()?;
+                self.running = None;
+                Ok(())
+            }
+            FromRunner::Failed { call, .. } => {
+                self.call(*call)?;
                 self.running = None;
                 Ok(())
             }

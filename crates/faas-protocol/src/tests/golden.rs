@@ -106,6 +106,17 @@ fn to_runner() -> Vec<Example> {
         ("code call sequence", ToRunner::Body { call: 7, sequence: 1, bytes: b"x=1".to_vec() }),
         ("code end call", ToRunner::End { call: 7 }),
         ("credit call", ToRunner::Credit { call: 7, bytes: 65536 }),
+        (
+            "request call",
+            ToRunner::Request {
+                call: 8,
+                method: "POST".into(),
+                path: "/a".into(),
+                query: "b=c".into(),
+                headers: vec![("x".into(), vec![0xff, 1])],
+                body_bytes: 258,
+            },
+        ),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToRunner, frame: message.encode().unwrap() })
     .into()
@@ -120,6 +131,7 @@ fn from_runner() -> Vec<Example> {
         ),
         ("response call sequence", FromRunner::Body { call: 7, sequence: 2, bytes: b"ok".to_vec() }),
         ("response end call", FromRunner::End { call: 7 }),
+        ("failed call", FromRunner::Failed { call: 7, message: "no".into() }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromRunner, frame: message.encode().unwrap() })
     .into()
@@ -176,7 +188,7 @@ fn from_launcher() -> Vec<Example> {
 }
 
 /// The version these bytes belong to.
-const PINNED_VERSION: u16 = 2;
+const PINNED_VERSION: u16 = 3;
 
 /// Name, header and body of each example in hexadecimal.
 const PINNED: &[(&str, &str)] = &[
@@ -204,10 +216,16 @@ const PINNED: &[(&str, &str)] = &[
     ("code call sequence", "03000000310000000700000001000000783d31"),
     ("code end call", "00000000320000000700000000000000"),
     ("credit call", "0400000033000000070000000000000000000100"),
+    (
+        "request call",
+        "2c000000340000000800000000000000 \
+         04000000504f5354020000002f6103000000623d6301000000010000007802000000ff010201000000000000",
+    ),
     ("runner hello", "020000004000000000000000000000000100"),
     ("head call", "19000000410000000700000000000000c80002000000010000007801000000ff010000007900000000"),
     ("response call sequence", "020000004200000007000000020000006f6b"),
     ("response end call", "00000000430000000700000000000000"),
+    ("failed call", "06000000440000000700000000000000020000006e6f"),
     (
         "create",
         "43000000500000000000000000000000 \

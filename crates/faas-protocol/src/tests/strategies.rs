@@ -24,6 +24,10 @@ fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
     vec((text(), text()), 0..5)
 }
 
+fn headers() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
+    vec((text(), bytes()), 0..5)
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop::sample::select(Step::ALL.as_slice())
 }
@@ -68,6 +72,16 @@ pub(crate) fn to_runner() -> impl Strategy<Value = ToRunner> {
             bytes
         }),
         any::<u32>().prop_map(|call| ToRunner::End { call }),
+        (any::<u32>(), text(), text(), text(), headers(), any::<u64>()).prop_map(
+            |(call, method, path, query, headers, body_bytes)| ToRunner::Request {
+                call,
+                method,
+                path,
+                query,
+                headers,
+                body_bytes
+            }
+        ),
         any::<(u32, u32)>().prop_map(|(call, bytes)| ToRunner::Credit { call, bytes }),
     ]
 }
@@ -75,14 +89,18 @@ pub(crate) fn to_runner() -> impl Strategy<Value = ToRunner> {
 pub(crate) fn from_runner() -> impl Strategy<Value = FromRunner> {
     prop_oneof![
         any::<u16>().prop_map(|version| FromRunner::Hello { version }),
-        (any::<u32>(), any::<u16>(), vec((text(), bytes()), 0..5))
-            .prop_map(|(call, status, headers)| FromRunner::Head { call, status, headers }),
+        (any::<u32>(), any::<u16>(), headers()).prop_map(|(call, status, headers)| FromRunner::Head {
+            call,
+            status,
+            headers
+        }),
         (any::<u32>(), any::<u32>(), bytes()).prop_map(|(call, sequence, bytes)| FromRunner::Body {
             call,
             sequence,
             bytes
         }),
         any::<u32>().prop_map(|call| FromRunner::End { call }),
+        (any::<u32>(), text()).prop_map(|(call, message)| FromRunner::Failed { call, message }),
     ]
 }
 

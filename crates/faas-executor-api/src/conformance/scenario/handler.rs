@@ -1,0 +1,120 @@
+//! Handlers: asked once, they answer, fail or end.
+
+use crate::conformance::trial::pattern;
+use crate::conformance::{Guest, HandlerTask, trial::Trial};
+use crate::{Event, ExecSession, Executor, Health, Program, ResponseHead, SandboxSpec, Verb};
+use bytes::Bytes;
+use faas_types::Outcome;
+use std::sync::Arc;
+
+/// More than is under way at once.
+const FLOOD: u64 = 3 << 20;
+
+/// What came of a call.
+struct Answered {
+    head: Option<ResponseHead>,
+    body: Vec<u8>,
+    stdout: Vec<u8>,
+    whole: bool,
+    failed: Option<String>,
+    outcome: Outcome,
+}
+
+/// A sandbox and a program for each language that has handlers.
+fn handlers(trial: &Trial<'_>, task: HandlerTask) -> Vec<(SandboxSpec, Program)> {
+    let capabilities = trial.executor.capabilities();
+    if !capabilities.offers(Verb::Invoke) {
+        trial.skip("this executor does not offer invoke");
+        return Vec::new();
+    }
+    let languages = capabilities.runtimes.iter().map(|runtime| runtime.language);
+    let programs = languages.filter_map(|language| Some((language, trial.guest.handler(language, task)?)));
+    programs.map(|(language, program)| (SandboxSpec { language: Some(language), ..trial.spec() }, program)).collect()
+}
+
+async fn ask(trial: &Trial<'_>, spec: SandboxSpec, program: Program, body: Bytes) -> Answered {
+    let mut sandbox = trial.create(spec).await;
+    let ExecSession { input, mut events } = trial.invoke(&mut sandbox, trial.request(program, body)).await;
+    drop(input);
+    let mut answered = Answered {
+        head: None,
+        body: Vec::new(),
+        stdout: Vec::new(),
+        whole: false,
+        failed: None,
+        outcome: Outcome::SandboxLost,
+    };
+    loop {
+        match trial.next(&mut events).await {
+            Event::ResponseHead(head) => {
+                trial.holds(answered.head.is_none() && answered.body.is_empty(), "the head came late or twice");
+                answered.head = Some(head);
+            }
+            Event::Body(bytes) => answered.body.extend_from_slice(&bytes),
+            Event::ResponseEnd => answered.whole = true,
+            Event::Failed(message) => answered.failed = Some(message),
+            Event::Stdout(bytes) => answered.stdout.extend_from_slice(&bytes),
+            Event::Stderr(_) => {}
+            Event::Done(done) => {
+                answered.outcome = done.outcome;
+                break;
+            }
+        }
+    }
+    trial.equal(sandbox.health(), Health::Ready, "health after a handler");
+    trial.still_works(&mut sandbox).await;
+    trial.destroy(sandbox).await;
+    answered
+}
+
+/// A handler sees the request, and its answer comes whole: head, body, end, and what it printed.
+pub async fn handlers_answer_requests(executor: Arc<dyn Executor>, guest: &dyn Guest) {
+    let trial = Trial::new("handlers_answer_requests", executor, guest);
+    let bodies = [Bytes::new(), Bytes::from_static(b"\0\xff text"), Bytes::from(pattern(700_000))];
+    for (spec, program) in handlers(&trial, HandlerTask::Echo) {
+        for body in &bodies {
+            let answered = ask(&trial, spec.clone(), program.clone(), body.clone()).await;
+            trial.equal(answered.outcome, Outcome::Exited { code: 0 }, "the outcome");
+            let Some(head) = answered.head else { trial.fail("there is no head") };
+            trial.equal(head.status, 201, "the status");
+            let asked = head.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-asked"));
+            let asked = asked.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+            trial.holds(
+                asked.as_deref().is_some_and(|asked| asked.starts_with("PUT /a/b?c=d&e ")),
+                format!("the handler saw {asked:?}"),
+            );
+            trial.holds(answered.body == *body, "the body of the answer is not that of the request");
+            trial.holds(answered.whole && answered.failed.is_none(), "the answer is not said to be whole");
+            trial.equal(answered.stdout.as_slice(), b"asked\n", "what it printed");
+        }
+    }
+}
+
+/// A response is held back while nobody reads it, and comes whole.
+pub async fn handlers_wait_for_slow_readers(executor: Arc<dyn Executor>, guest: &dyn Guest) {
+    let trial = Trial::new("handlers_wait_for_slow_readers", executor, guest);
+    for (spec, program) in handlers(&trial, HandlerTask::Flood { bytes: FLOOD }) {
+        let answered = ask(&trial, spec, program, Bytes::new()).await;
+        trial.equal(answered.outcome, Outcome::Exited { code: 0 }, "the outcome");
+        trial.equal(answered.body.len() as u64, FLOOD, "bytes of the answer");
+        trial.holds(answered.body == pattern(answered.body.len()), "the answer changed on its way");
+        trial.holds(answered.whole, "the answer is not said to be whole");
+    }
+}
+
+/// A handler that raises, or ends its process, is a result: nothing is lost, and the sandbox goes on.
+pub async fn handlers_that_fail_are_results(executor: Arc<dyn Executor>, guest: &dyn Guest) {
+    let trial = Trial::new("handlers_that_fail_are_results", executor, guest);
+    for (spec, program) in handlers(&trial, HandlerTask::Raise) {
+        let answered = ask(&trial, spec, program, Bytes::new()).await;
+        trial.equal(answered.outcome, Outcome::Exited { code: 1 }, "the outcome of one that raises");
+        trial.holds(!answered.whole && answered.head.is_none(), "one that raises has answered");
+        let message = answered.failed.unwrap_or_default();
+        trial.holds(message.contains("mine"), format!("the message is {message:?}"));
+    }
+    for (spec, program) in handlers(&trial, HandlerTask::Exit { code: 3 }) {
+        let answered = ask(&trial, spec, program, Bytes::new()).await;
+        trial.equal(answered.outcome, Outcome::Exited { code: 3 }, "the outcome of one that ends its process");
+        trial.holds(!answered.whole && answered.failed.is_none(), "one that ended its process has answered");
+    }
+}
