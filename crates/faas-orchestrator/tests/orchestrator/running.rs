@@ -3,8 +3,8 @@
 use crate::house::{House, PIDS_THAT_PANIC, attached, bounded, command, house, script, started};
 use bytes::Bytes;
 use faas_executor_api::InputItem;
-use faas_orchestrator::{NotStarted, Stdin, StreamName, Submission, Submitted, Watched};
-use faas_types::{ErrorCode, ErrorKind, ExecutionRecord, ExecutionState, Mode};
+use faas_orchestrator::{ExecutionRequest, NotStarted, Stdin, StreamName, Submission, Submitted, Watched, Work};
+use faas_types::{Contract, ErrorCode, ErrorKind, ExecutionRecord, ExecutionState, Mode};
 
 async fn run(house: &House, submission: Submission) -> ExecutionRecord {
     let submitted = house.orchestrator.submit(submission).await.expect("accepted");
@@ -112,5 +112,30 @@ async fn what_is_wrong_or_cannot_be_done_here_is_refused() {
     let error = house.orchestrator.submit(open).await.expect_err("refused");
     assert_eq!((error.code(), error.field()), (ErrorCode::InvalidField, Some("stdin")));
     assert_eq!(house.orchestrator.stats().running, 0);
+    house.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_handler_is_asked_with_its_input_and_its_answer_is_the_result() {
+    let house = house(4, 4).await;
+    let handler = |code: &str, input: serde_json::Value| {
+        let Work::Script { code, name, language, .. } = script(code).work else { panic!("a script") };
+        let work = Work::Script { code, name, language, contract: Contract::Handler };
+        attached(ExecutionRequest { input: Some(input), ..ExecutionRequest::new(work) })
+    };
+    let record = run(&house, handler("answer-echo\n", serde_json::json!({"name": "World"}))).await;
+    assert_eq!((record.status, record.contract), (ExecutionState::Succeeded, Contract::Handler));
+    assert_eq!(record.result, Some(serde_json::json!(r#"{"name":"World"}"#)));
+
+    let record = run(&house, handler("raise\n", serde_json::json!(1))).await;
+    assert_eq!((record.status, record.error_kind), (ExecutionState::Failed, Some(ErrorKind::UserError)));
+    assert_eq!((record.error.as_deref(), record.exit_code), (Some("ValueError: mine"), Some(1)));
+
+    let record = run(&house, handler("nothing\n", serde_json::json!(1))).await;
+    assert_eq!((record.status, record.error_kind), (ExecutionState::Failed, Some(ErrorKind::UserError)));
+    assert!(record.error.as_deref().is_some_and(|error| error.contains("before its handler")), "{record:?}");
+
+    let record = run(&house, handler("answer-flood 2000000\n", serde_json::json!(1))).await;
+    assert!(record.error.as_deref().is_some_and(|error| error.contains("1048576")), "{record:?}");
     house.shut_down().await;
 }
