@@ -9,6 +9,8 @@
 pub mod conformance;
 mod error;
 mod execution;
+mod function;
+mod function_store;
 mod memory;
 mod query;
 mod store;
@@ -17,6 +19,10 @@ pub use error::{InsertError, StoreError};
 pub use execution::{
     Expected, Finished, Idempotency, Insertion, Journaled, Lease, NewExecution, QueuedExecution, Recovered,
 };
+pub use function::{
+    ChangeError, CreateFunctionError, FunctionChange, MAX_VERSIONS, NewFunction, StoredFunction, StoredVersion,
+};
+pub use function_store::FunctionStore;
 pub use memory::MemoryStore;
 pub use query::{Counts, Cursor, Filter, ListQuery, Page, Retention};
-pub use store::{ExecutionStore, QUEUED_PAGE_BYTES};
+pub use store::{ExecutionStore, QUEUED_PAGE_BYTES, Store};

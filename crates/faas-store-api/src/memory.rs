@@ -4,11 +4,14 @@
 //! Invariants: every ended row is in `ended` and counted in `ended_bytes`, no other is; every key in
 //! `keys` belongs to a row. Leases do not run out: nobody but this process could take over.
 
+mod functions;
+
 use crate::{
     Counts, ExecutionStore, Expected, Filter, Finished, Idempotency, InsertError, Insertion, Journaled, Lease,
     ListQuery, NewExecution, Page, QUEUED_PAGE_BYTES, QueuedExecution, Recovered, Retention, StoreError,
 };
 use async_trait::async_trait;
+use functions::Functions;
 use faas_types::{ExecutionId, ExecutionRecord, ExecutionState, NodeId, TenantId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -21,6 +24,7 @@ const DEFAULT_RETENTION: Retention = Retention { rows: 10_000, bytes: 64 << 20 }
 pub struct MemoryStore {
     keep: Retention,
     rows: Mutex<Rows>,
+    functions: Mutex<Functions>,
 }
 
 #[derive(Default)]
@@ -47,11 +51,15 @@ impl MemoryStore {
     /// An empty store that keeps so much of what has ended.
     #[must_use]
     pub fn new(keep: Retention) -> Self {
-        Self { keep, rows: Mutex::default() }
+        Self { keep, rows: Mutex::default(), functions: Mutex::default() }
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn functions(&self) -> MutexGuard<'_, Functions> {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -102,3 +102,8 @@ pub trait ExecutionStore: Send + Sync + 'static {
     /// Writes down everything that is on its way and closes. Nothing is called afterwards.
     async fn close(&self);
 }
+
+/// Everything the platform remembers.
+pub trait Store: ExecutionStore + crate::FunctionStore {}
+
+impl<S: ExecutionStore + crate::FunctionStore> Store for S {}

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use faas_store_api::conformance::StoreFactory;
-use faas_store_api::{ExecutionStore, Filter, Journaled, ListQuery, MemoryStore, Retention};
+use faas_store_api::{Store, Filter, Journaled, ListQuery, MemoryStore, Retention};
 use faas_types::{Contract, ErrorKind, ExecutionId, ExecutionRecord, ExecutionState, NodeId, TenantId};
 
 struct Memory;
 
 #[async_trait]
 impl StoreFactory for Memory {
-    async fn open(&self) -> Box<dyn ExecutionStore> {
+    async fn open(&self) -> Box<dyn Store> {
         Box::new(MemoryStore::default())
     }
 

@@ -1,4 +1,4 @@
-//! Layer 3: executions in SQLite, in a directory of their own.
+//! Layer 3: executions and functions in SQLite, in a directory of their own.
 //!
 //! ```text
 //! insert, claim, finish … ──▶ channel ──▶ writer thread ──▶ one transaction, one fsync ──▶ answers
@@ -13,6 +13,8 @@
 
 mod directory;
 mod error;
+mod function_store;
+mod functions;
 mod journal;
 mod pending;
 mod read;

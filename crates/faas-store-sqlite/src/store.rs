@@ -55,6 +55,14 @@ impl SqliteStore {
         })
     }
 
+    pub(crate) const fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
     /// Brings what was journaled into the database, so that it takes part in what is asked next.
     async fn settle(&self) -> Result<(), StoreError> {
         if self.journal.is_waiting() { self.writer.import().await } else { Ok(()) }

@@ -2,7 +2,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use async_trait::async_trait;
-use faas_store_api::ExecutionStore;
+use faas_store_api::Store;
 use faas_store_api::conformance::StoreFactory;
 use faas_store_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -11,7 +11,7 @@ struct Sqlite(TempDir);
 
 #[async_trait]
 impl StoreFactory for Sqlite {
-    async fn open(&self) -> Box<dyn ExecutionStore> {
+    async fn open(&self) -> Box<dyn Store> {
         Box::new(SqliteStore::open(self.0.path()).expect("the directory's store"))
     }
 

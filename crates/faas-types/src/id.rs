@@ -99,6 +99,15 @@ id! {
     NodeId, "nod_"
 }
 
+id! {
+    /// One function, through all of its versions.
+    FunctionId, "fn_"
+}
+id! {
+    /// One version of a function.
+    VersionId, "ver_"
+}
+
 impl TenantId {
     /// The one tenant of an embedded platform: whoever started the process.
     pub const LOCAL: Self = Self::from_bytes([0; 16]);

@@ -6,6 +6,7 @@
 mod code;
 mod contract;
 mod excerpt;
+mod function;
 mod id;
 mod isolation;
 mod mode;
@@ -18,7 +19,8 @@ mod timestamp;
 
 pub use code::{ErrorCode, RetryClass};
 pub use contract::{Contract, Language, UnknownContract, UnknownLanguage};
-pub use id::{ExecutionId, IdError, NodeId, SandboxId, TenantId};
+pub use function::{AliasName, FunctionKey, FunctionName, FunctionRef, NameError, VersionSelector};
+pub use id::{ExecutionId, FunctionId, IdError, NodeId, SandboxId, TenantId, VersionId};
 pub use isolation::{Enforcement, IsolationLevel, IsolationReport, Layer, LimitKind};
 pub use mode::{Mode, UnknownMode};
 pub use outcome::{ErrorKind, LimitHit, Outcome, OutputStats, Usage};

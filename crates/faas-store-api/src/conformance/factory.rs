@@ -1,6 +1,6 @@
 //! What a store's test provides.
 
-use crate::ExecutionStore;
+use crate::Store;
 use async_trait::async_trait;
 
 /// Makes the stores of one scenario.
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 pub trait StoreFactory: Send + Sync {
     /// Opens the factory's one place. A durable store finds there what earlier ones wrote; a store
     /// in memory is new.
-    async fn open(&self) -> Box<dyn ExecutionStore>;
+    async fn open(&self) -> Box<dyn Store>;
 
     /// Whether what was written is found when a store is dropped and its place opened again.
     fn is_durable(&self) -> bool;

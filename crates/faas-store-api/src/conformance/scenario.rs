@@ -2,6 +2,7 @@
 
 mod accept;
 mod claim;
+mod function;
 mod journal;
 mod key;
 mod list;
@@ -10,6 +11,7 @@ mod recover;
 
 pub use accept::*;
 pub use claim::*;
+pub use function::*;
 pub use journal::*;
 pub use key::*;
 pub use list::*;

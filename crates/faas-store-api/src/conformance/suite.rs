@@ -8,17 +8,22 @@ macro_rules! store_conformance_suite {
     ($factory:expr $(; $($option:ident = $value:literal),+)? $(,)?) => {
         $crate::store_conformance_suite! {
             @tests { $factory } ($($($option = $value),+)?)
+            a_change_expects_what_was_seen,
+            a_function_is_read_back,
             a_key_belongs_to_one_tenant,
             a_key_repeats_or_conflicts,
             a_key_survives_the_end_and_goes_with_the_row,
             a_late_end_of_an_earlier_life_is_refused,
+            a_name_belongs_to_one_function,
             a_refused_insertion_takes_nothing_with_it,
             a_row_begins_queued_or_held,
+            aliases_point_to_versions,
             an_end_is_written_once,
             an_inserted_execution_is_read_back,
             closing_writes_everything_down,
             counts_follow_every_step,
             filters_hold_together,
+            functions_are_listed_by_name,
             held_executions_end_as_lost,
             hostile_text_is_only_text,
             inserting_twice_is_refused,
@@ -26,6 +31,7 @@ macro_rules! store_conformance_suite {
             journaled_ends_are_history,
             journaled_entries_are_seen_at_once,
             many_may_write_and_read_at_once,
+            no_function_is_another_tenants,
             no_list_shows_another_tenant,
             one_of_fifty_claimers_wins,
             only_a_queued_execution_is_claimed,
@@ -37,6 +43,7 @@ macro_rules! store_conformance_suite {
             queued_executions_stay_queued,
             queued_executions_are_paged_in_order,
             queued_pages_are_bounded_by_bytes,
+            versions_never_change,
         }
     };
     (@tests $factory:block $options:tt $($scenario:ident,)+) => {

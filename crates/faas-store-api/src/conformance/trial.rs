@@ -3,7 +3,7 @@
 
 use super::StoreFactory;
 use crate::{
-    ExecutionStore, Expected, Filter, Finished, InsertError, Insertion, Journaled, Lease, ListQuery, NewExecution,
+    Expected, Filter, Finished, InsertError, Insertion, Journaled, Lease, ListQuery, NewExecution, Store,
 };
 use faas_types::{Contract, ErrorKind, ExecutionId, ExecutionRecord, ExecutionState, Language, NodeId};
 use faas_types::{TenantId, Timestamp};
@@ -28,7 +28,7 @@ pub(super) const OTHER_TENANT: TenantId = TenantId::from_bytes([2; 16]);
 pub(super) struct Trial<'a> {
     name: &'static str,
     factory: &'a dyn StoreFactory,
-    store: Option<Arc<dyn ExecutionStore>>,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl<'a> Trial<'a> {
@@ -42,7 +42,7 @@ impl<'a> Trial<'a> {
         trial
     }
 
-    pub(super) fn store(&self) -> &Arc<dyn ExecutionStore> {
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
         match &self.store {
             Some(store) => store,
             None => self.fail("there is no store"),

@@ -1,0 +1,83 @@
+//! The contract of a store of functions.
+
+use crate::{
+    ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoreError, StoredFunction, StoredVersion,
+};
+use async_trait::async_trait;
+use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp};
+
+/// Keeps functions and their versions. What a method promises holds when it has returned, and through
+/// `kill -9` and the loss of power. Dropping a method's future may leave it done or not done.
+#[async_trait]
+pub trait FunctionStore: Send + Sync + 'static {
+    /// Makes a function whose first version is live. Of two at once of one name one is made.
+    ///
+    /// # Errors
+    /// The name is taken, or the store failed.
+    async fn create_function(&self, new: NewFunction) -> Result<StoredFunction, CreateFunctionError>;
+
+    /// Changes a function, when its revision is the expected one or none is.
+    ///
+    /// # Errors
+    /// There is none, it has changed, or the store failed.
+    async fn change_function(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        expected: Option<u64>,
+        change: FunctionChange,
+        at: Timestamp,
+    ) -> Result<StoredFunction, ChangeError>;
+
+    /// Forgets a function with all of its versions, when its revision is the expected one or none is. Its
+    /// name is free then.
+    ///
+    /// # Errors
+    /// There is none, it has changed, or the store failed.
+    async fn delete_function(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        expected: Option<u64>,
+    ) -> Result<(), ChangeError>;
+
+    /// A tenant's function.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn function(&self, tenant: TenantId, key: &FunctionKey) -> Result<Option<StoredFunction>, StoreError>;
+
+    /// A version of a tenant's function.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn version(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        number: u32,
+    ) -> Result<Option<StoredVersion>, StoreError>;
+
+    /// Versions of a tenant's function before the given number, newest first, at most `limit` of them.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn versions(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, StoreError>;
+
+    /// A tenant's functions behind the given name, by name, at most `limit` of them.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn functions(
+        &self,
+        tenant: TenantId,
+        after: Option<&FunctionName>,
+        limit: u32,
+    ) -> Result<Vec<StoredFunction>, StoreError>;
+}

@@ -1,0 +1,130 @@
+//! Functions in memory.
+
+use super::MemoryStore;
+use crate::{
+    ChangeError, CreateFunctionError, FunctionChange, FunctionStore, NewFunction, StoreError, StoredFunction,
+    StoredVersion,
+};
+use async_trait::async_trait;
+use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp};
+use std::collections::BTreeMap;
+
+/// Invariant: every function has its name in `names` and at least one version; no other has.
+#[derive(Default)]
+pub(super) struct Functions {
+    functions: BTreeMap<FunctionId, Kept>,
+    names: BTreeMap<(TenantId, FunctionName), FunctionId>,
+}
+
+struct Kept {
+    function: StoredFunction,
+    /// By their numbers, counted from 1.
+    versions: BTreeMap<u32, StoredVersion>,
+}
+
+impl Functions {
+    fn of(&self, tenant: TenantId, id: FunctionId) -> Option<&Kept> {
+        self.functions.get(&id).filter(|kept| kept.function.tenant == tenant)
+    }
+
+    fn expected(
+        &mut self,
+        tenant: TenantId,
+        id: FunctionId,
+        expected: Option<u64>,
+    ) -> Result<&mut Kept, ChangeError> {
+        let kept = self.functions.get_mut(&id).filter(|kept| kept.function.tenant == tenant);
+        let kept = kept.ok_or(ChangeError::Unknown)?;
+        kept.function.check_revision(expected).map(|()| kept)
+    }
+}
+
+#[async_trait]
+impl FunctionStore for MemoryStore {
+    async fn create_function(&self, new: NewFunction) -> Result<StoredFunction, CreateFunctionError> {
+        let mut all = self.functions();
+        let (function, first) = new.begin();
+        let key = (function.tenant, function.name.clone());
+        if all.names.contains_key(&key) {
+            return Err(CreateFunctionError::Taken);
+        }
+        all.names.insert(key, function.id);
+        let kept = Kept { function: function.clone(), versions: BTreeMap::from([(first.number, first)]) };
+        all.functions.insert(function.id, kept);
+        Ok(function)
+    }
+
+    async fn change_function(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        expected: Option<u64>,
+        change: FunctionChange,
+        at: Timestamp,
+    ) -> Result<StoredFunction, ChangeError> {
+        let mut all = self.functions();
+        let kept = all.expected(tenant, function, expected)?;
+        let version = kept.function.apply(change, at)?;
+        if let Some(version) = version {
+            kept.versions.insert(version.number, version);
+        }
+        Ok(kept.function.clone())
+    }
+
+    async fn delete_function(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        expected: Option<u64>,
+    ) -> Result<(), ChangeError> {
+        let mut all = self.functions();
+        let name = all.expected(tenant, function, expected)?.function.name.clone();
+        all.names.remove(&(tenant, name));
+        all.functions.remove(&function);
+        Ok(())
+    }
+
+    async fn function(&self, tenant: TenantId, key: &FunctionKey) -> Result<Option<StoredFunction>, StoreError> {
+        let all = self.functions();
+        let id = match key {
+            FunctionKey::Id(id) => Some(*id),
+            FunctionKey::Name(name) => all.names.get(&(tenant, name.clone())).copied(),
+        };
+        Ok(id.and_then(|id| all.of(tenant, id)).map(|kept| kept.function.clone()))
+    }
+
+    async fn version(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        number: u32,
+    ) -> Result<Option<StoredVersion>, StoreError> {
+        Ok(self.functions().of(tenant, function).and_then(|kept| kept.versions.get(&number).cloned()))
+    }
+
+    async fn versions(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        let all = self.functions();
+        let Some(kept) = all.of(tenant, function) else { return Ok(Vec::new()) };
+        let older = kept.versions.range(..before.unwrap_or(u32::MAX)).rev();
+        Ok(older.take(limit as usize).map(|(_, version)| version.clone()).collect())
+    }
+
+    async fn functions(
+        &self,
+        tenant: TenantId,
+        after: Option<&FunctionName>,
+        limit: u32,
+    ) -> Result<Vec<StoredFunction>, StoreError> {
+        let all = self.functions();
+        let of_tenant = all.names.iter().filter(|((owner, _), _)| *owner == tenant);
+        let behind = of_tenant.filter(|((_, name), _)| after.is_none_or(|after| name > after));
+        let found = behind.filter_map(|(_, id)| Some(all.functions.get(id)?.function.clone()));
+        Ok(found.take(limit as usize).collect())
+    }
+}

@@ -1,0 +1,206 @@
+//! Functions and their versions: what is read, and what the writer does inside its transaction.
+
+use crate::error::Failure;
+use crate::row::{count, integer};
+use faas_store_api::{ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoredFunction, StoredVersion};
+use faas_types::{AliasName, FunctionId, FunctionKey, FunctionName, TenantId, Timestamp, VersionId};
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
+
+/// The columns of a function, in the order [`Found::of`] reads them.
+const FUNCTION: &str = "number, id, tenant, name, live, newest, revision, aliases, created_at, updated_at";
+
+/// A function as its row has it.
+struct Found {
+    number: i64,
+    id: [u8; 16],
+    tenant: [u8; 16],
+    name: String,
+    live: u32,
+    newest: u32,
+    revision: i64,
+    aliases: String,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl Found {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get(0)?,
+            id: row.get(1)?,
+            tenant: row.get(2)?,
+            name: row.get(3)?,
+            live: row.get(4)?,
+            newest: row.get(5)?,
+            revision: row.get(6)?,
+            aliases: row.get(7)?,
+            created_at: row.get(8)?,
+            updated_at: row.get(9)?,
+        })
+    }
+
+    fn into_function(self) -> Result<(i64, StoredFunction), Failure> {
+        let aliases: BTreeMap<AliasName, u32> = serde_json::from_str(&self.aliases)?;
+        let function = StoredFunction {
+            id: FunctionId::from_bytes(self.id),
+            tenant: TenantId::from_bytes(self.tenant),
+            name: self.name.parse::<FunctionName>().map_err(|error| Failure::corrupt(error.to_string()))?,
+            live: self.live,
+            newest: self.newest,
+            revision: count(self.revision)?,
+            aliases,
+            created_at: time(self.created_at)?,
+            updated_at: time(self.updated_at)?,
+        };
+        Ok((self.number, function))
+    }
+}
+
+fn time(microseconds: i64) -> Result<Timestamp, Failure> {
+    Ok(Timestamp::from_micros(count(microseconds)?))
+}
+
+fn find(connection: &Connection, tenant: TenantId, key: &FunctionKey) -> Result<Option<(i64, StoredFunction)>, Failure> {
+    let (column, value): (&str, &dyn ToSql) = match key {
+        FunctionKey::Id(id) => ("id", &id.as_bytes().as_slice()),
+        FunctionKey::Name(name) => ("name", &name.as_str()),
+    };
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {FUNCTION} FROM function WHERE {column} = ?1 AND tenant = ?2"))?;
+    let found = statement.query_row(params![value, tenant.as_bytes()], Found::of).optional()?;
+    found.map(Found::into_function).transpose()
+}
+
+pub(crate) fn function(
+    connection: &Connection,
+    tenant: TenantId,
+    key: &FunctionKey,
+) -> Result<Option<StoredFunction>, Failure> {
+    Ok(find(connection, tenant, key)?.map(|(_, function)| function))
+}
+
+pub(crate) fn functions(
+    connection: &Connection,
+    tenant: TenantId,
+    after: Option<&FunctionName>,
+    limit: u32,
+) -> Result<Vec<StoredFunction>, Failure> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {FUNCTION} FROM function WHERE tenant = ?1 AND name > ?2 ORDER BY name LIMIT ?3"
+    ))?;
+    // No name is empty, so every one is behind the empty text.
+    let after = after.map_or("", FunctionName::as_str);
+    let rows = statement.query_map(params![tenant.as_bytes(), after, limit], Found::of)?;
+    rows.map(|row| Ok(row?.into_function()?.1)).collect()
+}
+
+/// Versions below `before`, newest first.
+pub(crate) fn versions(
+    connection: &Connection,
+    tenant: TenantId,
+    function: FunctionId,
+    before: Option<u32>,
+    limit: u32,
+) -> Result<Vec<StoredVersion>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT v.id, v.number, v.spec, v.created_at FROM version v JOIN function f ON f.number = v.function
+         WHERE f.id = ?1 AND f.tenant = ?2 AND v.number < ?3 ORDER BY v.number DESC LIMIT ?4",
+    )?;
+    let before = before.map_or(i64::MAX, i64::from);
+    let rows = statement.query_map(params![function.as_bytes(), tenant.as_bytes(), before, limit], |row| {
+        Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, i64>(3)?))
+    })?;
+    rows.map(|row| {
+        let (id, number, spec, created_at) = row?;
+        Ok(StoredVersion { id: VersionId::from_bytes(id), function, number, spec, created_at: time(created_at)? })
+    })
+    .collect()
+}
+
+pub(crate) fn create(
+    connection: &Connection,
+    new: NewFunction,
+) -> Result<Result<StoredFunction, CreateFunctionError>, Failure> {
+    if find(connection, new.tenant, &FunctionKey::Name(new.name.clone()))?.is_some() {
+        return Ok(Err(CreateFunctionError::Taken));
+    }
+    let (function, first) = new.begin();
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO function (id, tenant, name, live, newest, revision, aliases, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let number = statement.insert(params![
+        function.id.as_bytes(),
+        function.tenant.as_bytes(),
+        function.name.as_str(),
+        function.live,
+        function.newest,
+        integer(function.revision),
+        serde_json::to_string(&function.aliases)?,
+        integer(function.created_at.as_micros()),
+        integer(function.updated_at.as_micros()),
+    ])?;
+    keep(connection, number, &first)?;
+    Ok(Ok(function))
+}
+
+pub(crate) fn change(
+    connection: &Connection,
+    tenant: TenantId,
+    id: FunctionId,
+    expected: Option<u64>,
+    change: FunctionChange,
+    at: Timestamp,
+) -> Result<Result<StoredFunction, ChangeError>, Failure> {
+    let Some((number, mut function)) = find(connection, tenant, &FunctionKey::Id(id))? else {
+        return Ok(Err(ChangeError::Unknown));
+    };
+    let made = match function.check_revision(expected).and_then(|()| function.apply(change, at)) {
+        Ok(made) => made,
+        Err(error) => return Ok(Err(error)),
+    };
+    connection
+        .prepare_cached(
+            "UPDATE function SET live = ?2, newest = ?3, revision = ?4, aliases = ?5, updated_at = ?6 WHERE number = ?1",
+        )?
+        .execute(params![
+            number,
+            function.live,
+            function.newest,
+            integer(function.revision),
+            serde_json::to_string(&function.aliases)?,
+            integer(function.updated_at.as_micros()),
+        ])?;
+    if let Some(version) = made {
+        keep(connection, number, &version)?;
+    }
+    Ok(Ok(function))
+}
+
+pub(crate) fn delete(
+    connection: &Connection,
+    tenant: TenantId,
+    id: FunctionId,
+    expected: Option<u64>,
+) -> Result<Result<(), ChangeError>, Failure> {
+    let Some((number, function)) = find(connection, tenant, &FunctionKey::Id(id))? else {
+        return Ok(Err(ChangeError::Unknown));
+    };
+    if let Err(error) = function.check_revision(expected) {
+        return Ok(Err(error));
+    }
+    connection.prepare_cached("DELETE FROM version WHERE function = ?1")?.execute([number])?;
+    connection.prepare_cached("DELETE FROM function WHERE number = ?1")?.execute([number])?;
+    Ok(Ok(()))
+}
+
+fn keep(connection: &Connection, function: i64, version: &StoredVersion) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO version (function, number, id, created_at, spec) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let created_at = integer(version.created_at.as_micros());
+    statement.execute(params![function, version.number, version.id.as_bytes(), created_at, version.spec])?;
+    Ok(())
+}
