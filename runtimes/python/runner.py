@@ -1,7 +1,8 @@
 """The Python runner: holds user code, speaks call frames on descriptor 3.
 
 Three steps, kept apart so that an initialised runner can be forked between them:
-initialise() once, wait_for_call() until the host has sent one, run() it and never come back.
+initialise() once, wait_for_call() until the host has sent one, run it and never come back. A handler
+answers its requests in handler.py.
 No thread, no shared mapping, no epoll is held between them.
 
 Only built-in modules are imported: each import is paid in every cold start, and user code
@@ -11,13 +12,11 @@ sees what is already loaded.
 import posix
 import sys
 
-VERSION = 2
-SOCKET = 3
-HEADER = 16
-MAX_BODY = 128 * 1024
+VERSION = 3
 HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
 BEGIN, BODY, END = 0x30, 0x31, 0x32
-CONTRACTS = ("script", "argv-json")
+CONTRACTS = ("script", "argv-json", "handler")
+FOLDER = __file__.rpartition("/")[0]
 
 
 def initialise():
@@ -78,26 +77,104 @@ def forget_coerced_locale():
         sys.modules["os"].environ.pop("LC_CTYPE", None)
 
 
-def wait_for_call():
-    """Says hello, reads one call, closes the socket. Gives (file name, arguments, code)."""
-    if posix.write(SOCKET, HELLO) != len(HELLO):
-        raise SystemExit("runner: the host does not listen")
-    kind, body = read_frame()
+class Host:
+    """The call socket, read frame by frame. The names of this file are gone while a handler runs, so
+    it holds what it needs."""
+
+    HEADER = 16
+    MAX_BODY = 128 * 1024
+    READ = 64 * 1024
+    CLOSED = "runner: the host closed the call socket"
+    posix = posix
+
+    def __init__(self):
+        self.socket = 3
+        self.ahead = b""
+
+    def frame(self):
+        """The next frame as (type, call, body); None where the stream ends between two frames."""
+        if not self.ahead and not self.read_more(0):
+            return None
+        header = self.take(self.HEADER)
+        length = int.from_bytes(header[:4], "little")
+        if length > self.MAX_BODY:
+            raise SystemExit("runner: frame of %d bytes is longer than allowed" % length)
+        return header[4], int.from_bytes(header[8:12], "little"), self.take(length)
+
+    def expect_frame(self):
+        frame = self.frame()
+        if frame is None:
+            raise SystemExit(self.CLOSED)
+        return frame
+
+    def take(self, length):
+        while len(self.ahead) < length:
+            if not self.read_more(length - len(self.ahead)):
+                raise SystemExit(self.CLOSED)
+        taken, self.ahead = self.ahead[:length], self.ahead[length:]
+        return taken
+
+    def read_more(self, missing):
+        try:
+            piece = self.posix.read(self.socket, max(missing, self.READ))
+        except ConnectionResetError:  # closed while something of ours was not read yet
+            return False
+        except OSError as error:
+            raise SystemExit("runner: reading from the host failed: %s" % error) from None
+        self.ahead += piece
+        return bool(piece)
+
+    def write(self, data):
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self.posix.write(self.socket, rest) :]
+        except OSError as error:
+            raise SystemExit("runner: writing to the host failed: %s" % error) from None
+
+    def close(self):
+        """Nothing can be read or written afterwards, whatever else gets the descriptor's number."""
+        socket, self.socket = self.socket, -1
+        if socket >= 0:
+            self.posix.close(socket)
+
+
+class Fields:
+    """Reads the fields of a body in their order."""
+
+    def __init__(self, body):
+        self.body, self.at = body, 0
+
+    def take(self, length):
+        self.at += length
+        return self.body[self.at - length : self.at]
+
+    def number(self, length):
+        return int.from_bytes(self.take(length), "little")
+
+    def bytes(self):
+        return self.take(self.number(4))
+
+    def string(self):
+        return self.bytes().decode()
+
+
+def wait_for_call(host):
+    """Says hello and reads one call. Gives the function that runs it and its arguments; the socket
+    stays open only where user code answers."""
+    host.write(HELLO)
+    kind, _, body = host.expect_frame()
     if kind != BEGIN:
         raise SystemExit("runner: the call does not begin with Begin")
-    contract, at = read_string(body, 0)
-    name, at = read_string(body, at)
-    count, at = read_number(body, at, 4)
-    arguments = []
-    for _ in range(count):
-        argument, at = read_string(body, at)
-        arguments.append(argument)
-    length, at = read_number(body, at, 8)
+    fields = Fields(body)
+    contract, name = fields.string(), fields.string()
+    arguments = [fields.string() for _ in range(fields.number(4))]
+    length = fields.number(8)
     if contract not in CONTRACTS:
         raise SystemExit("runner: contract %s is not one of %s" % (contract, ", ".join(CONTRACTS)))
     pieces = []
     while True:
-        kind, body = read_frame()
+        kind, _, body = host.expect_frame()
         if kind == END:
             break
         if kind != BODY:
@@ -106,38 +183,13 @@ def wait_for_call():
     code = b"".join(pieces)
     if len(code) != length:
         raise SystemExit("runner: %d bytes of code came, %d were announced" % (len(code), length))
-    posix.close(SOCKET)
-    return name, arguments, code
+    if contract == "handler":
+        return run_handler, (host, name, arguments, code)
+    host.close()
+    return run_script, (name, arguments, code)
 
 
-def read_frame():
-    header = read_exactly(HEADER)
-    length = int.from_bytes(header[:4], "little")
-    if length > MAX_BODY:
-        raise SystemExit("runner: frame of %d bytes is longer than allowed" % length)
-    return header[4], read_exactly(length)
-
-
-def read_exactly(length):
-    data = b""
-    while len(data) < length:
-        piece = posix.read(SOCKET, length - len(data))
-        if not piece:
-            raise SystemExit("runner: the host closed the call socket")
-        data += piece
-    return data
-
-
-def read_number(body, at, length):
-    return int.from_bytes(body[at : at + length], "little"), at + length
-
-
-def read_string(body, at):
-    length, at = read_number(body, at, 4)
-    return body[at : at + length].decode(), at + length
-
-
-def run(name, arguments, code):
+def run_script(name, arguments, code):
     """Runs the code as `python FILE` would. What is raised leaves through the interpreter itself,
     so exit codes, threads, atexit handlers and flushing are its own. The runner's names are gone
     by then: user code that climbs the frames finds an empty module."""
@@ -151,7 +203,7 @@ def run(name, arguments, code):
     namespace["__loader__"] = sys.modules["_frozen_importlib_external"].SourceFileLoader("__main__", path)
     sys.argv = [path, *arguments]
     sys.modules["__main__"] = module
-    interpreter, hide, own = sys, hide_frames, globals()
+    interpreter, hide, without_runner, own = sys, hide_frames, frames_without(FOLDER), globals()
     del name, arguments, module
     own.clear()
     own["__builtins__"] = namespace["__builtins__"]  # the interpreter imports with what it finds here
@@ -162,7 +214,7 @@ def run(name, arguments, code):
     except SystemExit:
         raise
     except BaseException:
-        interpreter.excepthook = hide(interpreter)
+        interpreter.excepthook = hide(interpreter, without_runner)
         raise
 
 
@@ -183,15 +235,52 @@ def keep_source(path, code):
         posix.close(file)
 
 
-def hide_frames(interpreter):
+def run_handler(host, name, arguments, code):
+    """Hands over to handler.py, which lies beside this file so that only those who need it read it.
+    As for a script, no module and no frame has the runner's names afterwards."""
+    path = "/code/" + name
+    keep_source(path, code)
+    half = {"__name__": "handler", "__builtins__": sys.modules["builtins"]}
+    file = posix.open(FOLDER + "/handler.py", posix.O_RDONLY | posix.O_CLOEXEC)
+    source = posix.read(file, posix.fstat(file).st_size)
+    posix.close(file)
+    exec(compile(source, FOLDER + "/handler.py", "exec"), half)
+    handler = half["Handler"](host, Fields, hide_frames, frames_without(FOLDER))
+    sys.modules["__main__"] = type(sys)("__main__")
+    for names in (half, globals()):
+        builtins = names["__builtins__"]
+        names.clear()
+        names["__builtins__"] = builtins
+    handler.serve(path, arguments, code)
+
+
+def frames_without(folder):
+    """A function that takes the frames of a folder's files out of a traceback, wherever they are."""
+
+    def ours(trace):
+        return trace.tb_frame.f_code.co_filename.startswith(folder)
+
+    def without(trace):
+        while trace is not None and ours(trace):
+            trace = trace.tb_next
+        at = trace
+        while at is not None:
+            while at.tb_next is not None and ours(at.tb_next):
+                at.tb_next = at.tb_next.tb_next
+            at = at.tb_next
+        return trace
+
+    return without
+
+
+def hide_frames(interpreter, without_runner):
     """An exception hook for one exception: it shows it without the runner's frames, through the
     hook that user code left in place."""
     hook = interpreter.excepthook
 
     def show(kind, value, trace):
         interpreter.excepthook = hook
-        while trace is not None and trace.tb_frame.f_code.co_filename == show.__code__.co_filename:
-            trace = trace.tb_next
+        trace = without_runner(trace)
         interpreter.last_traceback = trace
         hook(kind, value.with_traceback(trace), trace)
 
@@ -200,4 +289,5 @@ def hide_frames(interpreter):
 
 if __name__ == "__main__":
     initialise()
-    run(*wait_for_call())
+    run, call = wait_for_call(Host())
+    run(*call)

@@ -18,8 +18,9 @@ use std::path::Path;
 /// Init, built before this program.
 const INIT: &[u8] = include_bytes!(env!("FAAS_INIT"));
 
-const RUNNERS: [RunnerFile; 2] = [
+const RUNNERS: [RunnerFile; 3] = [
     RunnerFile { name: "runner.py", source: include_str!("../../../runtimes/python/runner.py") },
+    RunnerFile { name: "handler.py", source: include_str!("../../../runtimes/python/handler.py") },
     RunnerFile { name: "runner.js", source: include_str!("../../../runtimes/javascript/runner.js") },
 ];
 

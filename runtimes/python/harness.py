@@ -1,0 +1,121 @@
+"""Starts the real runner as init does, in a root of its own. Used by the tests beside it.
+
+Every wait is bounded; each runner ends with its test.
+"""
+
+import os
+import pathlib
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import textwrap
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+INTERPRETER = "/usr/bin/python3"
+FLAGS = ("-I", "-S", "-X", "utf8")
+BOUND = 30
+BEGIN, BODY, END = 0x30, 0x31, 0x32
+HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0300")
+ASSEMBLE = """
+set -e; cd "$0"
+mount --rbind /usr usr; mount --rbind /proc proc; mount --rbind /dev/null dev/null
+mount -t tmpfs tmpfs dev/shm
+mount -t tmpfs tmpfs tmp; mount -t tmpfs -o "size=$1" tmpfs code; mount -t tmpfs tmpfs workspace
+cp -r files/. workspace/
+shift; exec chroot . /usr/bin/env -i -C /workspace "$@"
+"""
+
+
+def may_assemble():
+    """Whether this user may make the namespaces the tests run in, else why not."""
+    try:
+        probe = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], capture_output=True)
+    except OSError as error:
+        return str(error)
+    return probe.stderr.decode() if probe.returncode else None
+
+
+def frame(kind, body=b"", sequence=0, call=7):
+    header = len(body).to_bytes(4, "little") + bytes([kind, 0, 0, 0])
+    return header + call.to_bytes(4, "little") + sequence.to_bytes(4, "little") + body
+
+
+def string(text):
+    return len(text.encode()).to_bytes(4, "little") + text.encode()
+
+
+def call(code, arguments=(), name="main.py", contract="script", piece=131072):
+    head = string(contract) + string(name) + len(arguments).to_bytes(4, "little")
+    head += b"".join(string(argument) for argument in arguments) + len(code).to_bytes(8, "little")
+    pieces = [code[at : at + piece] for at in range(0, len(code), piece)]
+    return frame(BEGIN, head) + b"".join(frame(BODY, body, at) for at, body in enumerate(pieces)) + frame(END)
+
+
+def code_of(text):
+    return textwrap.dedent(text).lstrip("\n").encode()
+
+
+class Running:
+    """One runner that has been sent its call."""
+
+    def __init__(self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m"):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="faas-runner-"))
+        test.addCleanup(shutil.rmtree, self.root)
+        for folder in ("usr", "proc", "dev/shm", "tmp", "code", "workspace", "opt/faas", "files"):
+            (self.root / folder).mkdir(parents=True)
+        for link in ("bin", "lib", "lib64"):
+            (self.root / link).symlink_to("usr/" + link)
+        (self.root / "dev/null").touch()
+        for file in ("runner.py", "handler.py"):
+            shutil.copy(HERE / file, self.root / "opt/faas" / file)
+        for name, content in (files or {}).items():
+            (self.root / "files" / name).write_text(content)
+        self.socket, inside = socket.socketpair()
+        test.addCleanup(self.socket.close)
+        self.socket.settimeout(BOUND)
+        namespaces = ["unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c", ASSEMBLE, self.root, code_size]
+        self.process = subprocess.Popen(
+            [*namespaces, *env, INTERPRETER, *flags, "/opt/faas/runner.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(3,),
+            preexec_fn=lambda: os.dup2(inside.fileno(), 3),
+        )
+        test.addCleanup(self.end)
+        inside.close()
+        self.socket.sendall(frames)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            pipe.close()
+
+    def read(self, length):
+        """What has been printed by now, without waiting for the end."""
+        output = b""
+        while len(output) < length:
+            if not select.select([self.process.stdout], [], [], BOUND)[0]:
+                raise AssertionError("only %r came" % output)
+            output += os.read(self.process.stdout.fileno(), length - len(output))
+        return output
+
+    def finish(self, stdin=b""):
+        out, err = self.process.communicate(stdin, timeout=BOUND)
+        return self.process.returncode, out.decode(), err.decode()
+
+
+@unittest.skipIf(may_assemble(), "no namespaces here: %s" % may_assemble())
+class RunnerTestCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # Descriptor 3 must be taken here, so that nothing of subprocess's own lands on it.
+        placeholders = [os.open("/dev/null", os.O_RDONLY)]
+        while placeholders[-1] < 3:
+            placeholders.append(os.open("/dev/null", os.O_RDONLY))
+        for descriptor in placeholders:
+            cls.addClassCleanup(os.close, descriptor)
