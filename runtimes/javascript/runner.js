@@ -2,7 +2,8 @@
 //
 // Three steps, kept apart so that an initialised runner can wait between them: initialise() once,
 // waitForCall() until the host has sent one, run() it. Everything is synchronous: no handle, timer
-// or promise of the runner's exists when user code starts.
+// or promise of the runner's exists when user code starts. A handler answers its requests in
+// handler.js once its program has been loaded.
 //
 // User code starts from an empty stack, as a callback, so neither its stack traces nor the frames
 // it can see contain this file.
@@ -13,14 +14,14 @@ const fs = require('fs');
 const Module = require('module');
 const vm = require('vm');
 
-const VERSION = 2;
+const VERSION = 3;
 const SOCKET = 3;
 const HEADER = 16;
 const MAX_BODY = 128 * 1024;
 const BEGIN = 0x30;
 const BODY = 0x31;
 const END = 0x32;
-const CONTRACTS = ['script', 'argv-json'];
+const CONTRACTS = ['script', 'argv-json', 'handler'];
 const CODE = '/code/';
 const WORKSPACE = '/workspace/';
 
@@ -41,7 +42,7 @@ function initialise() {
   delete require.cache[__filename];
 }
 
-/** Says hello, reads one call, closes the socket. */
+/** Says hello and reads one call. The socket stays open only where user code answers. */
 function waitForCall() {
   const hello = Buffer.alloc(HEADER + 2);
   hello.writeUInt32LE(2, 0);
@@ -66,6 +67,7 @@ function waitForCall() {
   }
   const code = Buffer.concat(pieces);
   if (code.length !== length) throw new BrokenCall(`${code.length} bytes of code came, ${length} were announced`);
+  if (contract === 'handler') return { name, args: [], code, entry: args[0] };
   fs.closeSync(SOCKET);
   return { name, args, code };
 }
@@ -104,31 +106,46 @@ class Fields {
     return Number(this.body.readBigUInt64LE(this.at - 8));
   }
 
-  string() {
+  bytes() {
     const length = this.u32();
     this.at += length;
-    return this.body.toString('utf8', this.at - length, this.at);
+    return this.body.subarray(this.at - length, this.at);
+  }
+
+  string() {
+    return this.bytes().toString();
   }
 }
 
-/** Runs the code as `node FILE` would: CommonJS, or a module where only that is valid. */
-function run({ name, args, code }) {
+/** Runs the code as `node FILE` would: CommonJS, or a module where only that is valid. What it
+ * exports is given to `loaded`, where it has an entry to be called. */
+function run({ name, args, code, entry }) {
+  const loaded = entry === undefined ? null : handlerOf(CODE + name, entry);
   let source = code.toString('utf8');
   if (source.startsWith('\ufeff')) source = source.slice(1);
   process.argv = [process.execPath, CODE + name, ...args];
-  if (name.endsWith('.mjs')) return runModule(name, source);
+  if (name.endsWith('.mjs')) return runModule(name, source, loaded);
   // A first line `#!` is allowed in a file, and a comment of the same length is allowed everywhere.
   if (source.startsWith('#!')) source = `//${source.slice(2)}`;
   try {
-    runCommonJs(CODE + name, source);
+    runCommonJs(CODE + name, source, loaded);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    if (!ONLY_IN_A_MODULE.some((message) => error.message.includes(message))) return runByNode(CODE + name, source);
-    runModule(name, source);
+    if (!ONLY_IN_A_MODULE.some((message) => error.message.includes(message))) {
+      return runByNode(CODE + name, source, loaded);
+    }
+    runModule(name, source, loaded);
   }
 }
 
-function runCommonJs(filename, source) {
+/** Loads the other half, which no other contract pays for. Gives what takes the program's exports. */
+function handlerOf(file, entry) {
+  const { serve } = require('./handler.js');
+  delete require.cache[require.resolve('./handler.js')];
+  return (exported) => serve({ descriptor: SOCKET, Fields, file, entry, exported });
+}
+
+function runCommonJs(filename, source, loaded) {
   const options = { filename };
   if (/\bimport\s*\(/.test(source)) {
     options.importModuleDynamically = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
@@ -136,27 +153,30 @@ function runCommonJs(filename, source) {
   }
   const program = vm.compileFunction(source, ['exports', 'require', 'module', '__filename', '__dirname'], options);
   if ('importModuleDynamically' in options) {
-    if (options.importModuleDynamically === undefined) return runByNode(filename, source);
+    if (options.importModuleDynamically === undefined) return runByNode(filename, source, loaded);
     warnOfImportUnheard(options);
   }
-  const main = mainModule(filename);
+  const main = mainModule(filename, loaded);
   const ownRequire = Module.createRequire(WORKSPACE + 'main.js');
   process.nextTick(program.bind(main.exports, main.exports, ownRequire, main, filename, WORKSPACE.slice(0, -1)));
+  if (loaded) process.nextTick(() => loaded(main.exports));
 }
 
 /** Node's own compilation: for the errors it prints, and for `import()` before Node 20.12, which has
  * no other way. `__dirname` is the directory of the code then. */
-function runByNode(filename, source) {
-  const main = mainModule(filename);
+function runByNode(filename, source, loaded) {
+  const main = mainModule(filename, loaded);
   process.nextTick(main._compile.bind(main, source, filename));
+  if (loaded) process.nextTick(() => loaded(main.exports));
 }
 
-/** The module user code runs in. It finds others from the workspace. */
-function mainModule(filename) {
-  const main = new Module('.', null);
+/** The module user code runs in. It finds others from the workspace. A handler's is not the main
+ * one, so that what it does only as a program stays undone. */
+function mainModule(filename, loaded) {
+  const main = new Module(loaded ? filename : '.', null);
   main.filename = WORKSPACE + filename.slice(CODE.length);
   main.paths = Module._nodeModulePaths(WORKSPACE);
-  process.mainModule = main;
+  if (!loaded) process.mainModule = main;
   return main;
 }
 
@@ -169,16 +189,17 @@ function warnOfImportUnheard({ importModuleDynamically }) {
 }
 
 /** Modules are loaded from files only, so the code becomes one. */
-function runModule(name, source) {
+function runModule(name, source, loaded) {
   const filename = CODE + name.replace(/\.[cm]?js$/, '') + '.mjs';
   process.argv[1] = filename;
   linkWorkspace();
   fs.writeFileSync(filename, source);
-  process.nextTick(importMain, filename);
+  process.nextTick(importMain, filename, loaded);
 }
 
-function importMain(filename) {
-  import(`file://${filename}`);
+function importMain(filename, loaded) {
+  const exported = import(`file://${filename}`);
+  if (loaded) exported.then(loaded);
 }
 
 /** Modules resolve names from where they lie: what lies in the workspace is made to lie there too. */

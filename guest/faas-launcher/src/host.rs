@@ -18,10 +18,11 @@ use std::path::Path;
 /// Init, built before this program.
 const INIT: &[u8] = include_bytes!(env!("FAAS_INIT"));
 
-const RUNNERS: [RunnerFile; 3] = [
+const RUNNERS: [RunnerFile; 4] = [
     RunnerFile { name: "runner.py", source: include_str!("../../../runtimes/python/runner.py") },
     RunnerFile { name: "handler.py", source: include_str!("../../../runtimes/python/handler.py") },
     RunnerFile { name: "runner.js", source: include_str!("../../../runtimes/javascript/runner.js") },
+    RunnerFile { name: "handler.js", source: include_str!("../../../runtimes/javascript/handler.js") },
 ];
 
 /// Languages and where their interpreters must be: absolute, so that no `PATH` decides.
