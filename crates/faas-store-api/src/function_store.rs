@@ -1,8 +1,6 @@
 //! The contract of a store of functions.
 
-use crate::{
-    ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoreError, StoredFunction, StoredVersion,
-};
+use crate::{ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoreError, StoredFunction, StoredVersion};
 use async_trait::async_trait;
 use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp};
 

@@ -11,8 +11,8 @@ use crate::{
     ListQuery, NewExecution, Page, QUEUED_PAGE_BYTES, QueuedExecution, Recovered, Retention, StoreError,
 };
 use async_trait::async_trait;
-use functions::Functions;
 use faas_types::{ExecutionId, ExecutionRecord, ExecutionState, NodeId, TenantId, Timestamp};
+use functions::Functions;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};

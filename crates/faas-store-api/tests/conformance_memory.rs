@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use faas_store_api::conformance::StoreFactory;
-use faas_store_api::{Store, Filter, Journaled, ListQuery, MemoryStore, Retention};
+use faas_store_api::{ExecutionStore as _, Filter, Journaled, ListQuery, MemoryStore, Retention, Store};
 use faas_types::{Contract, ErrorKind, ExecutionId, ExecutionRecord, ExecutionState, NodeId, TenantId};
 
 struct Memory;

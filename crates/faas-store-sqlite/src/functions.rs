@@ -62,13 +62,17 @@ fn time(microseconds: i64) -> Result<Timestamp, Failure> {
     Ok(Timestamp::from_micros(count(microseconds)?))
 }
 
-fn find(connection: &Connection, tenant: TenantId, key: &FunctionKey) -> Result<Option<(i64, StoredFunction)>, Failure> {
+fn find(
+    connection: &Connection,
+    tenant: TenantId,
+    key: &FunctionKey,
+) -> Result<Option<(i64, StoredFunction)>, Failure> {
     let (column, value): (&str, &dyn ToSql) = match key {
         FunctionKey::Id(id) => ("id", &id.as_bytes().as_slice()),
         FunctionKey::Name(name) => ("name", &name.as_str()),
     };
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT {FUNCTION} FROM function WHERE {column} = ?1 AND tenant = ?2"))?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {FUNCTION} FROM function WHERE {column} = ?1 AND tenant = ?2"))?;
     let found = statement.query_row(params![value, tenant.as_bytes()], Found::of).optional()?;
     found.map(Found::into_function).transpose()
 }
@@ -197,9 +201,8 @@ pub(crate) fn delete(
 }
 
 fn keep(connection: &Connection, function: i64, version: &StoredVersion) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO version (function, number, id, created_at, spec) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
+    let mut statement = connection
+        .prepare_cached("INSERT INTO version (function, number, id, created_at, spec) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     let created_at = integer(version.created_at.as_micros());
     statement.execute(params![function, version.number, version.id.as_bytes(), created_at, version.spec])?;
     Ok(())

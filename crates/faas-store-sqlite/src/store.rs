@@ -59,7 +59,7 @@ impl SqliteStore {
         &self.writer
     }
 
-    pub(crate) fn readers(&self) -> &Readers {
+    pub(crate) const fn readers(&self) -> &Arc<Readers> {
         &self.readers
     }
 

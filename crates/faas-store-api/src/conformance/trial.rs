@@ -2,9 +2,7 @@
 //! write.
 
 use super::StoreFactory;
-use crate::{
-    Expected, Filter, Finished, InsertError, Insertion, Journaled, Lease, ListQuery, NewExecution, Store,
-};
+use crate::{Expected, Filter, Finished, InsertError, Insertion, Journaled, Lease, ListQuery, NewExecution, Store};
 use faas_types::{Contract, ErrorKind, ExecutionId, ExecutionRecord, ExecutionState, Language, NodeId};
 use faas_types::{TenantId, Timestamp};
 use std::fmt::{Debug, Display};

@@ -27,12 +27,7 @@ impl Functions {
         self.functions.get(&id).filter(|kept| kept.function.tenant == tenant)
     }
 
-    fn expected(
-        &mut self,
-        tenant: TenantId,
-        id: FunctionId,
-        expected: Option<u64>,
-    ) -> Result<&mut Kept, ChangeError> {
+    fn expected(&mut self, tenant: TenantId, id: FunctionId, expected: Option<u64>) -> Result<&mut Kept, ChangeError> {
         let kept = self.functions.get_mut(&id).filter(|kept| kept.function.tenant == tenant);
         let kept = kept.ok_or(ChangeError::Unknown)?;
         kept.function.check_revision(expected).map(|()| kept)

@@ -2,7 +2,7 @@
 
 use crate::conformance::StoreFactory;
 use crate::conformance::trial::{OTHER_TENANT, TENANT, Trial, begun, lease, new, record, succeeded, with};
-use crate::{Counts, ExecutionStore, Filter, InsertError, Insertion, StoreError};
+use crate::{Counts, Filter, InsertError, Insertion, Store, StoreError};
 use faas_types::{ExecutionId, ExecutionState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +135,7 @@ pub async fn counts_follow_every_step(factory: &dyn StoreFactory) {
 /// Many callers at once: everything accepted is there, and readers are not in the way.
 pub async fn many_may_write_and_read_at_once(factory: &dyn StoreFactory) {
     let trial = Trial::new("many_may_write_and_read_at_once", factory).await;
-    let write = |store: Arc<dyn ExecutionStore>| async move {
+    let write = |store: Arc<dyn Store>| async move {
         let mut ids = Vec::new();
         for _ in 0..20 {
             let new = new();
