@@ -146,7 +146,9 @@ impl Machine<'_> {
 
     async fn answer_echo(&mut self, process: &Process) -> Result<(), Stop> {
         let Some(request) = &process.request else { return exits(1) };
-        let asked = format!("{} {}?{} ", request.method, request.path, request.query);
+        let name = request.headers.iter().find(|(name, _)| name == "x-name").map(|(_, value)| value.as_ref());
+        let name = String::from_utf8_lossy(name.unwrap_or_default());
+        let asked = format!("{} {}?{} {name}", request.method, request.path, request.query);
         let headers = vec![("x-asked".to_owned(), Bytes::from(asked))];
         self.console.say(OutputEvent::ResponseHead(ResponseHead { status: 201, headers })).await;
         if !request.body.is_empty() {
