@@ -147,10 +147,17 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::PathNotCanonical => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorCode::OriginRefused => StatusCode::FORBIDDEN,
-        ErrorCode::NotFound | ErrorCode::ExecutionNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::NotFound
+        | ErrorCode::ExecutionNotFound
+        | ErrorCode::FunctionNotFound
+        | ErrorCode::VersionNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::BodyTimeout | ErrorCode::ReaderTooSlow => StatusCode::REQUEST_TIMEOUT,
-        ErrorCode::ExecutionFinished | ErrorCode::IdempotencyConflict => StatusCode::CONFLICT,
+        ErrorCode::ExecutionFinished
+        | ErrorCode::IdempotencyConflict
+        | ErrorCode::FunctionExists
+        | ErrorCode::TooManyVersions => StatusCode::CONFLICT,
+        ErrorCode::FunctionChanged => StatusCode::PRECONDITION_FAILED,
         ErrorCode::CodeTooLarge | ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UriTooLong => StatusCode::URI_TOO_LONG,
         ErrorCode::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

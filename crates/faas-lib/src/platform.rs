@@ -7,9 +7,10 @@ use crate::{ExecuteError, Execution, ExecutionRequest, PlatformError};
 use faas_executor_api::{Capabilities, Executor};
 use faas_executor_process::ProcessExecutor;
 use faas_orchestrator::{
-    Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, Submitted, Wait, WarmSettings, Watched,
+    Logs, OnDisconnect, Orchestrator, Parts, Respond, Settings, Stdin, Submission, Submitted, Wait, WarmSettings,
+    Watched,
 };
-use faas_store_api::{ExecutionStore, MemoryStore};
+use faas_store_api::{MemoryStore, Store};
 use faas_types::{ExecutionState, NodeId, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ impl Platform {
     /// The executor or the store cannot deal with what an earlier process left.
     pub async fn new(
         executor: Arc<dyn Executor>,
-        store: Arc<dyn ExecutionStore>,
+        store: Arc<dyn Store>,
         logs: Logs,
         settings: Settings,
     ) -> Result<Self, PlatformError> {
@@ -59,7 +60,7 @@ impl Platform {
 
     pub(crate) async fn on_process_executor(
         process: Arc<ProcessExecutor>,
-        store: Arc<dyn ExecutionStore>,
+        store: Arc<dyn Store>,
         logs: Logs,
         settings: Settings,
     ) -> Result<Self, PlatformError> {
@@ -93,6 +94,7 @@ impl Platform {
             stdin: Stdin::Open,
             idempotency: None,
             on_disconnect: OnDisconnect::Cancel,
+            respond: Respond::Record,
         };
         let Submitted::Attached(attached) = self.orchestrator.submit(submission).await? else {
             return Err(ExecuteError::Stopping);

@@ -13,8 +13,9 @@ use crate::house::{House, Slot};
 use crate::live::{CancelReason, Live};
 use crate::queue::{Job, Keeping};
 use crate::record::Times;
-use crate::submit::spec_of;
-use faas_executor_api::{DestroyReason, Health, Sandbox, SandboxSpec};
+use crate::submit::purpose_of;
+use crate::warm::Purpose;
+use faas_executor_api::{DestroyReason, Health, Sandbox};
 use faas_store_api::Journaled;
 use faas_types::{ErrorKind, ExecutionRecord, ExecutionState, Mode};
 use futures_util::FutureExt as _;
@@ -39,8 +40,8 @@ struct Over {
 /// What becomes of a sandbox after its execution.
 enum Fate {
     Destroy(DestroyReason),
-    /// Another execution of this spec may have it.
-    Keep(SandboxSpec),
+    /// Another execution of this purpose may have it, for so long.
+    Keep(Purpose, Option<Duration>),
 }
 
 /// Drives one execution from its turn to nothing.
@@ -66,7 +67,7 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
     tokio::join!(end::conclude(&house, &live, ending, record), async {
         match sandbox {
             Some((sandbox, Fate::Destroy(reason))) => sandbox.destroy(reason).await,
-            Some((sandbox, Fate::Keep(spec))) => keep(&house, spec, sandbox).await,
+            Some((sandbox, Fate::Keep(purpose, ttl))) => keep(&house, purpose, ttl, sandbox).await,
             None => {}
         }
     });
@@ -74,13 +75,17 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
 }
 
 /// Makes a sandbox as new and keeps it, where both is possible.
-async fn keep(house: &Arc<House>, spec: SandboxSpec, mut sandbox: Box<dyn Sandbox>) {
-    if !house.warm.keeps() {
+async fn keep(house: &Arc<House>, purpose: Purpose, ttl: Option<Duration>, mut sandbox: Box<dyn Sandbox>) {
+    if !house.warm.keeps() || !house.is_wanted(&purpose) {
         sandbox.destroy(DestroyReason::Finished).await;
         return;
     }
     match sandbox.recycle().await {
-        Ok(()) => house.end_warm(house.warm.keep(spec, sandbox)),
+        Ok(()) => {
+            house.end_warm(house.warm.keep(purpose.clone(), ttl, sandbox));
+            // Its version may have been replaced in the meantime, before it could be found here.
+            house.end_unwanted(&purpose);
+        }
         Err(error) => {
             house.note_retired(&error);
             sandbox.destroy(DestroyReason::Unhealthy).await;
@@ -171,15 +176,18 @@ async fn execute_guarded(house: &Arc<House>, job: Job, turn: Instant) -> Over {
 /// Starts and runs it.
 async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
     let Job { live, request, input, .. } = job;
-    let start = Start { house, live: &live, timeout: request.timeout };
+    let timeout = request.timeout;
+    let start = Start { house, live: &live, timeout };
     let run = Run::new(house, &live, &request);
-    let cached = (request.mode == Mode::Cached).then(|| spec_of(live.tenant, &request));
+    let cached = (request.mode == Mode::Cached).then(|| purpose_of(live.tenant, &request));
+    let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
     match start.start(request).await {
         Ok(started) => {
             let times = Times { created: live.created, turn, started: Instant::now() };
-            let (record, sandbox, reason) = run.run(started, input, times).await;
+            let patience = tokio::time::Instant::now().checked_add(timeout).unwrap_or_else(tokio::time::Instant::now);
+            let (record, sandbox, reason) = run.run(started, input, times, patience).await;
             let fate = match cached {
-                Some(spec) if sandbox.health() == Health::Ready => Fate::Keep(spec),
+                Some(purpose) if sandbox.health() == Health::Ready => Fate::Keep(purpose, ttl),
                 _ => Fate::Destroy(reason),
             };
             Over { record, sandbox: Some((sandbox, fate)) }

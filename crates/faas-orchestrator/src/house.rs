@@ -2,15 +2,16 @@
 
 use crate::driver;
 use crate::events::{EventKind, Events, Seldom};
+use crate::function::Cache;
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
 use crate::stats::Totals;
-use crate::warm::{Unneeded, Warm};
+use crate::warm::{Purpose, Unneeded, Warm};
 use crate::{Logs, SubmitError, end};
 use faas_executor_api::{CallError, DestroyReason, Executor};
-use faas_store_api::{ExecutionStore, Lease, StoreError};
-use faas_types::{ErrorKind, ExecutionState, Timestamp};
+use faas_store_api::{Lease, Store, StoreError, StoredFunction};
+use faas_types::{ErrorKind, ExecutionState, FunctionId, FunctionKey, Timestamp};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,12 +26,14 @@ const LEASE: Duration = Duration::from_secs(30);
 /// What all tasks of one orchestrator share.
 pub(crate) struct House {
     pub(crate) executor: Arc<dyn Executor>,
-    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) logs: Logs,
     pub(crate) settings: Settings,
     pub(crate) epoch: u64,
     pub(crate) totals: Totals,
     pub(crate) warm: Arc<Warm>,
+    /// Functions that were called.
+    pub(crate) functions: Cache,
     pub(crate) events: Events,
     pub(crate) began: Instant,
     /// Wakes the loader.
@@ -103,6 +106,7 @@ impl House {
             epoch,
             totals,
             warm: Arc::new(Warm::new(settings.warm)),
+            functions: Cache::default(),
             events: Events::new(),
             began: Instant::now(),
             load: Arc::new(Notify::new()),
@@ -171,6 +175,31 @@ impl House {
                 warm.ended();
             });
         }
+    }
+
+    /// Ends the warm sandboxes of versions that neither a function's name nor an alias of it means any more.
+    pub(crate) fn retire_instances(self: &Arc<Self>, function: &StoredFunction) {
+        self.end_warm(self.warm.retire(|id, number| id == function.id && !function.means(number)));
+    }
+
+    /// Whether a warm sandbox of this purpose may be found: of a function only where its name or an alias of
+    /// it means the version.
+    pub(crate) fn is_wanted(&self, purpose: &Purpose) -> bool {
+        let Some((function, number)) = purpose.called else { return true };
+        let function = self.functions.function(purpose.spec.tenant, &FunctionKey::Id(function));
+        function.is_some_and(|function| function.means(number))
+    }
+
+    /// Ends the warm sandboxes of a purpose that nobody may find.
+    pub(crate) fn end_unwanted(self: &Arc<Self>, purpose: &Purpose) {
+        if !self.is_wanted(purpose) {
+            self.end_warm(self.warm.retire(|id, number| purpose.called == Some((id, number))));
+        }
+    }
+
+    /// Ends the warm sandboxes of a function that is gone.
+    pub(crate) fn retire_function(self: &Arc<Self>, function: FunctionId) {
+        self.end_warm(self.warm.retire(|id, _| id == function));
     }
 
     /// Tells whoever waits for the end how much is left.

@@ -7,6 +7,7 @@ use crate::NotStarted;
 use crate::house::House;
 use crate::log::LogFile;
 use crate::record::shown;
+use crate::response::ResponseSender;
 use faas_types::{ExecutionId, ExecutionRecord, ExecutionState, TenantId, Timestamp};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -68,6 +69,8 @@ pub(crate) struct Live {
     progress: watch::Sender<Progress>,
     cancel: watch::Sender<Option<CancelReason>>,
     not_started: OnceLock<Arc<NotStarted>>,
+    /// Where its response goes, until it runs.
+    responder: Mutex<Option<ResponseSender>>,
 }
 
 impl Live {
@@ -103,6 +106,7 @@ impl Live {
             progress: watch::Sender::new(progress),
             cancel: watch::Sender::new(None),
             not_started: OnceLock::new(),
+            responder: Mutex::new(None),
         }
     }
 
@@ -165,7 +169,7 @@ impl Live {
             *record = end;
         }
         drop(record);
-        self.progress.send_modify(|progress| progress.end = End::Complete);
+        self.close(End::Complete);
         ends
     }
 
@@ -177,14 +181,20 @@ impl Live {
     /// It ended elsewhere, in whatever way; nothing here decided it.
     pub(crate) fn end_elsewhere(&self, end: ExecutionRecord) {
         *self.lock() = end;
-        self.progress.send_modify(|progress| progress.end = End::Complete);
+        self.close(End::Complete);
     }
 
     /// It goes on without this process.
     pub(crate) fn stop(&self) {
+        self.close(End::Stopped);
+    }
+
+    /// Nothing follows: neither for its readers nor of its response. An end that is complete stays so.
+    fn close(&self, end: End) {
+        drop(self.take_responder());
         self.progress.send_modify(|progress| {
-            if progress.end == End::Open {
-                progress.end = End::Stopped;
+            if progress.end == End::Open || end == End::Complete {
+                progress.end = end;
             }
         });
     }
@@ -195,6 +205,16 @@ impl Live {
 
     pub(crate) fn not_started(&self) -> Option<Arc<NotStarted>> {
         self.not_started.get().cloned()
+    }
+
+    /// Its response is wanted as it is made.
+    pub(crate) fn set_responder(&self, responder: ResponseSender) {
+        *self.responder.lock().unwrap_or_else(PoisonError::into_inner) = Some(responder);
+    }
+
+    /// Where its response goes: to whoever takes this, once.
+    pub(crate) fn take_responder(&self) -> Option<ResponseSender> {
+        self.responder.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Asks for its end; the first reason counts.

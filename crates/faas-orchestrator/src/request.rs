@@ -1,14 +1,16 @@
 //! What the caller wants run, and the pure check of everything that needs no host to be judged.
 
 mod check;
-mod handler;
+mod http;
 mod stored;
 #[cfg(test)]
 mod tests;
 
+pub use http::HttpCall;
 pub use stored::StoredRequestError;
-pub(crate) use stored::{from_row, to_row};
+pub(crate) use stored::{StoredFile, from_row, to_row};
 
+use crate::function::Called;
 use bytes::Bytes;
 use faas_executor_api::{CallError, Command, FileIn, Invocation, MAX_CODE_BYTES, Program};
 use faas_types::{
@@ -17,6 +19,9 @@ use faas_types::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// The function that is called where nobody names another.
+pub(crate) const ENTRY: &str = "handle";
 
 /// The longest a program may run.
 pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -56,6 +61,12 @@ pub struct ExecutionRequest {
     /// JSON input: `$FAAS_INPUT` of a script, the first argument under argv-json (`{}` when
     /// absent), the body a handler is sent.
     pub input: Option<Value>,
+    /// The function that a handler's program is entered by.
+    pub entry: String,
+    /// The HTTP request that is answered; `None` where nobody sent one.
+    pub http: Option<HttpCall>,
+    /// The function it is a call of.
+    pub function: Option<Called>,
     /// The limits of its sandbox.
     pub resources: Resources,
     /// The isolation insisted on.
@@ -80,6 +91,9 @@ impl ExecutionRequest {
             env: Vec::new(),
             files: Vec::new(),
             input: None,
+            entry: ENTRY.to_owned(),
+            http: None,
+            function: None,
             resources: Resources::default(),
             isolation: IsolationLevel::default(),
             timeout: Duration::from_secs(30),
@@ -122,7 +136,7 @@ impl ExecutionRequest {
             Work::Command { argv } => texts(argv.iter()),
         };
         let files = self.files.iter().map(|file| PIECE + file.path.len() + file.content.len()).sum::<usize>();
-        let input = self.input.as_ref().map_or(0, bytes_of);
+        let input = self.input.as_ref().map_or(0, bytes_of) + self.http.as_ref().map_or(0, HttpCall::bytes);
         let env = texts(self.env.iter().flat_map(|(name, value)| [name, value]));
         let labels = texts(self.labels.iter().flat_map(|(name, value)| [name, value]));
         work + files + input + texts(self.args.iter()) + env + labels
@@ -131,20 +145,23 @@ impl ExecutionRequest {
     /// The call this becomes, with the input where the contract wants it.
     pub(crate) fn into_call(self, deadline: Instant) -> Call {
         let contract = self.contract();
-        let Self { work, mut args, mut env, files, input, output, .. } = self;
+        let Self { work, mut args, mut env, files, input, entry, http, output, .. } = self;
         let mut request = None;
         match (contract, input) {
             (Contract::Script, Some(input)) => env.push((INPUT_VARIABLE.to_owned(), input.to_string())),
             (Contract::ArgvJson, Some(input)) => args.insert(0, input.to_string()),
             (Contract::ArgvJson, None) => args.insert(0, "{}".to_owned()),
-            (Contract::Handler, input) => request = Some(handler::asked(input)),
+            (Contract::Handler, input) => {
+                request = Some(http.unwrap_or_else(|| HttpCall::with_input(input)).into_request(entry));
+            }
             // The check refuses an input of a command.
             (Contract::Script, None) | (Contract::Command, _) => {}
         }
         match work {
             Work::Script { code, name, contract, .. } => {
                 let program = Program { code, name };
-                Call::Invoke(Invocation { contract, program, args, env, files, request, deadline, output })
+                let invocation = Invocation { contract, program, args, env, files, request, deadline, output };
+                Call::Invoke(Box::new(invocation))
             }
             Work::Command { mut argv } => {
                 argv.append(&mut args);
@@ -174,7 +191,7 @@ fn bytes_of(value: &Value) -> usize {
 
 /// What is asked of a sandbox.
 pub(crate) enum Call {
-    Invoke(Invocation),
+    Invoke(Box<Invocation>),
     Exec(Command),
 }
 

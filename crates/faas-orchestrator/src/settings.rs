@@ -2,7 +2,7 @@
 
 use crate::{Logs, WarmSettings};
 use faas_executor_api::Executor;
-use faas_store_api::{ExecutionStore, Retention};
+use faas_store_api::{Retention, Store};
 use faas_types::NodeId;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub struct Parts {
     /// What makes sandboxes.
     pub executor: Arc<dyn Executor>,
     /// What remembers.
-    pub store: Arc<dyn ExecutionStore>,
+    pub store: Arc<dyn Store>,
     /// Where output goes.
     pub logs: Logs,
     /// How much it may hold.

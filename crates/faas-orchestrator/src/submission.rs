@@ -1,6 +1,6 @@
 //! An execution as it is handed over, and what comes back.
 
-use crate::{ExecutionRequest, Watch};
+use crate::{ExecutionRequest, ResponseStream, Watch};
 use bytes::Bytes;
 use faas_executor_api::InputSink;
 use faas_store_api::Idempotency;
@@ -21,6 +21,17 @@ pub struct Submission {
     pub idempotency: Option<Idempotency>,
     /// What becomes of it when nobody waits for it any more.
     pub on_disconnect: OnDisconnect,
+    /// What becomes of the response of an attached one that gives one.
+    pub respond: Respond,
+}
+
+/// What becomes of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Respond {
+    /// It is the record's result.
+    Record,
+    /// It comes through [`Attached::response`] while it is made, and is not in the record.
+    Stream,
 }
 
 /// Whether somebody waits for an execution.
@@ -71,6 +82,8 @@ pub struct Attached {
     /// Its standard input where that is [`Stdin::Open`]. Usable at once; what is sent before the
     /// program starts is held until then.
     pub input: Option<InputSink>,
+    /// Its response where that is [`Respond::Stream`].
+    pub response: Option<ResponseStream>,
     /// What it says. Dropping it cancels the execution unless it was to be detached.
     pub watch: Watch,
 }

@@ -5,9 +5,10 @@ use crate::live::{CancelReason, Canceller, Live};
 use crate::queue::{Job, Keeping, Refused};
 use crate::request::to_row;
 use crate::stdin::Input;
+use crate::warm::Purpose;
 use crate::{
-    Attached, ExecutionRequest, OnDisconnect, Orchestrator, RequestError, Stdin, Submission, SubmitError, Submitted,
-    Wait, Watch,
+    Attached, ExecutionRequest, OnDisconnect, Orchestrator, RequestError, Respond, ResponseStream, Stdin, Submission,
+    SubmitError, Submitted, Wait, Watch,
 };
 use bytes::Bytes;
 use faas_executor_api::{InputSink, SandboxSpec, Verb, input_channel};
@@ -24,9 +25,15 @@ use tokio::sync::oneshot;
 const INPUTS: usize = 2;
 
 /// The sandbox an execution runs in.
-pub(crate) fn spec_of(tenant: TenantId, request: &ExecutionRequest) -> SandboxSpec {
+fn spec_of(tenant: TenantId, request: &ExecutionRequest) -> SandboxSpec {
     let (resources, isolation) = (request.resources, request.isolation);
     SandboxSpec { tenant, language: request.language(), resources, isolation }
+}
+
+/// What its sandbox can be used for again.
+pub(crate) fn purpose_of(tenant: TenantId, request: &ExecutionRequest) -> Purpose {
+    let called = request.function.as_ref().map(|called| (called.function, called.number));
+    Purpose { spec: spec_of(tenant, request), called }
 }
 
 impl Orchestrator {
@@ -38,7 +45,7 @@ impl Orchestrator {
     /// It is refused or the store failed; nothing ran and nothing is left.
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
         let created = Instant::now();
-        let Submission { tenant, request, wait, stdin, idempotency, on_disconnect } = submission;
+        let Submission { tenant, request, wait, stdin, idempotency, on_disconnect, respond } = submission;
         request.check()?;
         self.house.executor.validate(&spec_of(tenant, &request))?;
         if request.mode == Mode::Cached && !self.capabilities().offers(Verb::Recycle) {
@@ -59,13 +66,13 @@ impl Orchestrator {
                 let place = Place::take(&house, bytes_of(&request, &stdin))?;
                 let (sink, input) = open(stdin);
                 Ok(Submitted::Attached(
-                    Caller { live, sink, input, on_disconnect, place }.arrive(request, Keeping::Journal)?,
+                    Caller { live, sink, input, on_disconnect, respond, place }.arrive(request, Keeping::Journal)?,
                 ))
             }
             (Wait::Attached, Some(idempotency)) => {
                 let place = Place::take(&house, bytes_of(&request, &stdin))?;
                 let (sink, input) = open(stdin);
-                let caller = Caller { live, sink, input, on_disconnect, place };
+                let caller = Caller { live, sink, input, on_disconnect, respond, place };
                 self.to_end(async move { hold(&house, caller, request, idempotency).await }).await
             }
             (Wait::Detached, idempotency) => {
@@ -86,6 +93,8 @@ impl Orchestrator {
         ExecutionRecord {
             mode: request.mode,
             labels: request.labels.clone(),
+            function: request.function.as_ref().map(|called| called.name.to_string()),
+            version: request.function.as_ref().map(|called| called.number.to_string()),
             ..ExecutionRecord::queued(id, request.language(), request.contract(), executor)
         }
     }
@@ -112,12 +121,21 @@ struct Caller {
     sink: Option<InputSink>,
     input: Input,
     on_disconnect: OnDisconnect,
+    respond: Respond,
     place: Place,
 }
 
 impl Caller {
     fn arrive(self, request: ExecutionRequest, keeping: Keeping) -> Result<Attached, SubmitError> {
-        let Self { live, sink, input, on_disconnect, place } = self;
+        let Self { live, sink, input, on_disconnect, respond, place } = self;
+        let response = match respond {
+            Respond::Record => None,
+            Respond::Stream => {
+                let (sender, response) = ResponseStream::open();
+                live.set_responder(sender);
+                Some(response)
+            }
+        };
         let house = Arc::clone(&place.house);
         let bytes = place.bytes;
         let live = place.arrive(Job { live, request, input, keeping, bytes })?;
@@ -132,7 +150,7 @@ impl Caller {
             OnDisconnect::Cancel => watch.cancelling_when_dropped(),
             OnDisconnect::Detach => watch,
         };
-        Ok(Attached { id, input: sink, watch })
+        Ok(Attached { id, input: sink, response, watch })
     }
 }
 

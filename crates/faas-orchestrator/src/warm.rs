@@ -4,11 +4,13 @@
 //! The driver takes one and gives it back. Those that nobody comes for, or that are in somebody's way, are
 //! taken out here and ended by tasks of the house ([`House::end_warm`](crate::house::House::end_warm)).
 //!
-//! Invariants: what is taken was made by the same spec, its tenant included. There are never more
+//! Invariants: what is taken was made by the same spec, its tenant included, for the same version of the same
+//! function. There are never more
 //! sandboxes than slots, warm ones and those that are being ended included: whoever makes one waits until
 //! there is room. Nothing is kept once the end has begun.
 
 use faas_executor_api::{Health, Sandbox, SandboxSpec};
+use faas_types::FunctionId;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,15 +51,23 @@ struct Seen {
 
 #[derive(Default)]
 struct Kept {
-    /// The one that waits longest first; all wait equally long, so it is the first to be due.
+    /// The one that waits longest first.
     waiting: VecDeque<Waiting>,
     /// Those that were taken out to be ended and are not gone yet.
     ending: usize,
     closed: bool,
 }
 
+/// What a warm sandbox can be used for again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Purpose {
+    pub(crate) spec: SandboxSpec,
+    /// The function and the number of its version, where it serves one.
+    pub(crate) called: Option<(FunctionId, u32)>,
+}
+
 struct Waiting {
-    spec: SandboxSpec,
+    purpose: Purpose,
     sandbox: Box<dyn Sandbox>,
     due: Instant,
 }
@@ -87,22 +97,24 @@ impl Warm {
         self.settings.sandboxes > 0 && !self.kept().closed
     }
 
-    /// The one of this spec that was used last. Those that died meanwhile are dropped.
-    pub(crate) fn take(&self, spec: &SandboxSpec) -> Option<Box<dyn Sandbox>> {
+    /// The one of this purpose that was used last. Those that died meanwhile are dropped.
+    pub(crate) fn take(&self, purpose: &Purpose) -> Option<Box<dyn Sandbox>> {
         let mut kept = self.kept();
         kept.forget_dead();
-        let index = kept.waiting.iter().rposition(|waiting| waiting.spec == *spec);
+        let index = kept.waiting.iter().rposition(|waiting| waiting.purpose == *purpose);
         let taken = index.and_then(|index| kept.waiting.remove(index));
         self.show(&kept);
         taken.map(|waiting| waiting.sandbox)
     }
 
-    /// Keeps a sandbox that is as new. Gives those that are to be ended for it, which may be itself.
+    /// Keeps a sandbox that is as new, for a while or as long as the settings have it. Gives those that are to
+    /// be ended for it, which may be itself.
     #[must_use]
-    pub(crate) fn keep(&self, spec: SandboxSpec, sandbox: Box<dyn Sandbox>) -> Unneeded {
+    pub(crate) fn keep(&self, purpose: Purpose, ttl: Option<Duration>, sandbox: Box<dyn Sandbox>) -> Unneeded {
         let mut kept = self.kept();
         kept.forget_dead();
-        kept.waiting.push_back(Waiting { spec, sandbox, due: Instant::now() + self.settings.ttl });
+        let due = Instant::now() + ttl.unwrap_or(self.settings.ttl);
+        kept.waiting.push_back(Waiting { purpose, sandbox, due });
         let most = if kept.closed { 0 } else { usize::try_from(self.settings.sandboxes).unwrap_or(usize::MAX) };
         let over = kept.waiting.len().saturating_sub(most);
         self.take_out(&mut kept, over)
@@ -117,6 +129,15 @@ impl Warm {
         self.take_out(&mut kept, over)
     }
 
+    /// Takes out those that nobody may use any more.
+    #[must_use]
+    pub(crate) fn retire(&self, is_over: impl Fn(FunctionId, u32) -> bool) -> Unneeded {
+        let mut kept = self.kept();
+        let over =
+            |waiting: &Waiting| waiting.purpose.called.is_some_and(|(function, version)| is_over(function, version));
+        self.take_out_where(&mut kept, over)
+    }
+
     /// Takes out every one, and keeps none from here on.
     #[must_use]
     pub(crate) fn close(&self) -> Unneeded {
@@ -128,10 +149,20 @@ impl Warm {
 
     /// Takes out the oldest ones.
     fn take_out(&self, kept: &mut Kept, count: usize) -> Unneeded {
-        let taken: Unneeded = kept.waiting.drain(..count).map(|waiting| waiting.sandbox).collect();
-        kept.ending += taken.len();
+        let mut left = count;
+        self.take_out_where(kept, |_| {
+            let is_over = left > 0;
+            left = left.saturating_sub(1);
+            is_over
+        })
+    }
+
+    fn take_out_where(&self, kept: &mut Kept, mut is_over: impl FnMut(&Waiting) -> bool) -> Unneeded {
+        let (over, left): (VecDeque<_>, VecDeque<_>) = kept.waiting.drain(..).partition(|waiting| is_over(waiting));
+        kept.waiting = left;
+        kept.ending += over.len();
         self.show(kept);
-        taken
+        over.into_iter().map(|waiting| waiting.sandbox).collect()
     }
 
     /// One that was taken out is gone.
@@ -155,8 +186,7 @@ impl Warm {
                 () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
                     let now = Instant::now();
                     let mut kept = self.kept();
-                    let count = kept.waiting.iter().take_while(|waiting| waiting.due <= now).count();
-                    return self.take_out(&mut kept, count);
+                    return self.take_out_where(&mut kept, |waiting| waiting.due <= now);
                 }
                 // The sender lives as long as this.
                 _ = seen.changed() => {}
@@ -165,7 +195,7 @@ impl Warm {
     }
 
     fn show(&self, kept: &Kept) {
-        let due = kept.waiting.front().map(|waiting| waiting.due);
+        let due = kept.waiting.iter().map(|waiting| waiting.due).min();
         let now = Seen { due, sandboxes: kept.waiting.len() + kept.ending };
         self.seen.send_if_modified(|seen| std::mem::replace(seen, now) != now);
     }

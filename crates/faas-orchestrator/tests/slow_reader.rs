@@ -4,7 +4,7 @@
 
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
 use faas_orchestrator::{
-    ExecutionRequest, Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, Submitted, Wait,
+    ExecutionRequest, Logs, OnDisconnect, Orchestrator, Parts, Respond, Settings, Stdin, Submission, Submitted, Wait,
     WarmSettings, Watched, Work,
 };
 use faas_store_api::{MemoryStore, Retention};
@@ -50,6 +50,7 @@ async fn the_program_ends_and_memory_stays_flat() {
         stdin: Stdin::Closed,
         idempotency: None,
         on_disconnect: OnDisconnect::Cancel,
+        respond: Respond::Record,
     };
     let before = own_memory();
     let Ok(Submitted::Attached(mut attached)) = orchestrator.submit(submission).await else { panic!("accepted") };

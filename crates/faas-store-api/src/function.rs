@@ -158,6 +158,12 @@ impl StoredFunction {
         }
     }
 
+    /// Whether its name, or an alias of it, means this version.
+    #[must_use]
+    pub fn means(&self, number: u32) -> bool {
+        self.live == number || self.aliases.values().any(|version| *version == number)
+    }
+
     /// Makes a change; the same for every store. Gives the version that is to be kept, if one was made. After an
     /// error nothing has changed.
     ///

@@ -103,6 +103,16 @@ codes! {
     ExecutionNotFound = "execution_not_found", Never;
     /// The execution has ended already.
     ExecutionFinished = "execution_finished", Never;
+    /// No function of that name or id.
+    FunctionNotFound = "function_not_found", Never;
+    /// The function has no such version or alias.
+    VersionNotFound = "version_not_found", Never;
+    /// There is a function of that name already.
+    FunctionExists = "function_exists", Never;
+    /// The function has changed since its caller saw it.
+    FunctionChanged = "function_changed", Never;
+    /// The function has as many versions as may be.
+    TooManyVersions = "too_many_versions", Never;
     /// The idempotency key was used with another request.
     IdempotencyConflict = "idempotency_conflict", Never;
     /// The queue has no room.

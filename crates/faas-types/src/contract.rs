@@ -75,6 +75,35 @@ impl Language {
     /// Every language, in the order the documentation lists them.
     pub const ALL: [Self; 3] = [Self::Python, Self::JavaScript, Self::Bash];
 
+    /// What its file is called where nobody names one.
+    #[must_use]
+    pub const fn main_file(self) -> &'static str {
+        match self {
+            Self::Python => "main.py",
+            Self::JavaScript => "main.js",
+            Self::Bash => "main.sh",
+        }
+    }
+
+    /// The program that runs its files, as a command names it.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Python => "python3",
+            Self::JavaScript => "node",
+            Self::Bash => "bash",
+        }
+    }
+
+    /// How its functions are called where nobody says it (API.md, Contracts).
+    #[must_use]
+    pub const fn function_contract(self) -> Contract {
+        match self {
+            Self::Python | Self::JavaScript => Contract::Handler,
+            Self::Bash => Contract::Command,
+        }
+    }
+
     /// The name used in requests, records and documentation.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -14,6 +14,8 @@ mod outcome;
 mod quantity;
 mod record;
 mod resources;
+mod runtime;
+mod scaling;
 mod state;
 mod timestamp;
 
@@ -27,5 +29,7 @@ pub use outcome::{ErrorKind, LimitHit, Outcome, OutputStats, Usage};
 pub use quantity::{ByteSize, CpuAmount, QuantityError, parse_count, parse_duration};
 pub use record::{ExecutionRecord, StartRecord, UsageRecord};
 pub use resources::{OnOutputLimit, OutputLimits, Resources, ResourcesError};
+pub use runtime::{Runtime, RuntimeError};
+pub use scaling::{Scaling, ScalingError};
 pub use state::{ExecutionState, UnknownState};
 pub use timestamp::Timestamp;

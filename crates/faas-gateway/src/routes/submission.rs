@@ -10,7 +10,7 @@ use faas_api_model::ExecuteBody;
 use faas_executor_api::FileIn;
 use faas_orchestrator::{ExecutionRequest, OnDisconnect, Stdin, Submission, Submitted, Wait, Watch, Watched, Work};
 use faas_store_api::Idempotency;
-use faas_types::{Contract, ErrorCode, ExecutionId, ExecutionRecord, Language, OutputLimits, Resources, TenantId};
+use faas_types::{Contract, ErrorCode, ExecutionId, ExecutionRecord, OutputLimits, Resources, TenantId};
 
 /// An execution somebody waits for, about to be submitted.
 pub(crate) struct Order {
@@ -106,7 +106,7 @@ fn request(defaults: &Defaults, body: ExecuteBody) -> Result<ExecutionRequest, A
             let language = body.language.unwrap_or(defaults.language);
             Work::Script {
                 code: Bytes::from(code),
-                name: body.name.unwrap_or_else(|| default_name(language).to_owned()),
+                name: body.name.unwrap_or_else(|| language.main_file().to_owned()),
                 language,
                 contract: body.contract.unwrap_or(Contract::Script),
             }
@@ -143,12 +143,4 @@ fn request(defaults: &Defaults, body: ExecuteBody) -> Result<ExecutionRequest, A
     request.mode = body.mode.unwrap_or_default();
     request.labels = body.labels;
     Ok(request)
-}
-
-const fn default_name(language: Language) -> &'static str {
-    match language {
-        Language::Python => "main.py",
-        Language::JavaScript => "main.js",
-        Language::Bash => "main.sh",
-    }
 }

@@ -33,15 +33,25 @@ pub(crate) struct Response {
     too_large: bool,
     complete: bool,
     failed: Option<String>,
+    /// Somebody else has it, so that it is no result.
+    passed_on: bool,
 }
 
 impl Response {
+    /// It goes to its reader, and only how it ends is of interest here.
+    pub(crate) const fn is_passed_on(&mut self) {
+        self.passed_on = true;
+    }
+
     pub(crate) fn head(&mut self, head: &ResponseHead) {
         let content_type = head.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         self.json = content_type.is_some_and(|(_, value)| is_json(value));
     }
 
     pub(crate) fn body(&mut self, bytes: &Bytes) {
+        if self.passed_on {
+            return;
+        }
         self.too_large |= self.body.len().saturating_add(bytes.len()) > MAX_RESULT_BYTES;
         if !self.too_large {
             self.body.extend_from_slice(bytes);
@@ -62,6 +72,7 @@ impl Response {
             return Err(HandlerError::Failed(message));
         }
         match (self.complete, self.too_large) {
+            (true, _) if self.passed_on => Ok(Value::Null),
             (false, _) => Err(HandlerError::Missing),
             (true, true) => Err(HandlerError::TooLarge),
             (true, false) if !self.json => Ok(Value::String(String::from_utf8_lossy(&self.body).into_owned())),

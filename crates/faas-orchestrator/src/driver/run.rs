@@ -7,11 +7,17 @@ use crate::house::House;
 use crate::live::{CancelReason, Live};
 use crate::log::LogWriter;
 use crate::record::{Recorder, Times, microseconds};
+use crate::response::{ResponsePart, ResponseSender};
 use crate::stdin::Input;
 use crate::{ExecutionRequest, StreamName};
 use bytes::Bytes;
 use faas_executor_api::{DestroyReason, Done, Event, ExecSession, Interrupt, Sandbox};
 use faas_types::{ExecutionRecord, ExecutionState, Outcome, OutputStats, StartRecord, Timestamp, Usage};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long after its deadline a program's last words are waited for, where its reader is slow.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What a run needs.
 pub(super) struct Run<'a> {
@@ -19,12 +25,20 @@ pub(super) struct Run<'a> {
     live: &'a Live,
     recorder: Recorder,
     log: LogWriter,
+    response: Option<ResponseSender>,
 }
 
 impl<'a> Run<'a> {
     pub(super) fn new(house: &'a House, live: &'a Live, request: &ExecutionRequest) -> Self {
         let log = LogWriter::new(house.logs.clone(), live.id);
-        Self { house, live, recorder: Recorder::new(request), log }
+        let response = live.take_responder();
+        let mut recorder = Recorder::new(request);
+        if response.is_some()
+            && let Some(response) = recorder.response()
+        {
+            response.is_passed_on();
+        }
+        Self { house, live, recorder, log, response }
     }
 
     /// Runs to the program's end.
@@ -33,6 +47,7 @@ impl<'a> Run<'a> {
         started: Started,
         input: Input,
         times: Times,
+        patience: Instant,
     ) -> (ExecutionRecord, Box<dyn Sandbox>, DestroyReason) {
         let Started { kind, sandbox, session } = started;
         let ExecSession { input: program, mut events } = session;
@@ -41,14 +56,26 @@ impl<'a> Run<'a> {
         let mut asked = self.live.asked();
         let mut cancelled = None;
         let mut fed = false;
+        // A part of the response that waits for its reader. Nothing else is heard of meanwhile, and the program
+        // is held up, but not beyond its deadline, upon which it says what it will never finish.
+        let mut part = None;
+        let patience = tokio::time::sleep_until(patience.checked_add(LAST_WORDS).unwrap_or(patience));
+        tokio::pin!(patience);
         let feed = input.feed(program);
         tokio::pin!(feed);
         let done = loop {
             let event = tokio::select! {
-                event = events.next() => event,
+                event = events.next(), if part.is_none() => event,
+                () = pass_on(self.response.as_ref(), &mut part), if part.is_some() => continue,
+                () = &mut patience, if part.is_some() => {
+                    (self.response, part) = (None, None);
+                    continue;
+                }
                 reason = asked.wait(), if cancelled.is_none() => {
                     cancelled = Some(reason);
                     interrupter.interrupt(Interrupt::Cancel);
+                    // Nothing stands between the program and its end any more.
+                    (self.response, part) = (None, None);
                     continue;
                 }
                 () = &mut feed, if !fed => {
@@ -62,10 +89,22 @@ impl<'a> Run<'a> {
                     self.write(StreamName::Stdout, &bytes);
                 }
                 Some(Event::Stderr(bytes)) => self.write(StreamName::Stderr, &bytes),
-                Some(Event::ResponseHead(head)) => self.respond(|response| response.head(&head)),
-                Some(Event::Body(bytes)) => self.respond(|response| response.body(&bytes)),
-                Some(Event::ResponseEnd) => self.respond(Response::complete),
-                Some(Event::Failed(message)) => self.respond(|response| response.failed(message)),
+                Some(Event::ResponseHead(head)) => {
+                    self.respond(|response| response.head(&head));
+                    part = Some(ResponsePart::Head(head));
+                }
+                Some(Event::Body(bytes)) => {
+                    self.respond(|response| response.body(&bytes));
+                    part = Some(ResponsePart::Body(bytes));
+                }
+                Some(Event::ResponseEnd) => {
+                    self.respond(Response::complete);
+                    part = Some(ResponsePart::End);
+                }
+                Some(Event::Failed(message)) => {
+                    self.respond(|response| response.failed(message.clone()));
+                    part = Some(ResponsePart::Failed(message));
+                }
                 Some(Event::Done(done)) => break done,
                 None => break lost(),
             }
@@ -118,6 +157,18 @@ impl<'a> Run<'a> {
             record.stderr_truncated |= record.stderr_bytes > 0;
         }
         record
+    }
+}
+
+/// Passes a part of the response on, when there is somebody to read it.
+async fn pass_on(response: Option<&ResponseSender>, part: &mut Option<ResponsePart>) {
+    let permit = match response {
+        Some(response) => response.reserve().await.ok(),
+        None => None,
+    };
+    // Nothing is awaited from here on, so that no part is lost.
+    if let (Some(part), Some(permit)) = (part.take(), permit) {
+        permit.send(part);
     }
 }
 

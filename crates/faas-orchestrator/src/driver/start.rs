@@ -3,7 +3,7 @@
 use crate::house::House;
 use crate::live::{CancelReason, Live};
 use crate::request::Call;
-use crate::submit::spec_of;
+use crate::submit::purpose_of;
 use crate::{ExecutionRequest, NotStarted};
 use faas_executor_api::{CallError, DestroyReason, ExecSession, Sandbox};
 use faas_types::{Mode, SandboxId};
@@ -46,9 +46,9 @@ impl Start<'_> {
         let began = tokio::time::Instant::now();
         // A timeout beyond what the clock can hold means nothing: end at once.
         let patience = began.checked_add(self.timeout).unwrap_or(began);
-        let spec = spec_of(self.live.tenant, &request);
+        let purpose = purpose_of(self.live.tenant, &request);
         if request.mode == Mode::Cached
-            && let Some(sandbox) = self.house.warm.take(&spec)
+            && let Some(sandbox) = self.house.warm.take(&purpose)
         {
             // What is large in a request is shared by its copies.
             match self.call("warm", sandbox, request.clone(), patience).await {
@@ -67,7 +67,7 @@ impl Start<'_> {
         }
         let create = async {
             self.house.make_room().await;
-            self.house.executor.create(SandboxId::generate(), spec).await
+            self.house.executor.create(SandboxId::generate(), purpose.spec).await
         };
         match self.unless_stopped(patience, create).await {
             Ok(Ok(sandbox)) => self.call("cold", sandbox, request, patience).await,
@@ -118,7 +118,7 @@ async fn call(sandbox: &mut dyn Sandbox, request: ExecutionRequest) -> Result<Ex
     // A timeout beyond what the clock can hold means nothing: end at once.
     let deadline = now.checked_add(request.timeout).unwrap_or(now);
     match request.into_call(deadline) {
-        Call::Invoke(invocation) => sandbox.invoke(invocation).await,
+        Call::Invoke(invocation) => sandbox.invoke(*invocation).await,
         Call::Exec(command) => sandbox.exec(command).await,
     }
 }

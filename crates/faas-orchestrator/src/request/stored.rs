@@ -1,6 +1,7 @@
 //! A request as a row keeps it until the execution ends: JSON, then its standard input.
 
-use super::{ExecutionRequest, Work};
+use super::{ExecutionRequest, HttpCall, Work};
+use crate::function::Called;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -28,6 +29,11 @@ struct StoredRequest {
     env: Vec<(String, String)>,
     files: Vec<StoredFile>,
     input: Option<serde_json::Value>,
+    entry: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http: Option<HttpCall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    function: Option<Called>,
     resources: Resources,
     isolation: IsolationLevel,
     timeout: Duration,
@@ -51,11 +57,24 @@ enum StoredWork {
     },
 }
 
+/// A file as a row keeps it.
 #[derive(Serialize, Deserialize)]
-struct StoredFile {
+pub(crate) struct StoredFile {
     path: String,
     base64: String,
     executable: bool,
+}
+
+impl StoredFile {
+    pub(crate) fn of(file: &FileIn) -> Self {
+        Self { path: file.path.clone(), base64: STANDARD.encode(&file.content), executable: file.executable }
+    }
+
+    /// The file; `Err` says why it is none.
+    pub(crate) fn read(self) -> Result<FileIn, String> {
+        let content = STANDARD.decode(&self.base64).map_err(|error| error.to_string())?;
+        Ok(FileIn { path: self.path, content: content.into(), executable: self.executable })
+    }
 }
 
 impl ExecutionRequest {
@@ -71,17 +90,15 @@ impl ExecutionRequest {
             },
             Work::Command { argv } => StoredWork::Command { argv: argv.clone() },
         };
-        let store_file = |file: &FileIn| StoredFile {
-            path: file.path.clone(),
-            base64: STANDARD.encode(&file.content),
-            executable: file.executable,
-        };
         let stored = StoredRequest {
             work,
             args: self.args.clone(),
             env: self.env.clone(),
-            files: self.files.iter().map(store_file).collect(),
+            files: self.files.iter().map(StoredFile::of).collect(),
             input: self.input.clone(),
+            entry: self.entry.clone(),
+            http: self.http.clone(),
+            function: self.function.clone(),
             resources: self.resources,
             isolation: self.isolation,
             timeout: self.timeout,
@@ -100,10 +117,7 @@ impl ExecutionRequest {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoredRequestError> {
         let unreadable = |reason: String| StoredRequestError { reason };
         let stored: StoredRequest = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
-        let read_file = |file: StoredFile| {
-            let content = STANDARD.decode(&file.base64).map_err(|error| unreadable(error.to_string()))?;
-            Ok(FileIn { path: file.path, content: content.into(), executable: file.executable })
-        };
+        let read_file = |file: StoredFile| file.read().map_err(unreadable);
         Ok(Self {
             work: match stored.work {
                 StoredWork::Script { code, name, language, contract } => {
@@ -115,6 +129,9 @@ impl ExecutionRequest {
             env: stored.env,
             files: stored.files.into_iter().map(read_file).collect::<Result<_, _>>()?,
             input: stored.input,
+            entry: stored.entry,
+            http: stored.http,
+            function: stored.function,
             resources: stored.resources,
             isolation: stored.isolation,
             timeout: stored.timeout,

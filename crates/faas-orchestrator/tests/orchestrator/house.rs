@@ -5,16 +5,17 @@ use bytes::Bytes;
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
 use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError, Verb};
 use faas_orchestrator::{
-    Attached, ExecutionRequest, Logs, OnDisconnect, Orchestrator, Parts, Settings, Stdin, Submission, SubmitError,
-    Submitted, Wait, WarmSettings, Watch, Watched, Work,
+    Attached, ExecutionRequest, Logs, OnDisconnect, Orchestrator, Parts, Respond, Settings, Stdin, Submission,
+    SubmitError, Submitted, Wait, WarmSettings, Watch, Watched, Work,
 };
 use faas_store_api::{
-    Counts, ExecutionStore, Filter, Finished, InsertError, Insertion, Journaled, Lease, ListQuery, MemoryStore,
-    NewExecution, Page, QueuedExecution, Recovered, Retention, StoreError,
+    ChangeError, Counts, CreateFunctionError, ExecutionStore, Filter, Finished, FunctionChange, FunctionStore,
+    InsertError, Insertion, Journaled, Lease, ListQuery, MemoryStore, NewExecution, NewFunction, Page, QueuedExecution,
+    Recovered, Retention, StoreError, StoredFunction, StoredVersion,
 };
 use faas_types::{
-    ByteSize, Contract, ExecutionId, ExecutionRecord, ExecutionState, Language, NodeId, OutputLimits, SandboxId,
-    TenantId, Timestamp,
+    ByteSize, Contract, ExecutionId, ExecutionRecord, ExecutionState, FunctionId, FunctionKey, FunctionName, Language,
+    NodeId, OutputLimits, SandboxId, TenantId, Timestamp,
 };
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -76,6 +77,7 @@ pub(crate) enum Call {
     Claim,
     Finish,
     Journal,
+    Change,
 }
 
 /// A store in memory whose calls can fail, and which counts them.
@@ -86,6 +88,7 @@ pub(crate) struct TestStore {
     pub(crate) finishes: AtomicU32,
     pub(crate) journaled: AtomicU32,
     pub(crate) rows_read: AtomicU32,
+    pub(crate) functions_read: AtomicU32,
     /// Ends are written only while it is open.
     pub(crate) finishing: watch::Sender<bool>,
     /// Insertions that are made are answered only while it is open.
@@ -101,6 +104,7 @@ impl TestStore {
             finishes: AtomicU32::new(0),
             journaled: AtomicU32::new(0),
             rows_read: AtomicU32::new(0),
+            functions_read: AtomicU32::new(0),
             finishing: watch::Sender::new(true),
             inserting: watch::Sender::new(true),
         }
@@ -189,6 +193,68 @@ impl ExecutionStore for TestStore {
 
     async fn close(&self) {
         self.memory.close().await;
+    }
+}
+
+#[async_trait]
+impl FunctionStore for TestStore {
+    async fn create_function(&self, new: NewFunction) -> Result<StoredFunction, CreateFunctionError> {
+        self.memory.create_function(new).await
+    }
+
+    async fn change_function(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        expected: Option<u64>,
+        change: FunctionChange,
+        at: Timestamp,
+    ) -> Result<StoredFunction, ChangeError> {
+        self.check(Call::Change)?;
+        self.memory.change_function(tenant, function, expected, change, at).await
+    }
+
+    async fn delete_function(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        expected: Option<u64>,
+    ) -> Result<(), ChangeError> {
+        self.memory.delete_function(tenant, function, expected).await
+    }
+
+    async fn function(&self, tenant: TenantId, key: &FunctionKey) -> Result<Option<StoredFunction>, StoreError> {
+        self.functions_read.fetch_add(1, Ordering::SeqCst);
+        self.memory.function(tenant, key).await
+    }
+
+    async fn version(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        number: u32,
+    ) -> Result<Option<StoredVersion>, StoreError> {
+        self.functions_read.fetch_add(1, Ordering::SeqCst);
+        self.memory.version(tenant, function, number).await
+    }
+
+    async fn versions(
+        &self,
+        tenant: TenantId,
+        function: FunctionId,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.memory.versions(tenant, function, before, limit).await
+    }
+
+    async fn functions(
+        &self,
+        tenant: TenantId,
+        after: Option<&FunctionName>,
+        limit: u32,
+    ) -> Result<Vec<StoredFunction>, StoreError> {
+        self.memory.functions(tenant, after, limit).await
     }
 }
 
@@ -312,6 +378,16 @@ impl House {
         .await;
     }
 
+    /// Waits until so many warm sandboxes are left.
+    pub(crate) async fn no_warm_but(&self, count: u64) {
+        bounded(async {
+            while self.orchestrator.stats().warm != count {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     pub(crate) async fn shut_down(&self) {
         bounded(self.orchestrator.drain(Duration::ZERO)).await;
         assert_eq!((self.executor.live(), self.orchestrator.stats().running), (0, 0));
@@ -333,6 +409,7 @@ pub(crate) fn attached(request: ExecutionRequest) -> Submission {
         stdin: Stdin::Closed,
         idempotency: None,
         on_disconnect: OnDisconnect::Cancel,
+        respond: Respond::Record,
     }
 }
 

@@ -6,6 +6,7 @@ mod deadline;
 mod draining;
 mod durable;
 mod failing_store;
+mod functions;
 mod house;
 mod listing;
 mod queueing;

@@ -1,0 +1,18 @@
+//! Functions: named, versioned code, and what a call of one asks to be run.
+//!
+//! A [`FunctionSpec`] is what one version is. The registry ([`Functions`]) keeps them in the store and what is
+//! called in memory; a [`Version`] makes the [`ExecutionRequest`](crate::ExecutionRequest) of a call, which
+//! goes the way of every execution.
+
+mod cache;
+mod error;
+mod registry;
+mod spec;
+mod version;
+
+pub use error::FunctionError;
+pub use registry::{FunctionView, Functions};
+pub use spec::{Access, FunctionSpec};
+pub use version::{CallInput, Called, Version};
+
+pub(crate) use cache::Cache;

@@ -1,0 +1,129 @@
+//! Why an operation on functions failed. Nothing has changed then.
+
+use crate::RequestError;
+use faas_executor_api::SpecError;
+use faas_store_api::{ChangeError, CreateFunctionError, StoreError};
+use faas_types::{ErrorCode, FunctionName, FunctionRef, Language, ScalingError};
+
+/// Why an operation on functions failed. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionError {
+    /// The tenant has none.
+    #[error("there is no function {which}; list what there is, or deploy it")]
+    Unknown {
+        /// As it was asked for.
+        which: String,
+    },
+    /// The function has no such version.
+    #[error("there is no version {which}; its versions are 1 to {newest}")]
+    NoVersion {
+        /// As it was asked for.
+        which: FunctionRef,
+        /// The newest.
+        newest: u32,
+    },
+    /// The tenant has one of that name.
+    #[error("there is a function {name} already; update it, delete it first, or take another name")]
+    Exists {
+        /// The name.
+        name: FunctionName,
+    },
+    /// It has changed since the caller saw it.
+    #[error("the function has changed meanwhile: its etag is now \"{revision}\"; read it again")]
+    Changed {
+        /// What it is now.
+        revision: u64,
+    },
+    /// It has as many versions as may be.
+    #[error("the function has as many versions as may be; delete it and deploy it again")]
+    TooMany,
+    /// What it is to be is wrong.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Its scaling is wrong.
+    #[error(transparent)]
+    Scaling(ScalingError),
+    /// This host cannot honour it.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The language's interpreter is not on this host.
+    #[error("{language} is not installed on this host; install it, and see faas doctor")]
+    RuntimeMissing {
+        /// The language.
+        language: Language,
+    },
+    /// The host has another version of it.
+    #[error("runtime {wanted} is not on this host, which has {found}; leave the version out, or install it")]
+    RuntimeVersion {
+        /// The runtime asked for.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
+    /// What is kept of a version cannot be read.
+    #[error("what is kept of the function cannot be read: {reason}")]
+    Unreadable {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl FunctionError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unknown { .. } => ErrorCode::FunctionNotFound,
+            Self::NoVersion { .. } => ErrorCode::VersionNotFound,
+            Self::Exists { .. } => ErrorCode::FunctionExists,
+            Self::Changed { .. } => ErrorCode::FunctionChanged,
+            Self::TooMany => ErrorCode::TooManyVersions,
+            Self::Request(error) => error.code(),
+            Self::Scaling(_) => ErrorCode::InvalidField,
+            Self::Spec(error) => error.code(),
+            Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => ErrorCode::RuntimeMissing,
+            Self::Unreadable { .. } => ErrorCode::StorageUnavailable,
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    /// The field of the function that is to blame, where one is.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Request(error) => error.field(),
+            Self::Scaling(_) => Some("scaling"),
+            Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => Some("runtime"),
+            Self::Unknown { .. }
+            | Self::NoVersion { .. }
+            | Self::Exists { .. }
+            | Self::Changed { .. }
+            | Self::TooMany
+            | Self::Spec(_)
+            | Self::Unreadable { .. }
+            | Self::Store(_) => None,
+        }
+    }
+
+    /// From what a store says of a change of this function.
+    pub(super) fn of_change(error: ChangeError, which: &FunctionRef) -> Self {
+        match error {
+            ChangeError::Unknown => Self::Unknown { which: which.function.to_string() },
+            ChangeError::Stale { revision } => Self::Changed { revision },
+            ChangeError::NoVersion { newest, .. } => Self::NoVersion { which: which.clone(), newest },
+            ChangeError::TooMany => Self::TooMany,
+            ChangeError::Store(error) => Self::Store(error),
+        }
+    }
+
+    /// From what a store says of the making of a function.
+    pub(super) fn of_creation(error: CreateFunctionError, name: &FunctionName) -> Self {
+        match error {
+            CreateFunctionError::Taken => Self::Exists { name: name.clone() },
+            CreateFunctionError::Store(error) => Self::Store(error),
+        }
+    }
+}
