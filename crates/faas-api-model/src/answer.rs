@@ -1,6 +1,7 @@
 //! Bodies of answers. They may grow fields; readers ignore what they do not know.
 
 mod event_page;
+mod function;
 mod health;
 mod invoke;
 mod page;
@@ -9,6 +10,7 @@ mod problem;
 mod stream;
 
 pub use event_page::{EventPage, PlatformEventAnswer};
+pub use function::{AliasesAnswer, FailedCall, FunctionAnswer, FunctionPage, VersionAnswer, VersionPage};
 pub use health::HealthAnswer;
 pub use invoke::{InvokeAnswer, InvokeRefusal};
 pub use page::ExecutionPage;

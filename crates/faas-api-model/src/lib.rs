@@ -9,10 +9,11 @@ mod request;
 pub mod schema;
 
 pub use answer::{
-    CapabilitiesAnswer, EventPage, ExecutionPage, HealthAnswer, InvokeAnswer, InvokeRefusal, LimitsAnswer, OutputText,
-    PlatformEventAnswer, ProblemBody, RuntimeAnswer, StatsAnswer, StreamEvent, StreamName,
+    AliasesAnswer, CapabilitiesAnswer, EventPage, ExecutionPage, FailedCall, FunctionAnswer, FunctionPage,
+    HealthAnswer, InvokeAnswer, InvokeRefusal, LimitsAnswer, OutputText, PlatformEventAnswer, ProblemBody,
+    RuntimeAnswer, StatsAnswer, StreamEvent, StreamName, VersionAnswer, VersionPage,
 };
 pub use request::{
-    BodyError, ClientFrame, Content, ExecuteBody, FileBody, InvokeBody, MAX_ENTRIES, MAX_INPUT_BYTES, MAX_LABELS,
-    OnDisconnect, check_label,
+    AliasBody, BodyError, ClientFrame, Content, ExecuteBody, FileBody, FunctionBody, InvokeBody, MAX_ENTRIES,
+    MAX_INPUT_BYTES, MAX_LABELS, OnDisconnect, RollbackBody, RouteAuth, ScalingBody, check_label, merge,
 };

@@ -5,6 +5,7 @@
 
 mod answer;
 mod execution;
+mod function;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value, json};
 /// Every schema by its name, for `components.schemas`.
 #[must_use]
 pub fn components() -> Map<String, Value> {
-    [request::all(), execution::all(), answer::all()]
+    [request::all(), execution::all(), function::all(), answer::all()]
         .into_iter()
         .flatten()
         .map(|(name, schema)| (name.to_owned(), schema))

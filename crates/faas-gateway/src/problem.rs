@@ -31,13 +31,15 @@ pub struct ApiError {
     pub limit: Option<u64>,
     /// How long to wait before the next try.
     pub retry_after_ms: Option<u64>,
+    /// Whether what is not there was named in the body.
+    in_body: bool,
 }
 
 impl ApiError {
     /// An error with nothing but its code and its explanation.
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, limit: None, retry_after_ms: None }
+        Self { code, detail: detail.into(), field: None, limit: None, retry_after_ms: None, in_body: false }
     }
 
     /// Names the field of the request.
@@ -61,10 +63,17 @@ impl ApiError {
         self
     }
 
+    /// What is not there was named in the body: the path led somewhere.
+    #[must_use]
+    pub(crate) const fn in_body(mut self) -> Self {
+        self.in_body = true;
+        self
+    }
+
     /// The status it is answered with.
     #[must_use]
-    pub const fn status(&self) -> StatusCode {
-        status_of(self.code)
+    pub fn status(&self) -> StatusCode {
+        if self.in_body { status_in_body(self.code) } else { status_of(self.code) }
     }
 
     /// The milliseconds to wait: always known where the status says that retrying helps.
@@ -130,6 +139,14 @@ struct Problem<'a> {
     limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+}
+
+/// The status of a code where what is not there was named in the body.
+pub(crate) fn status_in_body(code: ErrorCode) -> StatusCode {
+    match status_of(code) {
+        StatusCode::NOT_FOUND => StatusCode::UNPROCESSABLE_ENTITY,
+        status => status,
+    }
 }
 
 /// The status of a code: 400 malformed, 422 well-formed but impossible here, 503 only where trying

@@ -5,7 +5,7 @@ use crate::{Access, HttpLimits};
 use bytes::Bytes;
 use faas_orchestrator::Orchestrator;
 use faas_telemetry::Metrics;
-use faas_types::{IsolationLevel, Language, OutputLimits, Resources};
+use faas_types::{Contract, IsolationLevel, Language, OutputLimits, Resources};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -38,6 +38,16 @@ pub struct Defaults {
     pub isolation: IsolationLevel,
     /// How much it may write.
     pub output: OutputLimits,
+}
+
+impl Defaults {
+    /// How long a call may run.
+    pub(crate) const fn timeout_of(&self, contract: Contract) -> Duration {
+        match contract {
+            Contract::Script | Contract::Command | Contract::Handler => self.timeout,
+            Contract::ArgvJson => self.argv_json_timeout,
+        }
+    }
 }
 
 impl Default for Defaults {

@@ -10,7 +10,7 @@ pub use http::HttpCall;
 pub use stored::StoredRequestError;
 pub(crate) use stored::{StoredFile, from_row, to_row};
 
-use crate::function::Called;
+use crate::function::{Called, FunctionSpec};
 use bytes::Bytes;
 use faas_executor_api::{CallError, Command, FileIn, Invocation, MAX_CODE_BYTES, Program};
 use faas_types::{
@@ -19,9 +19,6 @@ use faas_types::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-
-/// The function that is called where nobody names another.
-pub(crate) const ENTRY: &str = "handle";
 
 /// The longest a program may run.
 pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -91,7 +88,7 @@ impl ExecutionRequest {
             env: Vec::new(),
             files: Vec::new(),
             input: None,
-            entry: ENTRY.to_owned(),
+            entry: FunctionSpec::ENTRY.to_owned(),
             http: None,
             function: None,
             resources: Resources::default(),

@@ -43,4 +43,9 @@ impl ResponseStream {
     pub async fn next(&mut self) -> Option<ResponsePart> {
         self.parts.recv().await
     }
+
+    /// The next part, when it is there already.
+    pub fn try_next(&mut self) -> Option<ResponsePart> {
+        self.parts.try_recv().ok()
+    }
 }

@@ -7,8 +7,8 @@ use crate::live::{CancelReason, Canceller, End, Live, Progress};
 use crate::log::LogReader;
 use crate::{NotStarted, StreamName};
 use bytes::Bytes;
-use faas_types::{ErrorCode, ExecutionId, ExecutionRecord};
-use std::sync::Arc;
+use faas_types::{ExecutionId, ExecutionRecord};
+use std::sync::{Arc, Weak};
 use tokio::sync::watch;
 
 /// The start's number; the first piece of output has the next one.
@@ -166,18 +166,17 @@ impl Watch {
         self.live.record_with_output().await
     }
 
+    /// Leaves it alone from here on: its end is of no interest, and dropping this does not cancel it.
+    pub fn let_go(mut self) {
+        if let Some(CancelOnDrop(canceller)) = &mut self.guard {
+            canceller.house = Weak::new();
+        }
+    }
+
     /// Why its program was never started, where the platform could not start it.
     #[must_use]
     pub fn not_started(&self) -> Option<Arc<NotStarted>> {
         self.live.not_started()
-    }
-
-    /// The code by which it was refused after it had been accepted: the platform could not start its
-    /// program. Known also of one that ended long ago.
-    #[must_use]
-    pub fn refusal(&self) -> Option<ErrorCode> {
-        let refusal = self.live.record().refusal?;
-        ErrorCode::ALL.iter().find(|code| code.as_str() == refusal).copied()
     }
 
     /// What cancels it from elsewhere.

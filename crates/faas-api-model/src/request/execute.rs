@@ -14,7 +14,9 @@ use super::labels::Labels;
 use super::object::{Object, Value, read};
 use super::resources::ResourcesBody;
 use super::scalar::{Number, Scalar};
-use faas_types::{ByteSize, Contract, CpuAmount, IsolationLevel, Language, Mode, OnOutputLimit, parse_duration};
+use faas_types::{
+    ByteSize, Contract, CpuAmount, FunctionRef, IsolationLevel, Language, Mode, OnOutputLimit, parse_duration,
+};
 use serde::de::{IgnoredAny, MapAccess};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,13 +39,15 @@ pub enum OnDisconnect {
 /// An execution as a request asks for it; `None` is "as configured".
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ExecuteBody {
-    /// The source text; this or `command`.
+    /// The function that is called; this, `code` or `command`.
+    pub function: Option<FunctionRef>,
+    /// The source text.
     pub code: Option<String>,
     /// The file name shown in tracebacks.
     pub name: Option<String>,
     /// The language of `code`.
     pub language: Option<Language>,
-    /// Program and arguments; this or `code`.
+    /// Program and arguments.
     pub command: Option<Vec<String>>,
     /// Arguments after the program's name.
     pub args: Vec<String>,
@@ -111,10 +115,14 @@ impl ExecuteBody {
             let reason = "the same limit is given under two names; accepted: one of them";
             return Err(BodyError::field(&format!("resources.{limit}"), reason));
         }
+        if body.function.is_some() {
+            return body.only_a_call();
+        }
         match (&body.code, &body.command) {
             (Some(_), Some(_)) => Err(BodyError::field("command", "code is given too; accepted: one of them")),
             (None, None) => {
-                Err(BodyError::field("code", "nothing to run is given; accepted: code with a language, or command"))
+                let accepted = "nothing to run is given; accepted: code with a language, function, or command";
+                Err(BodyError::field("code", accepted))
             }
             (None, Some(_)) if body.language.is_some() => {
                 Err(BodyError::field("language", "a command has none; accepted: language together with code"))
@@ -130,6 +138,60 @@ impl ExecuteBody {
             }
             (Some(_), None) | (None, Some(_)) => Ok(body),
         }
+    }
+}
+
+impl ExecuteBody {
+    /// Reads what a call of a function is given: nothing, or what [`Self::from_json`] takes beside the function.
+    ///
+    /// # Errors
+    /// Names the field and what is accepted.
+    pub fn call_from_json(function: FunctionRef, body: &[u8]) -> Result<Self, BodyError> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self { function: Some(function), ..Self::default() });
+        }
+        let Gathered { mut body, stdin_given, timeout_given, .. } = read(body)?;
+        if stdin_given > 1 {
+            return Err(BodyError::field("payload", "stdin is given too; accepted: one of them"));
+        }
+        if body.function.is_some() {
+            return Err(BodyError::field("function", "the path names it; leave it out"));
+        }
+        if timeout_given > 0 {
+            return Err(Self::brought("timeout"));
+        }
+        body.function = Some(function);
+        body.only_a_call()
+    }
+
+    /// A function brings everything but its input.
+    fn only_a_call(self) -> Result<Self, BodyError> {
+        let given = [
+            ("code", self.code.is_some()),
+            ("command", self.command.is_some()),
+            ("name", self.name.is_some()),
+            ("language", self.language.is_some()),
+            ("args", !self.args.is_empty()),
+            ("mode", self.mode.is_some()),
+            ("executor", self.executor.is_some()),
+            ("isolation", self.isolation.is_some()),
+            ("contract", self.contract.is_some()),
+            ("env", !self.env.is_empty()),
+            ("files", !self.files.is_empty()),
+            ("resources", self.cpu.is_some() || self.memory.is_some() || self.disk.is_some() || self.pids.is_some()),
+            ("timeout", self.timeout.is_some()),
+            ("output_limit", self.output_limit.is_some()),
+            ("on_output_limit", self.on_output_limit.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(Self::brought(name)),
+            None => Ok(self),
+        }
+    }
+
+    fn brought(name: &str) -> BodyError {
+        let reason = "the function brings its own; accepted with a function: input, stdin, wait, on_disconnect, labels";
+        BodyError::field(name, reason)
     }
 }
 
@@ -173,6 +235,12 @@ impl Object for Gathered {
     fn read<'de, A: MapAccess<'de>>(&mut self, field: &'static str, value: Value<'_, A>) -> Result<(), A::Error> {
         let body = &mut self.body;
         match field {
+            "function" => body.function = value.parse(|name: String| name.parse::<FunctionRef>())?,
+            "version" => {
+                value.judge(|_: IgnoredAny| {
+                    Err::<(), _>(unsupported("version", "write it behind the function's name, as hello@3"))
+                })?;
+            }
             "code" => body.code = value.get()?,
             "name" => body.name = value.get()?,
             "language" => {
@@ -254,7 +322,8 @@ impl Object for Gathered {
     }
 }
 
-enum Network {
+/// What a request says of its network.
+pub(super) enum Network {
     None,
     Other,
 }
@@ -266,7 +335,7 @@ impl<'de> Deserialize<'de> for Network {
     }
 }
 
-fn mode(name: &str) -> Result<Mode, BodyError> {
+pub(super) fn mode(name: &str) -> Result<Mode, BodyError> {
     let mode = name.parse::<Mode>().map_err(|error| BodyError::field("mode", error.to_string()))?;
     match mode {
         Mode::Ephemeral | Mode::Cached => Ok(mode),
@@ -276,7 +345,7 @@ fn mode(name: &str) -> Result<Mode, BodyError> {
     }
 }
 
-fn contract(name: &str) -> Result<Contract, BodyError> {
+pub(super) fn contract(name: &str) -> Result<Contract, BodyError> {
     if CONTRACTS_TO_COME.contains(&name) {
         return Err(unsupported(
             "contract",
@@ -286,10 +355,10 @@ fn contract(name: &str) -> Result<Contract, BodyError> {
     name.parse().map_err(|error: faas_types::UnknownContract| BodyError::field("contract", error.to_string()))
 }
 
-fn to_come(field: &str) -> BodyError {
+pub(super) fn to_come(field: &str) -> BodyError {
     unsupported(field, "nothing here can honour it yet; leave it out")
 }
 
-fn unsupported(field: &str, reason: &str) -> BodyError {
+pub(super) fn unsupported(field: &str, reason: &str) -> BodyError {
     BodyError::Unsupported { field: field.to_owned(), reason: reason.to_owned() }
 }

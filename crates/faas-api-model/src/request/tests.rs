@@ -83,7 +83,7 @@ fn what_asks_for_nothing_passes_and_what_nothing_can_honour_is_named() {
         assert!(with(field, value).is_ok(), "{field}");
     }
     let unsupported = [
-        ("function", json!("f")),
+        ("version", json!(3)),
         ("image", json!("alpine")),
         ("secrets", json!(["A"])),
         ("network", json!({"egress": []})),
@@ -94,7 +94,7 @@ fn what_asks_for_nothing_passes_and_what_nothing_can_honour_is_named() {
         ("retry", json!({"attempts": 2})),
         ("mode", json!("persistent")),
         ("mode", json!("branched")),
-        ("contract", json!("handler")),
+        ("contract", json!("wasi-http")),
     ];
     for (field, value) in unsupported {
         assert_eq!(refused(field, value), (ErrorCode::FieldUnsupported, field.to_owned()));
@@ -285,5 +285,87 @@ proptest! {
         drop(ExecuteBody::from_json(&bytes));
         drop(InvokeBody::from_json(&bytes));
         drop(ClientFrame::from_json(&bytes));
+    }
+}
+
+mod function {
+    use crate::{ExecuteBody, FileBody, FunctionBody, RouteAuth, merge};
+    use faas_types::{ByteSize, ErrorCode, FunctionRef};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::time::Duration;
+
+    fn read(body: &serde_json::Value) -> Result<FunctionBody, (ErrorCode, Option<String>)> {
+        FunctionBody::from_json(body.to_string().as_bytes())
+            .map_err(|error| (error.code(), error.field_name().map(str::to_owned)))
+    }
+
+    #[test]
+    fn what_is_shown_can_be_sent_back() {
+        let body = FunctionBody {
+            name: Some("hello".parse().expect("a name")),
+            runtime: Some("python3.11".parse().expect("a runtime")),
+            files: vec![FileBody { path: "a.py".to_owned(), content: b"\xff".to_vec(), executable: true }],
+            main: Some("a.py".to_owned()),
+            memory: Some(ByteSize::from_bytes(9_000_000)),
+            disk: Some(ByteSize::mib(3)),
+            cpu: Some(faas_types::CpuAmount::from_milli(250)),
+            pids: Some(9),
+            timeout: Some(Duration::from_millis(1500)),
+            env: vec![("A".to_owned(), "b".to_owned())],
+            routes: vec!["GET:/a".to_owned()],
+            auth: Some(RouteAuth::Public),
+            ..FunctionBody::default()
+        };
+        let text = serde_json::to_vec(&body).expect("JSON");
+        assert_eq!(FunctionBody::from_json(&text).expect("accepted"), body);
+    }
+
+    #[test]
+    fn two_sources_or_two_names_of_one_thing_are_refused() {
+        let refused = |body: serde_json::Value| read(&body).expect_err("refused");
+        let field = |name: &str| (ErrorCode::InvalidField, Some(name.to_owned()));
+        assert_eq!(refused(json!({"code": "x", "files": {"main.py": "x"}})), field("files"));
+        assert_eq!(refused(json!({"code": "x", "module": "x"})), field("module"));
+        assert_eq!(refused(json!({"code": "x", "main": "x"})), field("main"));
+        assert_eq!(refused(json!({"timeout": 1, "timeout_ms": 1})), field("timeout"));
+        assert_eq!(refused(json!({"scaling": {"idle_ttl": 1, "idle_ttl_ms": 1}})), field("scaling.idle_ttl"));
+        assert_eq!(refused(json!({"name": "../x"})), field("name"));
+        assert_eq!(refused(json!({"name": "live"})), field("name"));
+        assert_eq!(
+            refused(json!({"runtime": "../../bin/sh"})),
+            (ErrorCode::UnknownLanguage, Some("language".to_owned()))
+        );
+        assert_eq!(refused(json!({"image": "alpine"})), (ErrorCode::FieldUnsupported, Some("image".to_owned())));
+    }
+
+    #[test]
+    fn a_call_takes_what_it_is_given_and_nothing_the_function_brings() {
+        let function: FunctionRef = "hello@2".parse().expect("a reference");
+        let call = |body: &str| ExecuteBody::call_from_json(function.clone(), body.as_bytes());
+        assert_eq!(call("").expect("nothing").function, Some(function.clone()));
+        assert_eq!(call(r#"{"input": {"a": 1}}"#).expect("input").input, Some(json!({"a": 1})));
+        for field in ["code", "language", "timeout", "env", "files", "function"] {
+            let value = match field {
+                "env" | "files" => json!({"A": "b"}),
+                "timeout" => json!(5),
+                "language" => json!("python"),
+                _ => json!("x"),
+            };
+            let error = call(&json!({field: value}).to_string()).expect_err(field);
+            assert_eq!(error.field_name(), Some(field));
+        }
+        let body = json!({"function": "hello@2", "input": 1}).to_string();
+        assert_eq!(ExecuteBody::from_json(body.as_bytes()).expect("accepted").function, Some(function.clone()));
+        let body = json!({"function": "hello", "code": "x"}).to_string();
+        assert_eq!(ExecuteBody::from_json(body.as_bytes()).expect_err("both").field_name(), Some("code"));
+    }
+
+    proptest! {
+        #[test]
+        fn merging_nothing_changes_nothing(code in "\\PC{0,20}", timeout in 1_u64..100_000) {
+            let shown = json!({"code": code, "timeout_ms": timeout, "resources": {"pids": 8}});
+            prop_assert_eq!(merge(shown.clone(), json!({})), shown);
+        }
     }
 }

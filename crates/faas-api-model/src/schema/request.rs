@@ -8,6 +8,12 @@ use serde_json::{Value, json};
 pub(super) fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("ExecutionRequest", execution_request()),
+        ("FunctionRequest", super::function::request()),
+        ("FunctionPatch", super::function::patch()),
+        ("Scaling", super::function::scaling()),
+        ("CallRequest", super::function::call()),
+        ("RollbackRequest", super::function::rollback()),
+        ("AliasRequest", super::function::alias()),
         ("Resources", resources()),
         ("Content", content("Bytes: a text, a list of bytes, or base64.")),
         ("InvokeRequest", invoke_request()),
@@ -15,18 +21,18 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn quantity(description: &str) -> Value {
+pub(super) fn quantity(description: &str) -> Value {
     json!({
         "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "minLength": 1}, {"type": "null"}],
         "description": description,
     })
 }
 
-fn number(description: &str) -> Value {
+pub(super) fn number(description: &str) -> Value {
     json!({"type": ["number", "null"], "exclusiveMinimum": 0, "description": description})
 }
 
-fn content(description: &str) -> Value {
+pub(super) fn content(description: &str) -> Value {
     json!({
         "description": description,
         "anyOf": [
@@ -39,7 +45,7 @@ fn content(description: &str) -> Value {
     })
 }
 
-fn variables() -> Value {
+pub(super) fn variables() -> Value {
     json!({
         "description": "The whole environment: an object of names and texts, or a list of NAME=VALUE.",
         "anyOf": [
@@ -50,7 +56,7 @@ fn variables() -> Value {
     })
 }
 
-fn texts(description: &str) -> Value {
+pub(super) fn texts(description: &str) -> Value {
     json!({"type": ["array", "null"], "maxItems": MAX_ENTRIES, "items": {"type": "string"}, "description": description})
 }
 
@@ -65,7 +71,7 @@ fn command(description: &str) -> Value {
     })
 }
 
-fn files() -> Value {
+pub(super) fn files() -> Value {
     json!({
         "type": ["object", "null"],
         "maxProperties": MAX_ENTRIES,
@@ -79,7 +85,7 @@ fn files() -> Value {
     })
 }
 
-fn labels() -> Value {
+pub(super) fn labels() -> Value {
     json!({
         "type": ["object", "null"],
         "maxProperties": MAX_LABELS,
@@ -89,24 +95,25 @@ fn labels() -> Value {
     })
 }
 
-fn contract() -> Value {
+pub(super) fn contract() -> Value {
     let names: Vec<&str> = Contract::ALL.into_iter().map(Contract::as_str).collect();
     one_of_names(&names, "How it is called; inferred where absent.")
 }
 
 /// What is known by name and refused with `field_unsupported` unless it asks for nothing.
-fn to_come(nothing: Value, description: &str) -> Value {
+pub(super) fn to_come(nothing: Value, description: &str) -> Value {
     json!({"enum": nothing, "description": description})
 }
 
 fn execution_request() -> Value {
     let mut schema = json!({
         "type": "object",
-        "description": "An execution: code in a language, or a command. null is the same as absence.",
+        "description": "An execution: code in a language, a command, or a call of a function. null is the same as absence.",
         "additionalProperties": false,
         "oneOf": [
             {"required": ["code"], "properties": {"code": {"type": "string", "minLength": 1}}},
             {"required": ["command"], "properties": {"command": {"type": "array"}}},
+            {"required": ["function"], "properties": {"function": {"type": "string"}}},
         ],
     });
     let properties = [
@@ -156,8 +163,11 @@ fn execution_request() -> Value {
             )),
         ),
         ("labels", labels()),
-        ("function", to_come(json!([null]), "To come.")),
-        ("version", to_come(json!([null]), "To come.")),
+        (
+            "function",
+            json!({"type": ["string", "null"], "minLength": 1, "description": "A function to call, as hello, hello@3 or hello@alias; this, code or command."}),
+        ),
+        ("version", to_come(json!([null]), "Write it behind the function's name.")),
         ("image", to_come(json!([null]), "To come.")),
         ("secrets", to_come(json!([null, []]), "To come.")),
         ("network", to_come(json!([null, "none"]), "Only none so far.")),

@@ -1,7 +1,7 @@
 //! The schemas say what the types do.
 
 use super::components;
-use crate::{ExecuteBody, InvokeBody};
+use crate::{AliasBody, ExecuteBody, FunctionBody, InvokeBody, RollbackBody};
 use faas_types::{Contract, ExecutionId, ExecutionRecord, Language};
 use serde_json::{Value, json};
 
@@ -56,7 +56,23 @@ fn requests_take_exactly_the_fields_of_their_schemas() {
         ExecuteBody::from_json(body.as_bytes()).err().map(|error| error.to_string())
     };
     let invoke: Read = |body| InvokeBody::from_json(body).err().map(|error| error.to_string());
-    for (name, read) in [("ExecutionRequest", execute), ("Resources", resources), ("InvokeRequest", invoke)] {
+    let function: Read = |body| FunctionBody::from_json(body).err().map(|error| error.to_string());
+    let scaling: Read = |body| {
+        let body = format!(r#"{{"scaling": {}}}"#, String::from_utf8_lossy(body));
+        FunctionBody::from_json(body.as_bytes()).err().map(|error| error.to_string())
+    };
+    let rollback: Read = |body| RollbackBody::from_json(body).err().map(|error| error.to_string());
+    let alias: Read = |body| AliasBody::from_json(body).err().map(|error| error.to_string());
+    for (name, read) in [
+        ("ExecutionRequest", execute),
+        ("Resources", resources),
+        ("InvokeRequest", invoke),
+        ("FunctionRequest", function),
+        ("FunctionPatch", function),
+        ("Scaling", scaling),
+        ("RollbackRequest", rollback),
+        ("AliasRequest", alias),
+    ] {
         let refusal = read(br#"{"nobody_knows": 1}"#).expect("an unknown field");
         let (_, accepted) = refusal.split_once("accepted: ").expect("the accepted names");
         let mut accepted: Vec<&str> = accepted.split(", ").collect();

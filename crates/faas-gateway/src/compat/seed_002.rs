@@ -79,7 +79,7 @@ async fn run(
     };
     let ((key, InvokeBody { command, env, payload, .. }), paid) = body?.read(read).await?;
     let body = ExecuteBody { command: Some(command), env, stdin: Some(payload), ..ExecuteBody::default() };
-    submit_attached(state, Order::new(state, tenant, body, key, paid)?).await
+    submit_attached(state, Order::new(state, tenant, body, key, paid).await?).await
 }
 
 fn answer(record: ExecutionRecord) -> Response {

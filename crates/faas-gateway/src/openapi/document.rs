@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 pub(crate) fn document(endpoints: &[Endpoint]) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for endpoint in endpoints {
-        let path = paths.entry(endpoint.path.to_owned()).or_insert_with(|| json!({}));
+        let path = paths.entry(endpoint.template()).or_insert_with(|| json!({}));
         path[endpoint.method.as_str().to_ascii_lowercase()] = endpoint.operation.to_json();
     }
     json!({
@@ -57,7 +57,7 @@ mod tests {
             .sum();
         assert_eq!(described, endpoints.len());
         for endpoint in &endpoints {
-            let operation = &document["paths"][endpoint.path][endpoint.method.as_str().to_ascii_lowercase()];
+            let operation = &document["paths"][endpoint.template()][endpoint.method.as_str().to_ascii_lowercase()];
             let named: Vec<&str> = operation["parameters"]
                 .as_array()
                 .expect("parameters")
@@ -65,13 +65,14 @@ mod tests {
                 .filter(|parameter| parameter["in"] == "path")
                 .filter_map(|parameter| parameter["name"].as_str())
                 .collect();
-            let templated: Vec<&str> = endpoint
-                .path
+            let template = endpoint.template();
+            let templated: Vec<&str> = template
                 .split('/')
                 .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')))
                 .collect();
             assert_eq!(named, templated, "{}", endpoint.path);
-            assert!(endpoint.operation.statuses().iter().any(|status| *status < 300), "{}", endpoint.path);
+            let succeeds = endpoint.operation.statuses().iter().any(|status| *status < 300);
+            assert!(succeeds || endpoint.operation.answers_as_it_is_answered(), "{}", endpoint.path);
         }
     }
 }

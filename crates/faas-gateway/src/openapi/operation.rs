@@ -1,6 +1,6 @@
 //! One route as the document describes it.
 
-use crate::problem::{PROBLEM_JSON, status_of};
+use crate::problem::{PROBLEM_JSON, status_in_body, status_of};
 use faas_api_model::schema::reference;
 use faas_types::ErrorCode;
 use serde_json::{Map, Value, json};
@@ -66,6 +66,17 @@ enum Content {
     Events(&'static str),
 }
 
+/// The body of a request.
+#[derive(Debug, Clone, Copy)]
+enum Body {
+    /// JSON of this schema, which must be there.
+    Json(&'static str),
+    /// JSON of this schema, or nothing.
+    Optional(&'static str),
+    /// Whatever the function takes that it is passed on to.
+    Any,
+}
+
 #[derive(Debug, Clone)]
 struct Answer {
     description: &'static str,
@@ -79,11 +90,15 @@ pub(crate) struct Operation {
     id: &'static str,
     summary: &'static str,
     parameters: Vec<Parameter>,
-    body: Option<&'static str>,
+    body: Option<Body>,
     answers: BTreeMap<u16, Vec<Answer>>,
     codes: Vec<ErrorCode>,
+    /// What a body may name that is not there.
+    codes_in_body: Vec<ErrorCode>,
     /// The schema and media type of errors: problem details, but for a seed's own form.
     refusal: (&'static str, &'static str),
+    /// Whether other answers than those described may come: a function's own.
+    passes_on: bool,
 }
 
 impl Operation {
@@ -96,7 +111,9 @@ impl Operation {
             body: None,
             answers: BTreeMap::new(),
             codes: EVERYWHERE.to_vec(),
+            codes_in_body: Vec::new(),
             refusal: ("Problem", PROBLEM_JSON),
+            passes_on: false,
         }
     }
 
@@ -112,14 +129,50 @@ impl Operation {
 
     /// It takes a JSON body of this schema.
     pub(crate) fn body(mut self, schema: &'static str) -> Self {
-        self.body = Some(schema);
+        self.body = Some(Body::Json(schema));
         self.codes.extend(WITH_BODY);
         self
+    }
+
+    /// It takes a JSON body of this schema, or none.
+    pub(crate) fn optional_body(mut self, schema: &'static str) -> Self {
+        self.body = Some(Body::Optional(schema));
+        self.codes.extend(WITH_BODY);
+        self
+    }
+
+    /// It takes any body and answers with whatever a function answers, or with this schema where that has none.
+    pub(crate) fn passes_on(mut self, schema: &'static str) -> Self {
+        self.body = Some(Body::Any);
+        self.codes.extend([ErrorCode::InvalidJson, ErrorCode::AtCapacity]);
+        self.passes_on = true;
+        self.json(500, "The function failed.", schema).json(502, "Its sandbox was lost.", schema).json(
+            504,
+            "It took too long.",
+            schema,
+        )
     }
 
     /// It answers with JSON of this schema.
     pub(crate) fn json(self, status: u16, description: &'static str, schema: &'static str) -> Self {
         self.answer(status, Answer { description, content: Content::Json(schema), headers: &[] })
+    }
+
+    /// It answers with JSON of what was made, and says where that is.
+    pub(crate) fn created(self, description: &'static str, schema: &'static str) -> Self {
+        let headers = &[("location", "Where it is."), ("etag", "What If-Match of a change is compared with.")];
+        self.answer(201, Answer { description, content: Content::Json(schema), headers })
+    }
+
+    /// It answers with nothing.
+    pub(crate) fn empty(self, description: &'static str) -> Self {
+        self.answer(204, Answer { description, content: Content::None, headers: &[] })
+    }
+
+    /// It says that its caller knows the answer.
+    pub(crate) fn unchanged(self) -> Self {
+        let description = "It is as it was.";
+        self.answer(304, Answer { description, content: Content::None, headers: &[] })
     }
 
     /// It answers with JSON of this schema and says where to look next.
@@ -150,6 +203,12 @@ impl Operation {
         self
     }
 
+    /// Its body may name what is not there, which is refused with these codes.
+    pub(crate) fn misses(mut self, codes: impl IntoIterator<Item = ErrorCode>) -> Self {
+        self.codes_in_body.extend(codes);
+        self
+    }
+
     /// Its handler's errors have a form of their own beside problem details.
     pub(crate) const fn refusal(mut self, schema: &'static str) -> Self {
         self.refusal = (schema, "application/json");
@@ -172,6 +231,11 @@ impl Operation {
         self.id
     }
 
+    #[cfg(test)]
+    pub(super) const fn answers_as_it_is_answered(&self) -> bool {
+        self.passes_on
+    }
+
     /// The statuses it may answer with.
     #[cfg(test)]
     pub(crate) fn statuses(&self) -> std::collections::BTreeSet<u16> {
@@ -185,9 +249,12 @@ impl Operation {
             "parameters": self.parameters.iter().map(Parameter::to_json).collect::<Vec<_>>(),
             "responses": self.responses(),
         });
-        if let Some(schema) = self.body {
-            operation["requestBody"] =
-                json!({"required": true, "content": {"application/json": {"schema": reference(schema)}}});
+        let json = |required: bool, schema| json!({"required": required, "content": {"application/json": {"schema": reference(schema)}}});
+        match self.body {
+            Some(Body::Json(schema)) => operation["requestBody"] = json(true, schema),
+            Some(Body::Optional(schema)) => operation["requestBody"] = json(false, schema),
+            Some(Body::Any) => operation["requestBody"] = json!({"content": {"*/*": {"schema": {}}}}),
+            None => {}
         }
         operation
     }
@@ -198,15 +265,26 @@ impl Operation {
             responses.insert(status.to_string(), success(answers));
         }
         let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
-        for code in &self.codes {
-            let names = by_status.entry(status_of(*code).as_u16()).or_default();
+        let in_path = self.codes.iter().map(|code| (status_of(*code), code));
+        let in_body = self.codes_in_body.iter().map(|code| (status_in_body(*code), code));
+        for (status, code) in in_path.chain(in_body) {
+            let names = by_status.entry(status.as_u16()).or_default();
             if !names.contains(&code.as_str()) {
                 names.push(code.as_str());
             }
         }
         for (status, mut names) in by_status {
             names.sort_unstable();
-            responses.insert(status.to_string(), self.problem(status, &names));
+            let problem = self.problem(status, &names);
+            match responses.get_mut(&status.to_string()) {
+                Some(described) => join(described, &problem),
+                None => drop(responses.insert(status.to_string(), problem)),
+            }
+        }
+        if self.passes_on {
+            let description = "What the function answers, with a status of its own.";
+            let headers = json!({"x-faas-execution-id": header("The execution.")});
+            responses.insert("default".to_owned(), json!({"description": description, "headers": headers}));
         }
         Value::Object(responses)
     }
@@ -220,6 +298,14 @@ impl Operation {
         let mut content = json!({(PROBLEM_JSON): {"schema": reference("Problem")}});
         content[media_type] = json!({"schema": reference(schema)});
         json!({"description": codes.join(", "), "x-codes": codes, "headers": headers, "content": content})
+    }
+}
+
+/// One status both ways: as an answer of its own and as a problem.
+fn join(described: &mut Value, problem: &Value) {
+    described["x-codes"] = problem["x-codes"].clone();
+    if let (Some(content), Some(problem)) = (described["content"].as_object_mut(), problem["content"].as_object()) {
+        content.extend(problem.iter().map(|(kind, schema)| (kind.clone(), schema.clone())));
     }
 }
 

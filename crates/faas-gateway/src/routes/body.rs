@@ -26,11 +26,43 @@ pub(crate) struct JsonBody {
 impl FromRequest<Shared> for JsonBody {
     type Rejection = ApiError;
 
-    async fn from_request(mut request: Request, _state: &Shared) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &Shared) -> Result<Self, ApiError> {
         check(request.headers())?;
+        let RawBody { bytes, paid } = RawBody::from_request(request, state).await?;
+        Ok(Self { bytes, paid })
+    }
+}
+
+/// The bytes of any body.
+#[derive(Debug)]
+pub(crate) struct RawBody {
+    bytes: Bytes,
+    paid: Option<Lease>,
+}
+
+impl FromRequest<Shared> for RawBody {
+    type Rejection = ApiError;
+
+    async fn from_request(mut request: Request, _state: &Shared) -> Result<Self, ApiError> {
         let paid = request.extensions_mut().remove::<Lease>();
         let bytes = axum::body::to_bytes(request.into_body(), usize::MAX).await.map_err(|error| unreadable(&error))?;
         Ok(Self { bytes, paid })
+    }
+}
+
+impl RawBody {
+    /// The bytes, and what keeps them paid for.
+    pub(crate) fn into_parts(self) -> (Bytes, Option<Lease>) {
+        (self.bytes, self.paid)
+    }
+
+    /// A JSON body, or none at all.
+    pub(crate) fn json_or_nothing(self, headers: &HeaderMap) -> Result<JsonBody, ApiError> {
+        let Self { bytes, paid } = self;
+        if !bytes.is_empty() {
+            check(headers)?;
+        }
+        Ok(JsonBody { bytes, paid })
     }
 }
 

@@ -5,6 +5,7 @@ use super::query::Parameters;
 use super::submission::{Order, submit_attached};
 use super::{Endpoint, Tenant, idempotency, refusal};
 use crate::ApiError;
+use crate::budget::Lease;
 use crate::openapi::{Operation, Parameter};
 use crate::state::{Shared, State as Gateway};
 use axum::Json;
@@ -14,7 +15,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use faas_api_model::ExecuteBody;
 use faas_orchestrator::{Submitted, Wait};
-use faas_types::{ErrorCode, ExecutionRecord};
+use faas_store_api::Idempotency;
+use faas_types::{ErrorCode, ExecutionRecord, TenantId};
 use serde_json::json;
 
 /// The path of an execution.
@@ -67,6 +69,7 @@ fn operation(id: &'static str) -> Operation {
         .accepted("It is kept and will run (wait false).", "Execution")
         .refuses(SUBMISSION)
         .refuses([ErrorCode::LauncherLost])
+        .misses([ErrorCode::FunctionNotFound, ErrorCode::VersionNotFound])
 }
 
 async fn create(
@@ -83,16 +86,27 @@ async fn create(
             Ok((key.map(|key| key.of(&idempotency::Operation::Execute, bytes)), ExecuteBody::from_json(bytes)?))
         })
         .await?;
+    answer(&state, tenant, body, key, paid).await
+}
+
+/// Runs what a body asks for, and answers with its end, or that it is kept.
+pub(super) async fn answer(
+    state: &Gateway,
+    tenant: TenantId,
+    body: ExecuteBody,
+    key: Option<Idempotency>,
+    paid: Option<Lease>,
+) -> Result<Response, ApiError> {
     let wait = body.wait.unwrap_or(true);
     if !wait && body.on_disconnect == Some(faas_api_model::OnDisconnect::Cancel) {
         let detail = "on_disconnect cancel is refused: with wait false nobody stays connected; leave it out";
         return Err(ApiError::new(ErrorCode::InvalidField, detail).field("on_disconnect"));
     }
-    let order = Order::new(&state, tenant, body, key, paid)?;
+    let order = Order::new(state, tenant, body, key, paid).await?;
     if wait {
-        return submit_attached(&state, order).await.map(|record| Json(record).into_response());
+        return submit_attached(state, order).await.map(|record| Json(record).into_response());
     }
-    detach(&state, order).await.map(|record| {
+    detach(state, order).await.map(|record| {
         let location = format!("{EXECUTIONS}/{}", record.id);
         (StatusCode::ACCEPTED, [(LOCATION, location)], Json(record)).into_response()
     })

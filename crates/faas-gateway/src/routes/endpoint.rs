@@ -17,10 +17,39 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn get<T: 'static>(path: &'static str, handler: impl Handler<T, Shared>, operation: Operation) -> Self {
-        Self { method: Method::GET, path, handler: on(MethodFilter::GET, handler), operation }
+        Self::with(Method::GET, path, handler, operation)
     }
 
     pub(crate) fn post<T: 'static>(path: &'static str, handler: impl Handler<T, Shared>, operation: Operation) -> Self {
-        Self { method: Method::POST, path, handler: on(MethodFilter::POST, handler), operation }
+        Self::with(Method::POST, path, handler, operation)
+    }
+
+    pub(crate) fn put<T: 'static>(path: &'static str, handler: impl Handler<T, Shared>, operation: Operation) -> Self {
+        Self::with(Method::PUT, path, handler, operation)
+    }
+
+    pub(crate) fn delete<T: 'static>(
+        path: &'static str,
+        handler: impl Handler<T, Shared>,
+        operation: Operation,
+    ) -> Self {
+        Self::with(Method::DELETE, path, handler, operation)
+    }
+
+    /// One of the methods that have a filter.
+    pub(crate) fn with<T: 'static>(
+        method: Method,
+        path: &'static str,
+        handler: impl Handler<T, Shared>,
+        operation: Operation,
+    ) -> Self {
+        // GET is the filter of what has none, of which there is no route.
+        let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+        Self { method, path, handler: on(filter, handler), operation }
+    }
+
+    /// The path as OpenAPI writes it, which knows no wildcards.
+    pub(crate) fn template(&self) -> String {
+        self.path.replace("{*", "{")
     }
 }

@@ -15,6 +15,8 @@ pub(crate) const MAX_KEY: usize = 255;
 pub(crate) enum Operation {
     /// An execution, waited for, streamed or detached.
     Execute,
+    /// A call of this function.
+    Call(String),
     /// The command of a seed's function of this id.
     Invoke(String),
 }
@@ -41,6 +43,7 @@ impl Key {
     pub(crate) fn of(self, operation: &Operation, body: &[u8]) -> Idempotency {
         let [name, which] = match operation {
             Operation::Execute => ["execute", ""],
+            Operation::Call(function) => ["call", function],
             Operation::Invoke(id) => ["invoke", id],
         };
         let mut hasher = blake3::Hasher::new();

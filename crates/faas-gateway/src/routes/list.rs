@@ -21,11 +21,7 @@ const MAX_FUNCTION: usize = 128;
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let statuses: Vec<&str> = ExecutionState::ALL.into_iter().map(ExecutionState::as_str).collect();
     let parameters = [
-        Parameter::query(
-            "limit",
-            "How many at most.",
-            json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
-        ),
+        limit_parameter(),
         Parameter::query(
             "cursor",
             "next_cursor of the page before.",
@@ -56,10 +52,7 @@ async fn list(
     parameters: Parameters,
 ) -> Result<Json<ExecutionPage>, ApiError> {
     parameters.only(&["limit", "cursor", "status", "label", "function"])?;
-    let limit = match parameters.get("limit") {
-        None => DEFAULT_LIMIT,
-        Some(text) => limit(text)?,
-    };
+    let limit = limit_of(&parameters)?;
     let cursor = parameters.get("cursor").map(|text| cursor::open(&state.cursor_key, text)).transpose()?;
     let status = parameters.parse("status", "queued, starting, running, succeeded, failed, cancelled")?;
     let filter = Filter {
@@ -70,6 +63,16 @@ async fn list(
     let page = state.orchestrator.list(tenant, &ListQuery { filter, cursor, limit }).await?;
     let next_cursor = page.next.map(|next| cursor::seal(&state.cursor_key, next));
     Ok(Json(ExecutionPage { items: page.items, next_cursor }))
+}
+
+pub(super) fn limit_parameter() -> Parameter {
+    let schema = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT});
+    Parameter::query("limit", "How many at most.", schema)
+}
+
+/// How many items a page may have.
+pub(super) fn limit_of(parameters: &Parameters) -> Result<u32, ApiError> {
+    parameters.get("limit").map_or(Ok(DEFAULT_LIMIT), limit)
 }
 
 /// Digits only: `parse` alone would take a sign.

@@ -7,6 +7,7 @@ mod cursor;
 mod documents;
 mod endpoint;
 mod events;
+mod functions;
 pub(crate) mod idempotency;
 mod list;
 mod logs;
@@ -19,7 +20,7 @@ mod submission;
 mod table;
 mod tenant;
 
-pub(crate) use body::JsonBody;
+pub(crate) use body::{JsonBody, RawBody};
 pub(crate) use create::key_parameter;
 pub(crate) use cursor::key as cursor_key;
 pub(crate) use endpoint::Endpoint;

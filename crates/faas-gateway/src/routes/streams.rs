@@ -44,6 +44,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .body("ExecutionRequest")
             .events(200, "What it says, as it says it.", "StreamEvent")
             .refuses(SUBMISSION)
+            .misses([ErrorCode::FunctionNotFound, ErrorCode::VersionNotFound])
     };
     vec![
         Endpoint::get("/api/v1/executions/{id}/stream", watch_one, one),
@@ -161,7 +162,7 @@ async fn execute(
         .read(|bytes| Ok((key.map(|key| key.of(&idempotency::Operation::Execute, bytes)), streamed(bytes)?)))
         .await?;
     let seat = state.watchers.seat()?;
-    let (id, watch) = watched(&state, Order::new(&state, tenant, body, key, paid)?).await?;
+    let (id, watch) = watched(&state, Order::new(&state, tenant, body, key, paid).await?).await?;
     let place = state.watchers.enter(seat, id)?;
     Ok(events(watch, place, 1, state.limits.write_timeout))
 }
@@ -199,7 +200,7 @@ async fn accept(
     };
     let (body, paid) = JsonBody::of_message(text, meter.next()).read(streamed).await?;
     let held = paid.clone();
-    let mut order = Order::new(state, tenant, body, None, paid)?;
+    let mut order = Order::new(state, tenant, body, None, paid).await?;
     // Open in every case, so that signals reach the program; what the request itself gives goes first.
     let stdin = match std::mem::replace(&mut order.stdin, Stdin::Open) {
         Stdin::Bytes(bytes) => Some((bytes, held)),

@@ -1,5 +1,6 @@
 //! From a body to an execution: what the request asks for, completed by the configuration.
 
+use super::functions::call_of;
 use super::refusal::unknown;
 use crate::ApiError;
 use crate::budget::Lease;
@@ -8,7 +9,9 @@ use crate::stream::refusal;
 use bytes::Bytes;
 use faas_api_model::ExecuteBody;
 use faas_executor_api::FileIn;
-use faas_orchestrator::{ExecutionRequest, OnDisconnect, Stdin, Submission, Submitted, Wait, Watch, Watched, Work};
+use faas_orchestrator::{
+    ExecutionRequest, OnDisconnect, Respond, Stdin, Submission, Submitted, Wait, Watch, Watched, Work,
+};
 use faas_store_api::Idempotency;
 use faas_types::{Contract, ErrorCode, ExecutionId, ExecutionRecord, OutputLimits, Resources, TenantId};
 
@@ -19,21 +22,20 @@ pub(crate) struct Order {
     pub(crate) stdin: Stdin,
     pub(crate) on_disconnect: OnDisconnect,
     pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) respond: Respond,
     /// What keeps the memory of the body paid for until it is handed over.
-    paid: Option<Lease>,
+    pub(crate) paid: Option<Lease>,
 }
 
 impl Order {
     /// What a body asks for.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         state: &State,
         tenant: TenantId,
         mut body: ExecuteBody,
         idempotency: Option<Idempotency>,
         paid: Option<Lease>,
     ) -> Result<Self, ApiError> {
-        check_executor(state, body.executor.as_deref())?;
-        let stdin = body.stdin.take().map_or(Stdin::Closed, |bytes| Stdin::Bytes(Bytes::from(bytes)));
         let on_disconnect = match body.on_disconnect {
             Some(faas_api_model::OnDisconnect::Cancel) => OnDisconnect::Cancel,
             Some(faas_api_model::OnDisconnect::Detach) => OnDisconnect::Detach,
@@ -41,13 +43,25 @@ impl Order {
             None if idempotency.is_some() => OnDisconnect::Detach,
             None => OnDisconnect::Cancel,
         };
-        Ok(Self { tenant, request: request(&state.defaults, body)?, stdin, on_disconnect, idempotency, paid })
+        let (request, stdin) = match body.function.take() {
+            Some(which) => {
+                let version = state.orchestrator.functions().resolve(tenant, &which).await;
+                let version = version.map_err(|error| ApiError::from(error).in_body().field("function"))?;
+                call_of(&version, body)?
+            }
+            None => {
+                check_executor(state, body.executor.as_deref())?;
+                let stdin = body.stdin.take().map_or(Stdin::Closed, |bytes| Stdin::Bytes(Bytes::from(bytes)));
+                (request(&state.defaults, body)?, stdin)
+            }
+        };
+        Ok(Self { tenant, request, stdin, on_disconnect, idempotency, respond: Respond::Record, paid })
     }
 
     /// Hands it over.
     pub(crate) async fn submit(self, state: &State, wait: Wait) -> Result<Submitted, ApiError> {
-        let Self { tenant, request, stdin, on_disconnect, idempotency, paid } = self;
-        let submission = Submission { tenant, request, wait, stdin, idempotency, on_disconnect };
+        let Self { tenant, request, stdin, on_disconnect, idempotency, respond, paid } = self;
+        let submission = Submission { tenant, request, wait, stdin, idempotency, on_disconnect, respond };
         let submitted = state.orchestrator.submit(submission).await;
         drop(paid);
         Ok(submitted?)
@@ -73,7 +87,7 @@ pub(crate) async fn submit_attached(state: &State, order: Order) -> Result<Execu
     let (_, mut watch) = watched(state, order).await?;
     let record = match watch.next().await {
         Some(Watched::Complete { record, .. }) => {
-            if let Some(refusal) = refusal(&watch, &record) {
+            if let Some(refusal) = refusal(&record) {
                 return Err(refusal);
             }
             *record
@@ -87,7 +101,7 @@ pub(crate) async fn submit_attached(state: &State, order: Order) -> Result<Execu
 }
 
 /// `auto`, which a seed calls `platform`, or the name of the one that is there.
-fn check_executor(state: &State, asked: Option<&str>) -> Result<(), ApiError> {
+pub(super) fn check_executor(state: &State, asked: Option<&str>) -> Result<(), ApiError> {
     let here = state.orchestrator.capabilities().kind.as_str();
     match asked {
         None | Some("auto" | "platform") => Ok(()),
@@ -115,10 +129,7 @@ fn request(defaults: &Defaults, body: ExecuteBody) -> Result<ExecutionRequest, A
         (None, None) => return Err(ApiError::new(ErrorCode::InvalidField, "nothing to run is given").field("code")),
     };
     let mut request = ExecutionRequest::new(work);
-    let timeout = match request.contract() {
-        Contract::Script | Contract::Command | Contract::Handler => defaults.timeout,
-        Contract::ArgvJson => defaults.argv_json_timeout,
-    };
+    let timeout = defaults.timeout_of(request.contract());
     request.args = body.args;
     request.env = body.env;
     request.files = body

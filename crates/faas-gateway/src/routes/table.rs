@@ -1,6 +1,6 @@
 //! The list of all routes.
 
-use super::{Endpoint, cancel, create, documents, events, list, logs, platform, read, streams};
+use super::{Endpoint, cancel, create, documents, events, functions, list, logs, platform, read, streams};
 use crate::compat;
 
 /// Every route, in the order the document lists them.
@@ -11,6 +11,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     endpoints.extend(read::endpoints());
     endpoints.extend(cancel::endpoints());
     endpoints.extend(logs::endpoints());
+    endpoints.extend(functions::endpoints());
     endpoints.extend(streams::endpoints());
     endpoints.extend(platform::endpoints());
     endpoints.extend(events::endpoints());

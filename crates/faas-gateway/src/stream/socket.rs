@@ -106,7 +106,7 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, watch: &mut Watch, from
                         pace.caught_up();
                     }
                     let last = if let Watched::Complete { record, .. } = &watched {
-                        if let Some(refusal) = refusal(watch, record)
+                        if let Some(refusal) = refusal(record)
                             && !matches!(timeout(patience, sink.send(text(&error_event(&refusal)))).await, Ok(Ok(())))
                         {
                             return End::Gone;

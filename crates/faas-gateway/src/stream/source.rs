@@ -45,8 +45,9 @@ pub(super) fn stopping() -> ApiError {
 
 /// Why its program was never started, where the platform could not start it: said before the end by a
 /// code, like the same request is answered where nobody streams.
-pub(crate) fn refusal(watch: &Watch, record: &ExecutionRecord) -> Option<ApiError> {
-    let code = watch.refusal()?;
+pub(crate) fn refusal(record: &ExecutionRecord) -> Option<ApiError> {
+    let refusal = record.refusal.as_deref()?;
+    let code = ErrorCode::ALL.iter().find(|code| code.as_str() == refusal).copied()?;
     Some(ApiError::new(code, record.error.clone().unwrap_or_default()))
 }
 
@@ -94,7 +95,7 @@ impl Said {
             return (!resumed_after_end).then(|| (sse(&error_event(&stopping())), self));
         };
         let refusal = match &watched {
-            Watched::Complete { record, .. } => refusal(&self.watch, record),
+            Watched::Complete { record, .. } => refusal(record),
             Watched::Started { .. } | Watched::Output { .. } => None,
         };
         self.over = refusal.is_none() && matches!(watched, Watched::Complete { .. });

@@ -86,7 +86,7 @@ async fn what_cannot_be_done_here_is_422_and_names_its_code() {
         (json!({"code": "x", "resources": {"memory": "64Gi"}}), "resources_above_host"),
         (json!({"code": "x", "executor": "docker"}), "field_unsupported"),
         (json!({"code": "x", "mode": "persistent"}), "field_unsupported"),
-        (json!({"function": "resize"}), "field_unsupported"),
+        (json!({"function": "resize"}), "function_not_found"),
         (json!({"code": "x", "network": {"egress": []}}), "field_unsupported"),
         (json!({"command": ["/no/such"]}), "command_not_found"),
     ];

@@ -156,6 +156,27 @@ impl House {
         self.ask(request.body(body.into()).expect("a request")).await
     }
 
+    /// A request of any method, with a JSON body unless it is null.
+    pub(crate) async fn send_json(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = match body {
+            Value::Null => request.body(Body::empty()),
+            body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+        };
+        self.ask(request.expect("a request")).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send_json("PUT", path, &[], body).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send_json("DELETE", path, &[], &Value::Null).await
+    }
+
     /// Accepts a detached execution.
     pub(crate) async fn detach(&self, code: &str) -> String {
         let answer = self.post("/api/v1/executions", &json!({"code": code, "wait": false})).await;

@@ -5,6 +5,8 @@
 
 mod create;
 mod documents;
+mod functions;
+mod functions_http;
 mod golden;
 mod harness;
 mod hostile;

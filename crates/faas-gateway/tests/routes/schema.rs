@@ -19,8 +19,16 @@ pub(crate) fn hold(document: &Value, method: &str, path: &str, answer: &Answer) 
     };
     let place = format!("{method} {template} {status}");
     let response = &operation["responses"][status.to_string()];
+    let own = &operation["responses"]["default"];
+    if own.is_object() && (!response.is_object() || !answer.header("x-faas-execution-id").is_empty()) {
+        // A function's own answer is whatever it is.
+        return;
+    }
     assert!(response.is_object(), "{place} is not documented; {}", String::from_utf8_lossy(&answer.body));
     let media_type = answer.header("content-type").split(';').next().unwrap_or("").trim().to_owned();
+    if answer.body.is_empty() && response["content"].is_null() {
+        return;
+    }
     let content = response["content"].get(&media_type);
     let schema = &content.unwrap_or_else(|| panic!("{place}: {media_type:?} is not documented"))["schema"];
     if media_type.ends_with("json") && !path.ends_with("openapi.json") {
@@ -37,7 +45,8 @@ pub(crate) fn hold(document: &Value, method: &str, path: &str, answer: &Answer) 
 
 fn matches(template: &str, path: &str) -> bool {
     let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-    template.len() == path.len()
+    let is_open = template.last() == Some(&"{path}") && path.len() > template.len();
+    (template.len() == path.len() || is_open)
         && template
             .iter()
             .zip(&path)

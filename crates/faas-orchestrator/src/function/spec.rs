@@ -2,7 +2,7 @@
 
 use super::FunctionError;
 use crate::ExecutionRequest;
-use crate::request::{ENTRY, RequestError, StoredFile, Work};
+use crate::request::{RequestError, StoredFile, Work};
 use faas_executor_api::{Capabilities, FileIn};
 use faas_types::{Contract, IsolationLevel, Language, Mode, OutputLimits, Resources, Runtime, Scaling};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,9 @@ pub struct FunctionSpec {
 }
 
 impl FunctionSpec {
+    /// The function that is called where nobody names another.
+    pub const ENTRY: &str = "handle";
+
     /// One file of code with every other field at its default.
     #[must_use]
     pub fn new(language: Language, code: impl Into<bytes::Bytes>) -> Self {
@@ -63,7 +66,7 @@ impl FunctionSpec {
         Self {
             runtime: language.into(),
             contract: language.function_contract(),
-            handler: ENTRY.to_owned(),
+            handler: Self::ENTRY.to_owned(),
             files: vec![FileIn { path: main.clone(), content: code.into(), executable: false }],
             main,
             env: Vec::new(),

@@ -99,14 +99,11 @@ async fn a_repeat_of_what_could_not_be_started_is_told_so_too() {
     let again = house.orchestrator.submit(keyed("a", 1, attached(command("no-such-program")))).await.expect("known");
     let Submitted::Repeat(id) = again else { panic!("{again:?}") };
     let mut watch = house.watch(id).await;
-    assert!(matches!(bounded(watch.next()).await, Some(Watched::Complete { .. })));
-    assert_eq!(watch.refusal(), Some(ErrorCode::CommandNotFound));
+    let Some(Watched::Complete { record, .. }) = bounded(watch.next()).await else { panic!("an end") };
+    assert_eq!(record.refusal.as_deref(), Some(ErrorCode::CommandNotFound.as_str()));
 
     let ran = house.detach(command("fake print 61 00 1")).await;
-    let mut watch = house.watch(ran).await;
-    started(&mut watch).await;
-    while bounded(watch.next()).await.is_some() {}
-    assert_eq!(watch.refusal(), None, "a program that fails is no refusal");
+    assert_eq!(house.end(ran).await.refusal, None, "a program that fails is no refusal");
     house.shut_down().await;
 }
 

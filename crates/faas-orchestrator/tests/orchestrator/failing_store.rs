@@ -29,7 +29,7 @@ async fn what_cannot_be_kept_is_not_accepted() {
     assert_eq!((record.status, record.error_kind), (ExecutionState::Failed, Some(ErrorKind::Platform)));
     let why = attached.watch.not_started().expect("a reason");
     assert_eq!(why.code(), Some(ErrorCode::StorageUnavailable));
-    assert_eq!(attached.watch.refusal(), Some(ErrorCode::StorageUnavailable));
+    assert_eq!(record.refusal.as_deref(), Some(ErrorCode::StorageUnavailable.as_str()));
     assert!(house.orchestrator.readiness().store_fails);
     // What was refused does not turn up later.
     assert_eq!(house.store.journaled.load(Ordering::SeqCst), journaled + 1, "nothing but the mark was tried");

@@ -17,6 +17,9 @@ impl Serialize for ExecuteBody {
                 }
             )*};
         }
+        if let Some(function) = &self.function {
+            map.serialize_entry("function", &function.to_string())?;
+        }
         optional!(code, name, language, command, mode, executor, isolation, contract, input);
         if !self.args.is_empty() {
             map.serialize_entry("args", &self.args)?;
@@ -30,7 +33,9 @@ impl Serialize for ExecuteBody {
         if !self.files.is_empty() {
             map.serialize_entry("files", &SentFiles(&self.files))?;
         }
-        map.serialize_entry("resources", &SentResources(self))?;
+        if [self.cpu.is_some(), self.memory.is_some(), self.disk.is_some(), self.pids.is_some()].contains(&true) {
+            map.serialize_entry("resources", &SentResources(self))?;
+        }
         if let Some(timeout) = self.timeout {
             map.serialize_entry("timeout_ms", &u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))?;
         }

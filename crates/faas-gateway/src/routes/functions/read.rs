@@ -1,0 +1,117 @@
+//! Showing functions and their versions.
+
+use super::path::{key, parameter, version_parameter, which};
+use super::{FUNCTION, FUNCTIONS, answer, etag};
+use crate::ApiError;
+use crate::openapi::{Operation, Parameter};
+use crate::routes::query::{Parameters, refused};
+use crate::routes::{Endpoint, Tenant, cursor, list};
+use crate::state::Shared;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::ETAG;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use faas_api_model::{FunctionPage, VersionPage};
+use faas_types::{ErrorCode, FunctionName};
+use serde_json::json;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let page = || [list::limit_parameter(), cursor_parameter()];
+    let known = Parameter::header(
+        "If-None-Match",
+        "The etag that is known; the answer is 304 when it is still the one.",
+        json!({"type": "string"}),
+    );
+    let all = Operation::new("listFunctions", "List functions by name, each with its live version, without source")
+        .parameters(page())
+        .json(200, "A page.", "FunctionPage")
+        .refuses([ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
+    let one = Operation::new("getFunction", "One function with one of its versions")
+        .parameter(version_parameter())
+        .parameter(known)
+        .json(200, "The function.", "Function")
+        .unchanged()
+        .refuses([
+            ErrorCode::FunctionNotFound,
+            ErrorCode::VersionNotFound,
+            ErrorCode::UnknownField,
+            ErrorCode::StorageUnavailable,
+        ]);
+    let versions = Operation::new("listVersions", "List the versions of a function, newest first, without source")
+        .parameter(parameter())
+        .parameters(page())
+        .json(200, "A page.", "VersionPage")
+        .refuses([ErrorCode::FunctionNotFound, ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
+    vec![
+        Endpoint::get(FUNCTIONS, list_functions, all),
+        Endpoint::get(FUNCTION, get_function, one),
+        Endpoint::get("/api/v1/functions/{function}/versions", list_versions, versions),
+    ]
+}
+
+fn cursor_parameter() -> Parameter {
+    let schema = json!({"type": "string", "pattern": "^[0-9a-f]+$"});
+    Parameter::query("cursor", "next_cursor of the page before.", schema)
+}
+
+async fn list_functions(
+    State(state): State<Shared>,
+    Tenant(tenant): Tenant,
+    parameters: Parameters,
+) -> Result<Json<FunctionPage>, ApiError> {
+    parameters.only(&["limit", "cursor"])?;
+    let limit = list::limit_of(&parameters)?;
+    let after = match parameters.get("cursor") {
+        None => None,
+        Some(text) => Some(cursor::open_text(&state.cursor_key, text).and_then(|text| name_of(&text))?),
+    };
+    let views = state.orchestrator.functions().list(tenant, after.as_ref(), limit).await?;
+    // One that was deleted while the page was made is missing on it, so only an empty page is surely the end.
+    let next_cursor = views.last().map(|view| cursor::seal_text(&state.cursor_key, view.function.name.as_str()));
+    let next_cursor = next_cursor.filter(|_| views.len() == usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(Json(FunctionPage { items: views.iter().map(|view| answer::function(view, false)).collect(), next_cursor }))
+}
+
+fn name_of(text: &str) -> Result<FunctionName, ApiError> {
+    text.parse().map_err(|_| refused("cursor", text, "next_cursor of an earlier page, unchanged"))
+}
+
+async fn get_function(
+    State(state): State<Shared>,
+    Tenant(tenant): Tenant,
+    Path(function): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    let view = state.orchestrator.functions().view(tenant, &which(&function)?).await?;
+    if etag::is_known(&headers, view.function.revision) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::tag(view.function.revision))]).into_response());
+    }
+    Ok(answer::shown(StatusCode::OK, &view))
+}
+
+async fn list_versions(
+    State(state): State<Shared>,
+    Tenant(tenant): Tenant,
+    Path(function): Path<String>,
+    parameters: Parameters,
+) -> Result<Json<VersionPage>, ApiError> {
+    parameters.only(&["limit", "cursor"])?;
+    let limit = list::limit_of(&parameters)?;
+    let before = match parameters.get("cursor") {
+        None => None,
+        Some(text) => {
+            let number = cursor::open_text(&state.cursor_key, text)?;
+            let refused = |_| refused("cursor", text, "next_cursor of an earlier page, unchanged");
+            Some(number.parse::<u32>().map_err(refused)?)
+        }
+    };
+    let functions = state.orchestrator.functions();
+    let (function, versions) = functions.versions(tenant, &key(&function)?, before, limit).await?;
+    let last = versions.last().map(|version| version.number).filter(|number| *number > 1);
+    let next_cursor = last.map(|number| cursor::seal_text(&state.cursor_key, &number.to_string()));
+    let items = versions.iter().map(|version| answer::version(&function, version)).collect();
+    Ok(Json(VersionPage { items, next_cursor }))
+}

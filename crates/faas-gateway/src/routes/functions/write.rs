@@ -1,0 +1,162 @@
+//! Making, changing and deleting functions.
+
+use super::path::{key, parameter};
+use super::{FUNCTION, FUNCTIONS, answer, definition, etag};
+use crate::ApiError;
+use crate::openapi::Operation;
+use crate::routes::query::Parameters;
+use crate::routes::{Endpoint, JsonBody, Tenant};
+use crate::state::{Shared, State as Gateway};
+use axum::extract::{Path, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use faas_api_model::{FunctionBody, merge};
+use faas_orchestrator::{FunctionError, FunctionView};
+use faas_types::{ErrorCode, FunctionKey, FunctionRef, TenantId, VersionSelector};
+use serde_json::Value;
+
+/// How often a change is tried anew that met another one, where its caller names no etag.
+const TRIES: usize = 16;
+
+/// What a function's body may be refused with.
+pub(super) const DEFINITION: [ErrorCode; 11] = [
+    ErrorCode::CodeEmpty,
+    ErrorCode::CodeTooLarge,
+    ErrorCode::NotText,
+    ErrorCode::FileRefused,
+    ErrorCode::UnknownLanguage,
+    ErrorCode::RuntimeMissing,
+    ErrorCode::IsolationUnavailable,
+    ErrorCode::LimitNotEnforceable,
+    ErrorCode::ResourcesAboveHost,
+    ErrorCode::FieldUnsupported,
+    ErrorCode::StorageUnavailable,
+];
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let create = Operation::new("createFunction", "Make a function; its first version is live at once")
+        .body("FunctionRequest")
+        .created("It is there.", "Function")
+        .refuses(DEFINITION)
+        .refuses([ErrorCode::FunctionExists]);
+    let update = Operation::new("updateFunction", "Change a function; the change is a new version, live at once")
+        .parameter(parameter())
+        .parameter(etag::parameter())
+        .body("FunctionPatch")
+        .json(200, "The new version is live.", "Function")
+        .refuses(DEFINITION)
+        .refuses([ErrorCode::FunctionNotFound, ErrorCode::FunctionChanged, ErrorCode::TooManyVersions]);
+    let delete = Operation::new("deleteFunction", "Delete a function with all its versions; calls that run go on")
+        .parameter(parameter())
+        .parameter(etag::parameter())
+        .empty("It is gone.")
+        .refuses([
+            ErrorCode::FunctionNotFound,
+            ErrorCode::FunctionChanged,
+            ErrorCode::UnknownField,
+            ErrorCode::StorageUnavailable,
+        ]);
+    vec![
+        Endpoint::post(FUNCTIONS, create_function, create),
+        Endpoint::put(FUNCTION, update_function, update),
+        Endpoint::delete(FUNCTION, delete_function, delete),
+    ]
+}
+
+async fn create_function(
+    State(state): State<Shared>,
+    Tenant(tenant): Tenant,
+    parameters: Parameters,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    let (body, paid) = body.read(|bytes| Ok(FunctionBody::from_json(bytes)?)).await?;
+    let view = create(&state, tenant, body).await?;
+    drop(paid);
+    let location = format!("{FUNCTIONS}/{}", view.function.name);
+    let mut response = answer::shown(StatusCode::CREATED, &view);
+    if let Ok(location) = location.parse() {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Makes a function of a body.
+pub(super) async fn create(
+    state: &Gateway,
+    tenant: TenantId,
+    mut body: FunctionBody,
+) -> Result<FunctionView, ApiError> {
+    let name = body.name.take().ok_or_else(|| {
+        let detail = "name is missing; accepted: 1 to 63 letters, digits, - and _, a letter or a digit first";
+        ApiError::new(ErrorCode::InvalidField, detail).field("name")
+    })?;
+    let spec = definition::spec(state, body)?;
+    Ok(state.orchestrator.functions().create(tenant, name, spec).await?)
+}
+
+async fn update_function(
+    State(state): State<Shared>,
+    Tenant(tenant): Tenant,
+    Path(function): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    let key = key(&function)?;
+    let expected = etag::expected(&headers)?;
+    let (patch, paid) = body.read(patch).await?;
+    let view = update(&state, tenant, &key, expected, &patch).await?;
+    drop(paid);
+    Ok(answer::shown(StatusCode::OK, &view))
+}
+
+/// A patch, each of whose members is one that a function may have.
+fn patch(bytes: &[u8]) -> Result<Value, ApiError> {
+    FunctionBody::from_json(bytes)?;
+    serde_json::from_slice(bytes).map_err(|error| ApiError::new(ErrorCode::InvalidJson, error.to_string()))
+}
+
+/// Changes a function by a patch of what is live. Of several at once that name no etag each is made upon the
+/// one before.
+pub(super) async fn update(
+    state: &Gateway,
+    tenant: TenantId,
+    key: &FunctionKey,
+    expected: Option<u64>,
+    patch: &Value,
+) -> Result<FunctionView, ApiError> {
+    let functions = state.orchestrator.functions();
+    let live = FunctionRef { function: key.clone(), version: VersionSelector::Live };
+    let mut tries = 0;
+    loop {
+        let current = functions.view(tenant, &live).await?;
+        if patch.get("name").is_some_and(|name| name.as_str() != Some(current.function.name.as_str())) {
+            let detail = "a function keeps its name; deploy it under the new one, then delete this one";
+            return Err(ApiError::new(ErrorCode::InvalidField, detail).field("name"));
+        }
+        let shown = Value::Object(answer::definition(&current.version.spec, true));
+        let merged = merge(shown, patch.clone()).to_string();
+        let spec = definition::spec(state, FunctionBody::from_json(merged.as_bytes())?)?;
+        let revision = expected.unwrap_or(current.function.revision);
+        match functions.deploy(tenant, key, Some(revision), spec).await {
+            Err(FunctionError::Changed { .. }) if expected.is_none() && tries < TRIES => tries += 1,
+            answer => return Ok(answer?),
+        }
+    }
+}
+
+async fn delete_function(
+    State(state): State<Shared>,
+    Tenant(tenant): Tenant,
+    Path(function): Path<String>,
+    parameters: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    parameters.only(&[])?;
+    let expected = etag::expected(&headers)?;
+    state.orchestrator.functions().delete(tenant, &key(&function)?, expected).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,274 @@
+//! Functions that are made, changed, listed, rolled back, deleted and called.
+
+use crate::harness::House;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+
+const FUNCTIONS: &str = "/api/v1/functions";
+
+fn at(function: &str) -> String {
+    format!("{FUNCTIONS}/{function}")
+}
+
+async fn create(house: &House, name: &str, code: &str) -> Value {
+    let answer = house.post(FUNCTIONS, &json!({"name": name, "runtime": "python", "code": code})).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(answer.header("location"), at(name));
+    assert_eq!(answer.header("etag"), "\"1\"");
+    answer.json()
+}
+
+async fn invoke(house: &House, function: &str) -> Value {
+    let answer = house.post(&format!("{}/invoke", at(function)), &json!({"input": {"a": 1}})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+#[tokio::test]
+async fn a_function_is_made_shown_changed_and_deleted() {
+    let house = House::new().await;
+    let made = create(&house, "hello", "answer-echo\n").await;
+    assert_eq!(
+        (&made["version"], &made["live"], &made["runtime"], &made["contract"], &made["mode"], &made["code"]),
+        (&json!(1), &json!(1), &json!("python"), &json!("handler"), &json!("cached"), &json!("answer-echo\n"))
+    );
+    assert_eq!(made["scaling"], json!({"min": 0, "max": 10, "concurrency": 1, "idle_ttl_ms": 600_000}));
+    assert_eq!(made["resources"], json!({"cpu_cores": 1, "memory_mb": 256, "disk_mb": 128, "pids": 64}));
+    for path in [at("hello"), at(made["id"].as_str().expect("an id")), at("hello@1"), at("hello@live")] {
+        assert_eq!(house.get(&path).await.json(), made, "{path}");
+    }
+    let patch = json!({"timeout": 5, "env": {"A": "1"}, "resources": {"memory": "512Mi"}});
+    let changed = house.put(&at("hello"), &patch).await;
+    assert_eq!((changed.status.as_u16(), changed.header("etag")), (200, "\"2\""), "{}", changed.text());
+    let changed = changed.json();
+    assert_eq!(
+        (&changed["version"], &changed["timeout_ms"], &changed["env"], &changed["code"]),
+        (&json!(2), &json!(5000), &json!({"A": "1"}), &made["code"]),
+        "what the patch does not name stays"
+    );
+    assert_eq!(changed["resources"]["memory_mb"], 512);
+    assert_eq!(house.get(&at("hello@1")).await.json()["timeout_ms"], made["timeout_ms"], "versions never change");
+    let removed = house.put(&at("hello"), &json!({"env": null})).await.json();
+    assert_eq!((removed["env"].is_null(), &removed["version"]), (true, &json!(3)));
+    assert_eq!(house.delete(&at("hello")).await.status, 204);
+    assert_eq!(house.get(&at("hello")).await.problem(), (404, "function_not_found".to_owned()));
+    assert_eq!(house.delete(&at("hello")).await.problem(), (404, "function_not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn what_is_shown_can_be_sent_back_as_it_is() {
+    let house = House::new().await;
+    let files = json!({"main.py": "answer-echo\n", "lib/data": {"base64": "/w=="}});
+    let body = json!({"name": "a", "files": files, "handler": "entry", "routes": ["POST:/a"], "auth": "public", "timeout": "1500ms"});
+    let made = house.post(FUNCTIONS, &body).await.json();
+    let answers_only =
+        ["id", "version", "version_id", "live", "newest", "etag", "aliases", "created_at", "updated_at", "deployed_at"];
+    let mut again = made.clone();
+    answers_only.iter().for_each(|name| drop(again.as_object_mut().expect("an object").remove(*name)));
+    let changed = house.put(&at("a"), &again).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let mut changed = changed.json();
+    answers_only.iter().for_each(|name| drop(changed.as_object_mut().expect("an object").remove(*name)));
+    assert_eq!(changed, again);
+}
+
+#[tokio::test]
+async fn names_that_are_taken_reserved_or_no_names_are_refused() {
+    let house = House::new().await;
+    create(&house, "hello", "answer-echo\n").await;
+    let again = house.post(FUNCTIONS, &json!({"name": "hello", "code": "raise\n"})).await;
+    assert_eq!(again.problem(), (409, "function_exists".to_owned()));
+    for name in [json!("live"), json!("../x"), json!(""), json!("a b"), json!("fn_a"), json!(7), Value::Null] {
+        let refused = house.post(FUNCTIONS, &json!({"name": name, "code": "raise\n"})).await;
+        assert_eq!(refused.problem(), (400, "invalid_field".to_owned()), "{name}");
+        assert_eq!(refused.json()["field"], "name");
+    }
+    let renamed = house.put(&at("hello"), &json!({"name": "other"})).await;
+    assert_eq!((renamed.problem().0, &renamed.json()["field"]), (400, &json!("name")));
+    for path in [at("a%20b"), at("hello@0"), at("hello@"), at("fn_x")] {
+        assert_eq!(house.get(&path).await.problem(), (404, "function_not_found".to_owned()), "{path}");
+    }
+    assert_eq!(house.get(&at("hello@9")).await.problem(), (404, "version_not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_function_is_refused_by_its_field() {
+    let house = House::new().await;
+    for (member, value, code, field) in [
+        ("code", json!(""), "code_empty", "code"),
+        ("code", json!("a\u{0}b"), "not_text", "code"),
+        ("runtime", json!("cobol"), "unknown_language", "language"),
+        ("runtime", json!("python2.7"), "runtime_missing", "runtime"),
+        ("timeout", json!(0), "invalid_field", "timeout"),
+        ("contract", json!("wasi-http"), "field_unsupported", "contract"),
+        ("executor", json!("docker"), "field_unsupported", "executor"),
+        ("module", json!("a.py"), "invalid_field", "module"),
+        ("image", json!("alpine"), "field_unsupported", "image"),
+        ("dependencies", json!(["requests"]), "field_unsupported", "dependencies"),
+        ("nobody_knows", json!(1), "unknown_field", "nobody_knows"),
+        ("scaling", json!({"max": 0}), "invalid_field", "scaling"),
+        ("handler", json!("a.b()"), "invalid_field", "handler"),
+        ("env", json!({"A=": "b"}), "invalid_field", "env"),
+    ] {
+        let mut body = json!({"name": "wrong", "code": "answer-echo\n"});
+        body[member] = value;
+        let refused = house.post(FUNCTIONS, &body).await;
+        assert_eq!(refused.problem().1, code, "{member}");
+        assert_eq!(refused.json()["field"], field, "{member}");
+    }
+    let refused = house.post(FUNCTIONS, &json!({"name": "wrong"})).await;
+    assert_eq!((refused.problem().0, &refused.json()["field"]), (400, &json!("code")));
+    let refused = house.post(FUNCTIONS, &json!({"name": "wrong", "files": {"lib.py": "x"}})).await;
+    assert_eq!((refused.problem().0, &refused.json()["field"]), (400, &json!("main")));
+    assert_eq!(house.get(FUNCTIONS).await.json()["items"], json!([]), "nothing was made");
+}
+
+#[tokio::test]
+async fn a_change_of_what_its_caller_has_not_seen_is_refused() {
+    let house = House::new().await;
+    create(&house, "hello", "answer-echo\n").await;
+    let patch = json!({"timeout": 5});
+    let put = |tag: &'static str| {
+        let (house, patch) = (&house, &patch);
+        async move { house.send_json("PUT", &at("hello"), &[("if-match", tag)], patch).await }
+    };
+    assert_eq!(put("\"1\"").await.status, 200);
+    assert_eq!(put("\"1\"").await.problem(), (412, "function_changed".to_owned()));
+    assert_eq!(put("*").await.status, 200);
+    assert_eq!(put("3").await.problem(), (400, "invalid_field".to_owned()));
+    let stale = house.send_json("DELETE", &at("hello"), &[("if-match", "\"2\"")], &Value::Null).await;
+    assert_eq!(stale.problem(), (412, "function_changed".to_owned()));
+    let known = house.send_json("GET", &at("hello"), &[("if-none-match", "\"3\"")], &Value::Null).await;
+    assert_eq!((known.status.as_u16(), known.body.len()), (304, 0));
+}
+
+#[tokio::test]
+async fn changes_at_once_are_all_made() {
+    let house = House::new().await;
+    create(&house, "hello", "answer-echo\n").await;
+    let put = |name: &'static str| {
+        let house = &house;
+        async move { house.put(&at("hello"), &json!({"env": {name: "1"}})).await.status.as_u16() }
+    };
+    assert_eq!(tokio::join!(put("A"), put("B"), put("C"), put("D")), (200, 200, 200, 200));
+    let shown = house.get(&at("hello")).await.json();
+    assert_eq!((&shown["version"], &shown["env"]), (&json!(5), &json!({"A": "1", "B": "1", "C": "1", "D": "1"})));
+}
+
+#[tokio::test]
+async fn lists_are_paged_by_name_and_without_source() {
+    let house = House::new().await;
+    for name in ["c", "a", "e", "b", "d"] {
+        create(&house, name, "answer-echo\n").await;
+    }
+    let mut names = Vec::new();
+    let mut path = format!("{FUNCTIONS}?limit=2");
+    loop {
+        let page = house.get(&path).await.json();
+        for item in page["items"].as_array().expect("items") {
+            assert!(item["code"].is_null() && item["runtime"] == "python");
+            names.push(item["name"].as_str().expect("a name").to_owned());
+        }
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("{FUNCTIONS}?limit=2&cursor={cursor}");
+    }
+    assert_eq!(names, ["a", "b", "c", "d", "e"]);
+    let refused = house.get(&format!("{FUNCTIONS}?cursor=00")).await;
+    assert_eq!(refused.problem(), (400, "invalid_field".to_owned()));
+    for timeout in 1..4 {
+        house.put(&at("a"), &json!({"timeout": timeout})).await;
+    }
+    let page = house.get(&format!("{}/versions?limit=3", at("a"))).await.json();
+    let numbers: Vec<_> = page["items"].as_array().expect("items").iter().map(|item| item["version"].clone()).collect();
+    assert_eq!((numbers, &page["items"][0]["live"]), (vec![json!(4), json!(3), json!(2)], &json!(true)));
+    let cursor = page["next_cursor"].as_str().expect("more");
+    let page = house.get(&format!("{}/versions?cursor={cursor}", at("a"))).await.json();
+    assert_eq!((&page["items"][0]["version"], &page["next_cursor"]), (&json!(1), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_rollback_and_aliases_choose_versions() {
+    let house = House::new().await;
+    create(&house, "hello", "answer-echo\n").await;
+    let nothing_before = house.post(&format!("{}/rollback", at("hello")), &json!({})).await;
+    assert_eq!(nothing_before.problem(), (404, "version_not_found".to_owned()));
+    house.put(&at("hello"), &json!({"code": "raise\n"})).await;
+    assert_eq!(invoke(&house, "hello").await["error_kind"], "user_error");
+    let rolled = house.send_json("POST", &format!("{}/rollback", at("hello")), &[], &Value::Null).await;
+    assert_eq!((rolled.status.as_u16(), &rolled.json()["live"]), (200, &json!(1)), "{}", rolled.text());
+    assert_eq!(invoke(&house, "hello").await["status"], "succeeded");
+    assert_eq!(invoke(&house, "hello@2").await["version"], "2");
+    let path = format!("{}/aliases/next", at("hello"));
+    assert_eq!(house.put(&path, &json!({"version": 2})).await.json(), json!({"aliases": {"next": 2}}));
+    assert_eq!(invoke(&house, "hello@next").await["version"], "2");
+    let forward = house.post(&format!("{}/rollback", at("hello")), &json!({"version": "next"})).await;
+    assert_eq!(forward.json()["live"], 2);
+    assert_eq!(house.put(&path, &json!({"version": 3})).await.problem(), (404, "version_not_found".to_owned()));
+    assert_eq!(house.delete(&path).await.json(), json!({"aliases": {}}));
+    assert_eq!(house.get(&format!("{}/aliases", at("hello"))).await.json(), json!({"aliases": {}}));
+    let number = house.put(&format!("{}/aliases/12", at("hello")), &json!({"version": 1})).await;
+    assert_eq!(number.problem(), (400, "invalid_field".to_owned()));
+}
+
+#[tokio::test]
+async fn a_call_is_an_execution_under_every_name_of_its_route() {
+    let house = House::new().await;
+    let made = create(&house, "hello", "answer-echo\n").await;
+    let record = invoke(&house, "hello").await;
+    assert_eq!(
+        (&record["status"], &record["function"], &record["version"], &record["result"], &record["contract"]),
+        (&json!("succeeded"), &json!("hello"), &json!("1"), &json!("{\"a\":1}"), &json!("handler"))
+    );
+    let body = json!({"function": "hello@1", "input": {"a": 2}, "labels": {"team": "a"}});
+    let record = house.post("/api/v1/executions", &body).await.json();
+    assert_eq!((&record["result"], &record["labels"]["team"]), (&json!("{\"a\":2}"), &json!("a")));
+    let by_id = format!("{}/invoke", at(made["id"].as_str().expect("an id")));
+    let bare = house.send_json("POST", &by_id, &[], &Value::Null).await;
+    assert_eq!((bare.status.as_u16(), &bare.json()["result"]), (200, &json!("")), "{}", bare.text());
+    let bytes = house.post(&by_id, &json!({"payload": [104, 105]})).await.json();
+    assert_eq!(bytes["result"], "hi");
+    let detached = house.post(&by_id, &json!({"wait": false, "input": 1})).await;
+    assert_eq!(detached.status, 202);
+    let ended = house.reaches(detached.json()["id"].as_str().expect("an id"), |state| state.is_terminal()).await;
+    assert_eq!((&ended["result"], &ended["function"]), (&json!("1"), &json!("hello")));
+    let listed = house.get("/api/v1/executions?function=hello").await.json();
+    assert_eq!(listed["items"].as_array().expect("items").len(), 5);
+}
+
+#[tokio::test]
+async fn a_call_brings_its_input_and_nothing_else() {
+    let house = House::new().await;
+    create(&house, "hello", "answer-echo\n").await;
+    let path = format!("{}/invoke", at("hello"));
+    for (member, value) in
+        [("code", json!("x")), ("env", json!({"A": "b"})), ("timeout", json!(1)), ("function", json!("other"))]
+    {
+        let refused = house.post(&path, &json!({member: value})).await;
+        assert_eq!(refused.problem(), (400, "invalid_field".to_owned()), "{member}");
+        assert_eq!(refused.json()["field"], member);
+    }
+    let both = house.post(&path, &json!({"input": 1, "stdin": "x"})).await;
+    assert_eq!((both.problem().0, &both.json()["field"]), (400, &json!("stdin")));
+    let none = house.post(&format!("{}/invoke", at("nobody")), &json!({})).await;
+    assert_eq!(none.problem(), (404, "function_not_found".to_owned()));
+    let none = house.post("/api/v1/executions", &json!({"function": "nobody"})).await;
+    assert_eq!((none.problem(), &none.json()["field"]), ((422, "function_not_found".to_owned()), &json!("function")));
+    let text = house.post_with(&path, &[("content-type", "text/plain")], "{}").await;
+    assert_eq!(text.problem(), (415, "unsupported_media_type".to_owned()));
+}
+
+#[tokio::test]
+async fn a_key_makes_a_call_once() {
+    let house = House::new().await;
+    create(&house, "hello", "answer-echo\n").await;
+    let path = format!("{}/invoke", at("hello"));
+    let mut ids = HashSet::new();
+    for _ in 0..3 {
+        let answer = house.post_with(&path, &[("idempotency-key", "once")], "{\"input\":1}").await;
+        assert_eq!(answer.status, 200);
+        ids.insert(answer.json()["id"].to_string());
+    }
+    assert_eq!(ids.len(), 1);
+    let other = house.post_with(&path, &[("idempotency-key", "once")], "{\"input\":2}").await;
+    assert_eq!(other.problem(), (409, "idempotency_conflict".to_owned()));
+}
