@@ -163,6 +163,7 @@ const fn next_step(code: ErrorCode) -> &'static str {
         ErrorCode::FunctionExists => "`faas deploy` changes it; `faas functions rm` deletes it",
         ErrorCode::FunctionChanged => "look at it again with `faas functions get`, then repeat the change",
         ErrorCode::TooManyVersions => "delete the function and deploy it again",
+        ErrorCode::FunctionBusy => "try again later, or raise scaling.max of the function",
         ErrorCode::IdempotencyConflict => "use a new key for a new request",
         ErrorCode::QueueFull => "try again later, or hand it over with --detach",
         ErrorCode::Stopping => "try again when the server is back",

@@ -178,6 +178,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::CodeTooLarge | ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UriTooLong => StatusCode::URI_TOO_LONG,
         ErrorCode::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ErrorCode::FunctionBusy => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::UnknownLanguage
         | ErrorCode::RuntimeMissing

@@ -37,6 +37,14 @@ pub enum SubmitError {
         "the executions that wait hold {WAITING_BYTES} bytes, which is the queue's bound; retry later, send less, or send it with wait false"
     )]
     QueueTooLarge,
+    /// The function runs as often as it may, and as many wait for it as may.
+    #[error(
+        "the function runs {max} times at once, which is its scaling.max, and others wait for it; retry later, raise max, or send it with wait false"
+    )]
+    FunctionBusy {
+        /// How often it may run at once.
+        max: u32,
+    },
     /// The orchestrator is stopping.
     #[error("the platform is stopping and takes no new execution; retry when it is back")]
     Stopping,
@@ -56,6 +64,7 @@ impl SubmitError {
             Self::Request(error) => error.code(),
             Self::Spec(error) => error.code(),
             Self::QueueFull { .. } | Self::QueueTooLarge => ErrorCode::QueueFull,
+            Self::FunctionBusy { .. } => ErrorCode::FunctionBusy,
             Self::Stopping => ErrorCode::Stopping,
             Self::KeyConflict => ErrorCode::IdempotencyConflict,
             Self::Store(error) => error.code(),
@@ -70,6 +79,7 @@ impl SubmitError {
             Self::Spec(_)
             | Self::QueueFull { .. }
             | Self::QueueTooLarge
+            | Self::FunctionBusy { .. }
             | Self::Stopping
             | Self::KeyConflict
             | Self::Store(_) => None,

@@ -11,7 +11,7 @@ mod spec;
 mod version;
 
 pub use error::FunctionError;
-pub use registry::{FunctionView, Functions};
+pub use registry::{FunctionStats, FunctionView, Functions};
 pub use spec::{Access, FunctionSpec};
 pub use version::{CallInput, Called, Version};
 

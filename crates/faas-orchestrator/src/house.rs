@@ -6,7 +6,7 @@ use crate::function::Cache;
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
-use crate::stats::Totals;
+use crate::stats::{Calls, Totals};
 use crate::warm::{Purpose, Unneeded, Warm};
 use crate::{Logs, SubmitError, end};
 use faas_executor_api::{CallError, DestroyReason, Executor};
@@ -31,6 +31,7 @@ pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) epoch: u64,
     pub(crate) totals: Totals,
+    pub(crate) calls: Calls,
     pub(crate) warm: Arc<Warm>,
     /// Functions that were called.
     pub(crate) functions: Cache,
@@ -60,6 +61,8 @@ pub(crate) struct Slot {
     house: Arc<House>,
     /// `None` once it has no execution any more.
     live: Option<Arc<Live>>,
+    /// The function it is a call of.
+    function: Option<FunctionId>,
 }
 
 impl Slot {
@@ -80,7 +83,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let live = self.live.take();
         let mut state = self.house.state();
-        state.release();
+        state.release(self.function);
         if let Some(live) = live.as_ref().filter(|live| live.is_open()) {
             state.live.remove(&live.id);
         }
@@ -105,6 +108,7 @@ impl House {
             settings,
             epoch,
             totals,
+            calls: Calls::default(),
             warm: Arc::new(Warm::new(settings.warm)),
             functions: Cache::default(),
             events: Events::new(),
@@ -141,7 +145,8 @@ impl House {
         loop {
             let next = self.state().take_next();
             let Some(job) = next else { break };
-            let slot = Slot { house: Arc::clone(self), live: Some(Arc::clone(&job.live)) };
+            let (live, function) = (Some(Arc::clone(&job.live)), job.function());
+            let slot = Slot { house: Arc::clone(self), live, function };
             self.spawn(driver::drive(Arc::clone(self), job, slot));
         }
         self.show_busy();

@@ -40,7 +40,9 @@ mod watch;
 
 pub use error::{NotStarted, StartError, SubmitError};
 pub use events::{EventFeed, EventKind, PlatformEvent};
-pub use function::{Access, CallInput, Called, FunctionError, FunctionSpec, FunctionView, Functions, Version};
+pub use function::{
+    Access, CallInput, Called, FunctionError, FunctionSpec, FunctionStats, FunctionView, Functions, Version,
+};
 pub use live::Canceller;
 pub use log::{Logs, StreamName};
 pub use orchestrator::Orchestrator;
@@ -49,7 +51,7 @@ pub use record::INLINE_BYTES;
 pub use request::{ExecutionRequest, HttpCall, LONGEST_TIMEOUT, RequestError, StoredRequestError, Work};
 pub use response::{ResponsePart, ResponseStream};
 pub use settings::{Parts, Settings};
-pub use stats::{Readiness, Stats};
+pub use stats::{CallStats, Latency, Readiness, Stats};
 pub use submission::{Attached, Cancelled, OnDisconnect, Respond, Stdin, Submission, Submitted, Wait};
 pub use warm::WarmSettings;
 pub use watch::{Watch, Watched};

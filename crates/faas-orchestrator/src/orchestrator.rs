@@ -3,7 +3,7 @@
 use crate::events::{EventFeed, EventKind};
 use crate::house::House;
 use crate::settings::{Parts, Settings};
-use crate::{Readiness, StartError, Stats, loader, upkeep};
+use crate::{CallStats, Readiness, StartError, Stats, loader, upkeep};
 use faas_executor_api::Capabilities;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -91,6 +91,12 @@ impl Orchestrator {
             log_bytes: house.logs.bytes(),
             uptime: house.began.elapsed(),
         }
+    }
+
+    /// What became of all executions since the start of the process.
+    #[must_use]
+    pub fn calls(&self) -> CallStats {
+        self.house.calls.all()
     }
 
     /// Whether it can take new executions.

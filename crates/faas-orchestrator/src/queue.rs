@@ -4,14 +4,17 @@
 //! The second holds only as much as fits a bound in memory; the rest stays in the store, *behind*, and is
 //! paged in by the loader. So a long backlog neither turns callers away nor makes them wait for all of it.
 
+mod busy;
 #[cfg(test)]
 mod tests;
 
 use crate::ExecutionRequest;
+use crate::function::Called;
 use crate::live::Live;
 use crate::stdin::Input;
+use busy::BusyFunctions;
 use faas_scheduler::FairQueue;
-use faas_types::{ExecutionId, TenantId};
+use faas_types::{ExecutionId, FunctionId, TenantId};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
@@ -46,6 +49,12 @@ pub(crate) struct Job {
     pub(crate) bytes: usize,
 }
 
+impl Job {
+    pub(crate) fn function(&self) -> Option<FunctionId> {
+        self.request.function.as_ref().map(|called| called.function)
+    }
+}
+
 /// Why no caller is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -53,6 +62,10 @@ pub(crate) enum Refused {
     Full,
     /// What waits is as large as may be.
     TooLarge,
+    /// As many wait for the function as may, while it runs as often as it may.
+    FunctionFull {
+        max: u32,
+    },
     Stopping,
 }
 
@@ -71,6 +84,8 @@ pub(crate) struct State {
     accepting: usize,
     /// Those that were withdrawn and whose end is not written yet.
     ending: usize,
+    /// How often functions run and are waited for.
+    busy_functions: BusyFunctions,
     callers: FairQueue<TenantId, Job>,
     stored: FairQueue<TenantId, Job>,
     stored_bytes: usize,
@@ -105,6 +120,7 @@ impl State {
             callers_bytes: 0,
             accepting: 0,
             ending: 0,
+            busy_functions: BusyFunctions::default(),
             callers: FairQueue::new(concurrency.saturating_add(callers_bound)),
             stored: FairQueue::new(STORED_IN_MEMORY),
             stored_bytes: 0,
@@ -134,13 +150,18 @@ impl State {
         self.running.saturating_add(self.callers_waiting())
     }
 
+    /// How often a function runs, and how many callers wait for it.
+    pub(crate) fn function(&self, function: FunctionId) -> (u32, usize) {
+        self.busy_functions.of(function)
+    }
+
     /// What has to end before the process may.
     pub(crate) const fn busy(&self) -> usize {
         self.occupied().saturating_add(self.ending).saturating_add(self.accepting)
     }
 
     /// Takes a caller in, for whom [`Self::arrive`] or [`Self::stay_away`] follows.
-    pub(crate) const fn expect(&mut self, bytes: usize) -> Result<(), Refused> {
+    pub(crate) fn expect(&mut self, bytes: usize, function: Option<&Called>) -> Result<(), Refused> {
         if self.draining {
             return Err(Refused::Stopping);
         }
@@ -151,12 +172,19 @@ impl State {
         if sum > WAITING_BYTES && self.callers_bytes > 0 {
             return Err(Refused::TooLarge);
         }
+        self.busy_functions.wait(function, self.callers_bound)?;
         self.callers_bytes = sum;
         self.expected += 1;
         Ok(())
     }
 
-    pub(crate) const fn stay_away(&mut self, bytes: usize) {
+    /// A caller that was taken in does not come.
+    pub(crate) fn stay_away(&mut self, bytes: usize, function: Option<FunctionId>) {
+        self.no_longer_expected(bytes);
+        self.busy_functions.wait_no_more(function);
+    }
+
+    const fn no_longer_expected(&mut self, bytes: usize) {
         self.expected = self.expected.saturating_sub(1);
         self.callers_bytes = self.callers_bytes.saturating_sub(bytes);
     }
@@ -165,8 +193,9 @@ impl State {
     /// it as: somebody may have found its row before it arrived.
     pub(crate) fn arrive(&mut self, mut job: Job) -> Result<Arc<Live>, Refused> {
         let bytes = job.bytes;
-        self.stay_away(bytes);
+        self.no_longer_expected(bytes);
         if self.closed {
+            self.busy_functions.wait_no_more(job.function());
             return Err(Refused::Stopping);
         }
         if let Some(known) = self.no_longer_awaited(job.live.id) {
@@ -287,11 +316,14 @@ impl State {
         }?;
         self.callers_turn = job.keeping == Keeping::Queued;
         self.running += 1;
+        self.busy_functions.run(job.function());
         Some(job)
     }
 
     fn pop_caller(&mut self) -> Option<Job> {
-        let job = self.callers.pop()?;
+        let busy = &self.busy_functions;
+        let job = self.callers.pop_where(|job| busy.may_run(job.request.function.as_ref()))?;
+        self.busy_functions.wait_no_more(job.function());
         self.callers_bytes = self.callers_bytes.saturating_sub(job.bytes);
         Some(job)
     }
@@ -300,7 +332,8 @@ impl State {
         if self.put_off {
             return None;
         }
-        let job = self.stored.pop()?;
+        let busy = &self.busy_functions;
+        let job = self.stored.pop_where(|job| busy.may_run(job.request.function.as_ref()))?;
         self.stored_bytes = self.stored_bytes.saturating_sub(job.bytes);
         Some(job)
     }
@@ -324,9 +357,10 @@ impl State {
         self.put_off = false;
     }
 
-    /// A slot is free again.
-    pub(crate) const fn release(&mut self) {
+    /// A slot is free again, which had a call of this function.
+    pub(crate) fn release(&mut self, function: Option<FunctionId>) {
         self.running = self.running.saturating_sub(1);
+        self.busy_functions.end(function);
     }
 
     /// Takes an execution out of the queue, to be ended; [`Self::withdrawn`] follows. `None` when it does
@@ -341,6 +375,7 @@ impl State {
         let wanted = |job: &Job| job.live.id == live.id;
         if let Some(job) = self.callers.remove(&live.tenant, wanted) {
             self.callers_bytes = self.callers_bytes.saturating_sub(job.bytes);
+            self.busy_functions.wait_no_more(job.function());
             return Some(job);
         }
         let job = self.stored.remove(&live.tenant, wanted)?;

@@ -1,5 +1,11 @@
 //! What an orchestrator does at present and has done.
 
+mod calls;
+mod histogram;
+
+pub(crate) use calls::Calls;
+pub use calls::{CallStats, Latency};
+
 use faas_types::ExecutionState;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Accepting an execution: checked, then taken in or kept, then queued.
 
+use crate::function::Called;
 use crate::house::House;
 use crate::live::{CancelReason, Canceller, Live};
 use crate::queue::{Job, Keeping, Refused};
@@ -13,7 +14,7 @@ use crate::{
 use bytes::Bytes;
 use faas_executor_api::{InputSink, SandboxSpec, Verb, input_channel};
 use faas_store_api::{Idempotency, InsertError, Insertion, NewExecution};
-use faas_types::{ErrorCode, ExecutionRecord, ExecutionState, Mode, TenantId};
+use faas_types::{ErrorCode, ExecutionRecord, ExecutionState, FunctionId, Mode, TenantId};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -63,14 +64,14 @@ impl Orchestrator {
         }
         match (wait, idempotency) {
             (Wait::Attached, None) => {
-                let place = Place::take(&house, bytes_of(&request, &stdin))?;
+                let place = Place::take(&house, bytes_of(&request, &stdin), request.function.as_ref())?;
                 let (sink, input) = open(stdin);
                 Ok(Submitted::Attached(
                     Caller { live, sink, input, on_disconnect, respond, place }.arrive(request, Keeping::Journal)?,
                 ))
             }
             (Wait::Attached, Some(idempotency)) => {
-                let place = Place::take(&house, bytes_of(&request, &stdin))?;
+                let place = Place::take(&house, bytes_of(&request, &stdin), request.function.as_ref())?;
                 let (sink, input) = open(stdin);
                 let caller = Caller { live, sink, input, on_disconnect, respond, place };
                 self.to_end(async move { hold(&house, caller, request, idempotency).await }).await
@@ -159,17 +160,20 @@ struct Place {
     house: Arc<House>,
     /// What waits there.
     bytes: usize,
+    /// What it waits for.
+    function: Option<FunctionId>,
     taken: bool,
 }
 
 impl Place {
-    fn take(house: &Arc<House>, bytes: usize) -> Result<Self, SubmitError> {
-        let taken = house.state().expect(bytes).map_err(|refused| refusal(refused, house));
+    fn take(house: &Arc<House>, bytes: usize, called: Option<&Called>) -> Result<Self, SubmitError> {
+        let taken = house.state().expect(bytes, called).map_err(|refused| refusal(refused, house));
         match &taken {
             Err(error) if error.code() == ErrorCode::QueueFull => house.note_full(Some(error)),
             Ok(()) | Err(_) => house.note_full(None),
         }
-        taken.map(|()| Self { house: Arc::clone(house), bytes, taken: true })
+        let function = called.map(|called| called.function);
+        taken.map(|()| Self { house: Arc::clone(house), bytes, function, taken: true })
     }
 
     fn arrive(mut self, job: Job) -> Result<Arc<Live>, SubmitError> {
@@ -183,7 +187,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if self.taken {
-            self.house.state().stay_away(self.bytes);
+            self.house.state().stay_away(self.bytes, self.function);
             self.house.show_busy();
         }
     }
@@ -214,6 +218,7 @@ fn refusal(refused: Refused, house: &House) -> SubmitError {
     match refused {
         Refused::Full => SubmitError::QueueFull { queue: house.settings.queue },
         Refused::TooLarge => SubmitError::QueueTooLarge,
+        Refused::FunctionFull { max } => SubmitError::FunctionBusy { max },
         Refused::Stopping => SubmitError::Stopping,
     }
 }

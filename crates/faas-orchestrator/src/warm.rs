@@ -92,6 +92,12 @@ impl Warm {
         kept.waiting.len()
     }
 
+    /// How many wait for a call of a function.
+    pub(crate) fn count(&self, function: FunctionId) -> usize {
+        let kept = self.kept();
+        kept.waiting.iter().filter(|waiting| waiting.purpose.called.is_some_and(|(id, _)| id == function)).count()
+    }
+
     /// Whether a sandbox that is given back may be kept.
     pub(crate) fn keeps(&self) -> bool {
         self.settings.sandboxes > 0 && !self.kept().closed

@@ -79,9 +79,17 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
 
     /// Takes the oldest item of the key whose turn it is.
     pub fn pop(&mut self) -> Option<T> {
-        let key = self.turns.pop_front()?;
+        self.pop_where(|_| true)
+    }
+
+    /// Takes the oldest item that may go, of the first key in turn that has one. The others keep their places.
+    pub fn pop_where(&mut self, mut may_go: impl FnMut(&T) -> bool) -> Option<T> {
+        let mut place_of = |key: &K| self.waiting.get(key)?.iter().position(&mut may_go);
+        let (turn, place) =
+            self.turns.iter().enumerate().find_map(|(turn, key)| place_of(key).map(|place| (turn, place)))?;
+        let key = self.turns.remove(turn)?;
         let items = self.waiting.get_mut(&key)?;
-        let item = items.pop_front()?;
+        let item = items.remove(place)?;
         self.length -= 1;
         if items.is_empty() {
             self.waiting.remove(&key);

@@ -113,6 +113,8 @@ codes! {
     FunctionChanged = "function_changed", Never;
     /// The function has as many versions as may be.
     TooManyVersions = "too_many_versions", Never;
+    /// The function runs as often as it may, and as many wait for it as may.
+    FunctionBusy = "function_busy", Later;
     /// The idempotency key was used with another request.
     IdempotencyConflict = "idempotency_conflict", Never;
     /// The queue has no room.

@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// What submitting may be refused with.
-pub(super) const SUBMISSION: [ErrorCode; 18] = [
+pub(super) const SUBMISSION: [ErrorCode; 19] = [
     ErrorCode::CodeEmpty,
     ErrorCode::CodeTooLarge,
     ErrorCode::NotText,
@@ -47,6 +47,7 @@ pub(super) const SUBMISSION: [ErrorCode; 18] = [
     ErrorCode::IdempotencyConflict,
     ErrorCode::AtCapacity,
     ErrorCode::QueueFull,
+    ErrorCode::FunctionBusy,
     ErrorCode::SandboxAssemblyFailed,
     ErrorCode::SandboxLost,
     ErrorCode::StorageUnavailable,

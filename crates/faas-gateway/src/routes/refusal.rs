@@ -19,8 +19,8 @@ impl From<BodyError> for ApiError {
 impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         let mut answer = Self::new(error.code(), error.to_string());
-        if let SubmitError::QueueFull { queue } = &error {
-            answer = answer.limit(u64::from(*queue));
+        if let SubmitError::QueueFull { queue: limit } | SubmitError::FunctionBusy { max: limit } = &error {
+            answer = answer.limit(u64::from(*limit));
         }
         match error.field() {
             Some(field) => answer.field(field),

@@ -6,8 +6,8 @@
 use super::cache::Moment;
 use super::version::Version;
 use super::{FunctionError, FunctionSpec};
-use crate::Orchestrator;
 use crate::house::House;
+use crate::{CallStats, Orchestrator};
 use faas_executor_api::SandboxSpec;
 use faas_store_api::{FunctionChange, NewFunction, StoredFunction, StoredVersion};
 use faas_types::{
@@ -22,6 +22,19 @@ pub struct FunctionView {
     pub function: Arc<StoredFunction>,
     /// The version.
     pub version: Arc<Version>,
+}
+
+/// What a function does at present and what became of its calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionStats {
+    /// Calls that run, sandboxes that are torn down included.
+    pub running: u32,
+    /// Callers that wait.
+    pub waiting: usize,
+    /// Warm sandboxes that wait for a call.
+    pub warm: usize,
+    /// What became of its calls since the start of the process.
+    pub calls: CallStats,
 }
 
 /// The operations on functions; a cheap handle.
@@ -132,7 +145,19 @@ impl Functions {
         deleted.map_err(|error| FunctionError::of_change(error, &live(key)))?;
         self.house.functions.gone(&function);
         self.house.retire_function(function.id);
+        self.house.calls.forget(tenant, function.name.as_str());
         Ok(function)
+    }
+
+    /// What a function does at present and what became of its calls.
+    ///
+    /// # Errors
+    /// There is none, or the store failed.
+    pub async fn stats(&self, tenant: TenantId, key: &FunctionKey) -> Result<FunctionStats, FunctionError> {
+        let function = self.function(tenant, key).await?;
+        let (running, waiting) = self.house.state().function(function.id);
+        let warm = self.house.warm.count(function.id);
+        Ok(FunctionStats { running, waiting, warm, calls: self.house.calls.of(tenant, function.name.as_str()) })
     }
 
     /// A function.

@@ -98,7 +98,7 @@ impl World {
             self.taken.push(job.live.id);
         }
         self.state.live.remove(&job.live.id);
-        self.state.release();
+        self.state.release(None);
         true
     }
 }
@@ -149,7 +149,7 @@ proptest! {
                     if let Some(job) = world.state.take_next() {
                         let id = job.live.id;
                         prop_assert!(matches!(world.state.put_off(job), Ok(true)), "{id} is the first");
-                        world.state.release();
+                        world.state.release(None);
                         prop_assert!(world.state.take_next().is_none(), "nothing begins while the store fails");
                     }
                 }

@@ -306,3 +306,39 @@ async fn whoever_reads_a_response_slowly_holds_nobody_but_its_program_up() {
     assert_eq!(record.status, ExecutionState::Succeeded);
     house.shut_down().await;
 }
+
+#[tokio::test]
+async fn no_more_calls_run_at_once_than_a_function_allows_and_others_pass_it() {
+    let house = house(4, 4).await;
+    let functions = house.orchestrator.functions();
+    let mut narrow = spec("wait-for-signal\n");
+    narrow.scaling.max = 1;
+    functions.create(TENANT, name("narrow"), narrow).await.expect("created");
+    create(&house, "other", "answer-echo\n").await;
+    let version = functions.resolve(TENANT, &which("narrow")).await.expect("found");
+    let mut first = house.attach(version.request(CallInput::default())).await;
+    crate::house::started(&mut first.watch).await;
+    let mut second = house.attach(version.request(CallInput::default())).await;
+    let third = house.attach(version.request(CallInput::default())).await;
+    let refused = house.attach_as(TENANT, version.request(CallInput::default())).await.expect_err("half of the queue");
+    assert_eq!(refused.code(), ErrorCode::FunctionBusy);
+    let passing = functions.resolve(TENANT, &which("other")).await.expect("found");
+    let passing = house.attach(passing.request(CallInput::default())).await;
+    assert_eq!(bounded(passing.watch.complete()).await.status, ExecutionState::Succeeded);
+    let stats = functions.stats(TENANT, &key("narrow")).await.expect("counted");
+    assert_eq!((stats.running, stats.waiting), (1, 2));
+    // One that waits can be cancelled; the next one begins when the first has ended.
+    third.watch.canceller().cancel();
+    assert_eq!(bounded(third.watch.complete()).await.status, ExecutionState::Cancelled);
+    first.watch.canceller().cancel();
+    bounded(first.watch.complete()).await;
+    crate::house::started(&mut second.watch).await;
+    second.watch.canceller().cancel();
+    bounded(second.watch.complete()).await;
+    settled(&house).await;
+    let stats = functions.stats(TENANT, &key("narrow")).await.expect("counted");
+    assert_eq!((stats.running, stats.waiting, stats.calls.cancelled, stats.calls.cold_starts), (0, 0, 3, 2));
+    let all = house.orchestrator.calls();
+    assert_eq!((all.succeeded, all.cancelled), (1, 3));
+    house.shut_down().await;
+}

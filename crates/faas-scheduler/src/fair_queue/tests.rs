@@ -92,3 +92,15 @@ proptest! {
         prop_assert!(false, "9 never had its turn");
     }
 }
+
+#[test]
+fn what_may_not_go_keeps_its_place_and_holds_nobody_up() {
+    let mut queue = FairQueue::new(8);
+    for (key, item) in [('a', 1), ('a', 2), ('b', 3), ('b', 4)] {
+        queue.push(key, item).expect("room");
+    }
+    assert_eq!(queue.pop_where(|item| *item != 1), Some(2));
+    assert_eq!(queue.pop_where(|item| *item == 4), Some(4));
+    assert_eq!(queue.pop_where(|_| false), None);
+    assert_eq!((queue.len(), queue.pop(), queue.pop(), queue.pop()), (2, Some(1), Some(3), None));
+}

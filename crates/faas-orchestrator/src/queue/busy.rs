@@ -1,0 +1,73 @@
+//! How often each function runs, and how many callers wait for it.
+//!
+//! Invariants: a function that runs as often as it may has its calls left where they wait; its callers take at
+//! most half of the places of all callers, so that it cannot keep others out.
+
+use super::Refused;
+use crate::function::Called;
+use faas_types::FunctionId;
+use std::collections::HashMap;
+
+/// See the module. What neither runs nor is waited for is not here.
+#[derive(Debug, Default)]
+pub(super) struct BusyFunctions {
+    busy: HashMap<FunctionId, Busy>,
+}
+
+#[derive(Debug, Default)]
+struct Busy {
+    running: u32,
+    /// Callers, those included that were taken in and do not stand in the queue yet.
+    waiting: usize,
+}
+
+impl BusyFunctions {
+    /// A caller is taken in, where it may wait.
+    pub(super) fn wait(&mut self, called: Option<&Called>, all_places: usize) -> Result<(), Refused> {
+        let Some(called) = called else { return Ok(()) };
+        let max = called.scaling.max;
+        let busy = self.busy.entry(called.function).or_default();
+        if busy.running >= max && busy.waiting >= (all_places / 2).max(1) {
+            return Err(Refused::FunctionFull { max });
+        }
+        busy.waiting += 1;
+        Ok(())
+    }
+
+    /// A caller waits no more, because it runs or went away.
+    pub(super) fn wait_no_more(&mut self, function: Option<FunctionId>) {
+        self.change(function, |busy| busy.waiting = busy.waiting.saturating_sub(1));
+    }
+
+    /// Whether a call may run now.
+    pub(super) fn may_run(&self, called: Option<&Called>) -> bool {
+        called.is_none_or(|called| self.busy.get(&called.function).is_none_or(|busy| busy.running < called.scaling.max))
+    }
+
+    /// A call runs.
+    pub(super) fn run(&mut self, function: Option<FunctionId>) {
+        if let Some(function) = function {
+            self.busy.entry(function).or_default().running += 1;
+        }
+    }
+
+    /// A call runs no more.
+    pub(super) fn end(&mut self, function: Option<FunctionId>) {
+        self.change(function, |busy| busy.running = busy.running.saturating_sub(1));
+    }
+
+    fn change(&mut self, function: Option<FunctionId>, change: impl FnOnce(&mut Busy)) {
+        let Some(function) = function else { return };
+        if let Some(busy) = self.busy.get_mut(&function) {
+            change(busy);
+            if busy.running == 0 && busy.waiting == 0 {
+                self.busy.remove(&function);
+            }
+        }
+    }
+
+    /// How often a function runs, and how many callers wait for it.
+    pub(super) fn of(&self, function: FunctionId) -> (u32, usize) {
+        self.busy.get(&function).map_or((0, 0), |busy| (busy.running, busy.waiting))
+    }
+}
