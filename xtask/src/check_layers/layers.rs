@@ -11,7 +11,7 @@ enum Place {
     Apart,
 }
 
-const LAYERS: [(&str, Place); 29] = [
+const LAYERS: [(&str, Place); 31] = [
     ("faas-types", Place::Layer(0)),
     ("faas-config", Place::Layer(1)),
     ("faas-telemetry", Place::Layer(1)),
@@ -23,12 +23,14 @@ const LAYERS: [(&str, Place); 29] = [
     ("faas-snapshot", Place::Layer(2)),
     ("faas-net", Place::Layer(2)),
     ("faas-build", Place::Layer(2)),
+    ("faas-routes", Place::Layer(2)),
     ("faas-executor-process", Place::Layer(BACKEND)),
     ("faas-executor-wasm", Place::Layer(BACKEND)),
     ("faas-executor-docker", Place::Layer(BACKEND)),
     ("faas-executor-microvm", Place::Layer(BACKEND)),
     ("faas-store-sqlite", Place::Layer(BACKEND)),
     ("faas-store-postgres", Place::Layer(BACKEND)),
+    ("faas-routes-file", Place::Layer(BACKEND)),
     ("faas-scheduler", Place::Layer(4)),
     ("faas-usage-tracker", Place::Layer(4)),
     ("faas-orchestrator", Place::Layer(4)),
@@ -51,7 +53,7 @@ const WITHIN_A_LAYER: [(&str, &str, &str); 4] = [
     ("faas-tester", "faas-bin", "end-to-end tests run the built programs"),
 ];
 
-/// The layer of executors and stores.
+/// The layer of executors, stores and the routes file.
 const BACKEND: u8 = 3;
 
 /// Who may name a concrete executor or store: the composition root, and the tests of the whole.
