@@ -3,6 +3,7 @@
 mod event_page;
 mod function;
 mod health;
+mod instance;
 mod invoke;
 mod page;
 mod platform;
@@ -12,8 +13,9 @@ mod stream;
 pub use event_page::{EventPage, PlatformEventAnswer};
 pub use function::{AliasesAnswer, FailedCall, FunctionAnswer, FunctionPage, VersionAnswer, VersionPage};
 pub use health::HealthAnswer;
+pub use instance::InstanceAnswer;
 pub use invoke::{InvokeAnswer, InvokeRefusal};
 pub use page::ExecutionPage;
-pub use platform::{CapabilitiesAnswer, LimitsAnswer, RuntimeAnswer, StatsAnswer};
+pub use platform::{CapabilitiesAnswer, FunctionStatsAnswer, LatencyAnswer, LimitsAnswer, RuntimeAnswer, StatsAnswer};
 pub use problem::ProblemBody;
 pub use stream::{OutputText, StreamEvent, StreamName};

@@ -10,10 +10,12 @@ pub mod schema;
 
 pub use answer::{
     AliasesAnswer, CapabilitiesAnswer, EventPage, ExecutionPage, FailedCall, FunctionAnswer, FunctionPage,
-    HealthAnswer, InvokeAnswer, InvokeRefusal, LimitsAnswer, OutputText, PlatformEventAnswer, ProblemBody,
-    RuntimeAnswer, StatsAnswer, StreamEvent, StreamName, VersionAnswer, VersionPage,
+    FunctionStatsAnswer, HealthAnswer, InstanceAnswer, InvokeAnswer, InvokeRefusal, LatencyAnswer, LimitsAnswer,
+    OutputText, PlatformEventAnswer, ProblemBody, RuntimeAnswer, StatsAnswer, StreamEvent, StreamName, VersionAnswer,
+    VersionPage,
 };
 pub use request::{
     AliasBody, BodyError, ClientFrame, Content, ExecuteBody, FileBody, FunctionBody, InvokeBody, MAX_ENTRIES,
-    MAX_INPUT_BYTES, MAX_LABELS, OnDisconnect, RollbackBody, RouteAuth, ScalingBody, check_label, merge,
+    MAX_INPUT_BYTES, MAX_LABELS, OnDisconnect, RollbackBody, RouteAuth, ScalingBody, SeedFunctionBody, check_label,
+    merge,
 };

@@ -13,6 +13,7 @@ mod live;
 mod object;
 mod resources;
 mod scalar;
+mod seed_001;
 #[cfg(test)]
 mod tests;
 
@@ -26,3 +27,4 @@ pub use input::MAX_INPUT_BYTES;
 pub use invoke::InvokeBody;
 pub use labels::{MAX_LABELS, check_label};
 pub use live::{AliasBody, RollbackBody};
+pub use seed_001::SeedFunctionBody;

@@ -16,7 +16,7 @@ mod stream;
 
 pub use access::{Access, Caller};
 pub use limits::HttpLimits;
-pub use middleware::{Measure, protect};
+pub use middleware::{Measure, not_found, protect};
 pub use problem::{ApiError, PROBLEM_JSON, status_of};
 pub use router::Gateway;
 pub use server::{BindError, DRAIN_GRACE, Server, bind_address};

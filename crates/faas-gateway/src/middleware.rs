@@ -36,11 +36,10 @@ struct Checks {
     measure: Measure,
 }
 
-/// The routes behind every check, with problems for what no route takes.
+/// The routes behind every check. What no route takes is the router's own fallback's.
 pub fn protect(router: Router, access: Access, limits: HttpLimits, measure: Measure) -> Router {
     let checks = Arc::new(Checks { access, limits, budget: Budget::new(&limits), measure });
     router
-        .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         // One layer, because each one that the router wraps costs every request some allocations.
         .layer((from_fn_with_state(checks, guard), DefaultBodyLimit::disable()))
@@ -50,7 +49,8 @@ async fn guard(State(checks): State<Arc<Checks>>, request: Request, next: Next) 
     observe::observe(request, &checks.measure, |request| check(&checks, request, next)).await
 }
 
-async fn not_found() -> ApiError {
+/// What a path is answered that nothing is served at.
+pub async fn not_found() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "no route of that path; GET /api/v1/openapi.json lists them")
 }
 

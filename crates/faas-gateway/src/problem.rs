@@ -17,6 +17,14 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// How long a caller is asked to wait when nobody knows better.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 
+/// Where the fault of a request that is not done is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Request,
+    Body,
+    Server,
+}
+
 /// Why a request is not done, for the person or program that sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {detail}", code.as_str())]
@@ -31,15 +39,15 @@ pub struct ApiError {
     pub limit: Option<u64>,
     /// How long to wait before the next try.
     pub retry_after_ms: Option<u64>,
-    /// Whether what is not there was named in the body.
-    in_body: bool,
+    /// Where the fault is.
+    place: Place,
 }
 
 impl ApiError {
     /// An error with nothing but its code and its explanation.
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, limit: None, retry_after_ms: None, in_body: false }
+        Self { code, detail: detail.into(), field: None, limit: None, retry_after_ms: None, place: Place::Request }
     }
 
     /// Names the field of the request.
@@ -66,14 +74,25 @@ impl ApiError {
     /// What is not there was named in the body: the path led somewhere.
     #[must_use]
     pub(crate) const fn in_body(mut self) -> Self {
-        self.in_body = true;
+        self.place = Place::Body;
+        self
+    }
+
+    /// It is what the server was given beforehand that is at fault, not this request.
+    #[must_use]
+    pub(crate) const fn at_server(mut self) -> Self {
+        self.place = Place::Server;
         self
     }
 
     /// The status it is answered with.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        if self.in_body { status_in_body(self.code) } else { status_of(self.code) }
+        match self.place {
+            Place::Request => status_of(self.code),
+            Place::Body => status_in_body(self.code),
+            Place::Server => StatusCode::SERVICE_UNAVAILABLE,
+        }
     }
 
     /// The milliseconds to wait: always known where the status says that retrying helps.
@@ -167,12 +186,14 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::NotFound
         | ErrorCode::ExecutionNotFound
         | ErrorCode::FunctionNotFound
-        | ErrorCode::VersionNotFound => StatusCode::NOT_FOUND,
+        | ErrorCode::VersionNotFound
+        | ErrorCode::InstanceNotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::BodyTimeout | ErrorCode::ReaderTooSlow => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::ExecutionFinished
         | ErrorCode::IdempotencyConflict
         | ErrorCode::FunctionExists
+        | ErrorCode::RouteTaken
         | ErrorCode::TooManyVersions => StatusCode::CONFLICT,
         ErrorCode::FunctionChanged => StatusCode::PRECONDITION_FAILED,
         ErrorCode::CodeTooLarge | ErrorCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

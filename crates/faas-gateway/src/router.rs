@@ -6,6 +6,7 @@ use crate::stream::Watchers;
 use crate::{Access, routes};
 use axum::Router;
 use bytes::Bytes;
+use faas_routes::Reserved;
 use std::sync::{Arc, OnceLock};
 
 /// The HTTP interface of one platform.
@@ -22,6 +23,7 @@ impl Gateway {
         let GatewayParts { orchestrator, access, limits, defaults, metrics } = parts;
         let limits_answer = routes::limits_answer(&limits, &defaults, orchestrator.settings());
         let cursor_key = routes::cursor_key(orchestrator.settings().node);
+        let endpoints = routes::endpoints();
         let state = State {
             orchestrator,
             limits,
@@ -29,6 +31,7 @@ impl Gateway {
             metrics,
             watchers: Watchers::new(limits.all_streams()),
             cursor_key,
+            reserved: Reserved::new(endpoints.iter().map(|endpoint| (endpoint.method.as_str(), endpoint.path))),
             // Texts and numbers always serialise.
             limits_answer: Bytes::from(serde_json::to_vec(&limits_answer).unwrap_or_default()),
             document: OnceLock::new(),
@@ -43,7 +46,7 @@ impl Gateway {
         for endpoint in routes::endpoints() {
             router = router.route(endpoint.path, endpoint.handler);
         }
-        let router = router.with_state(Arc::clone(&self.state));
+        let router = router.fallback(routes::user_route).with_state(Arc::clone(&self.state));
         let templates = routes::endpoints().into_iter().map(|endpoint| endpoint.path);
         let measure = Measure::new(&self.state.metrics, templates);
         protect(router, self.access.clone(), self.state.limits, measure)

@@ -4,6 +4,7 @@ use crate::stream::Watchers;
 use crate::{Access, HttpLimits};
 use bytes::Bytes;
 use faas_orchestrator::Orchestrator;
+use faas_routes::Reserved;
 use faas_telemetry::Metrics;
 use faas_types::{Contract, IsolationLevel, Language, OutputLimits, Resources};
 use std::sync::{Arc, OnceLock};
@@ -72,6 +73,8 @@ pub(crate) struct State {
     pub(crate) watchers: Watchers,
     /// What seals cursors: the same for one data directory, so that a cursor survives a restart.
     pub(crate) cursor_key: [u8; 32],
+    /// The paths that no function may take.
+    pub(crate) reserved: Reserved,
     /// What does not change while the gateway lives is written once.
     pub(crate) limits_answer: Bytes,
     /// Written when somebody asks for it first: most embedded runs never do.

@@ -29,6 +29,8 @@ pub enum EventKind {
     QueueFull,
     /// A used sandbox could not be made as new and was ended.
     SandboxRetired,
+    /// A route of a function is not served.
+    RouteRefused,
     /// The platform takes nothing new and ends.
     Draining,
 }
@@ -46,6 +48,7 @@ impl EventKind {
             Self::LogFailed => "log_failed",
             Self::QueueFull => "queue_full",
             Self::SandboxRetired => "sandbox_retired",
+            Self::RouteRefused => "route_refused",
             Self::Draining => "draining",
         }
     }

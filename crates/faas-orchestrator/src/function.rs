@@ -5,14 +5,19 @@
 //! goes the way of every execution.
 
 mod cache;
+mod change;
 mod error;
 mod registry;
+mod routes;
 mod spec;
 mod version;
 
 pub use error::FunctionError;
 pub use registry::{FunctionStats, FunctionView, Functions};
+pub use routes::{Routed, RowTarget};
 pub use spec::{Access, FunctionSpec};
 pub use version::{CallInput, Called, Version};
 
 pub(crate) use cache::Cache;
+pub(crate) use change::load_routes;
+pub(crate) use routes::Routes;

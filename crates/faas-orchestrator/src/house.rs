@@ -2,7 +2,7 @@
 
 use crate::driver;
 use crate::events::{EventKind, Events, Seldom};
-use crate::function::Cache;
+use crate::function::{Cache, Routes};
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
@@ -35,6 +35,8 @@ pub(crate) struct House {
     pub(crate) warm: Arc<Warm>,
     /// Functions that were called.
     pub(crate) functions: Cache,
+    /// Where they are called by HTTP.
+    pub(crate) routes: Routes,
     pub(crate) events: Events,
     pub(crate) began: Instant,
     /// Wakes the loader.
@@ -111,6 +113,7 @@ impl House {
             calls: Calls::default(),
             warm: Arc::new(Warm::new(settings.warm)),
             functions: Cache::default(),
+            routes: Routes::default(),
             events: Events::new(),
             began: Instant::now(),
             load: Arc::new(Notify::new()),

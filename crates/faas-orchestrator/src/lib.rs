@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod function;
 mod house;
+mod instances;
 mod live;
 mod loader;
 mod log;
@@ -41,8 +42,10 @@ mod watch;
 pub use error::{NotStarted, StartError, SubmitError};
 pub use events::{EventFeed, EventKind, PlatformEvent};
 pub use function::{
-    Access, CallInput, Called, FunctionError, FunctionSpec, FunctionStats, FunctionView, Functions, Version,
+    Access, CallInput, Called, FunctionError, FunctionSpec, FunctionStats, FunctionView, Functions, Routed, RowTarget,
+    Version,
 };
+pub use instances::Worker;
 pub use live::Canceller;
 pub use log::{Logs, StreamName};
 pub use orchestrator::Orchestrator;

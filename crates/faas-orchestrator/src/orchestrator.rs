@@ -1,6 +1,7 @@
 //! The handle everybody holds.
 
 use crate::events::{EventFeed, EventKind};
+use crate::function::load_routes;
 use crate::house::House;
 use crate::settings::{Parts, Settings};
 use crate::{CallStats, Readiness, StartError, Stats, loader, upkeep};
@@ -48,6 +49,7 @@ impl Orchestrator {
         }
         let detail = format!("{} executions wait, {} were lost", recovered.queued, recovered.lost.len());
         house.events.note(EventKind::Started, None, detail);
+        load_routes(&house).await?;
         house.spawn(loader::run(Arc::downgrade(&house), Arc::clone(&house.load)));
         house.spawn(upkeep::run(Arc::downgrade(&house)));
         house.spawn(upkeep::end_unused(Arc::downgrade(&house), Arc::clone(&house.warm)));

@@ -10,7 +10,7 @@
 //! there is room. Nothing is kept once the end has begun.
 
 use faas_executor_api::{Health, Sandbox, SandboxSpec};
-use faas_types::FunctionId;
+use faas_types::{FunctionId, InstanceId, TenantId};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -96,6 +96,23 @@ impl Warm {
     pub(crate) fn count(&self, function: FunctionId) -> usize {
         let kept = self.kept();
         kept.waiting.iter().filter(|waiting| waiting.purpose.called.is_some_and(|(id, _)| id == function)).count()
+    }
+
+    /// A tenant's, with what they serve and how long they still wait.
+    pub(crate) fn list(&self, tenant: TenantId) -> Vec<(InstanceId, Option<(FunctionId, u32)>, Duration)> {
+        let now = Instant::now();
+        let kept = self.kept();
+        let of_tenant = kept.waiting.iter().filter(|waiting| waiting.purpose.spec.tenant == tenant);
+        let shown =
+            |waiting: &Waiting| (waiting.id(), waiting.purpose.called, waiting.due.saturating_duration_since(now));
+        of_tenant.map(shown).collect()
+    }
+
+    /// Takes out one of a tenant's.
+    #[must_use]
+    pub(crate) fn take_out_one(&self, tenant: TenantId, id: InstanceId) -> Unneeded {
+        let mut kept = self.kept();
+        self.take_out_where(&mut kept, |waiting| waiting.purpose.spec.tenant == tenant && waiting.id() == id)
     }
 
     /// Whether a sandbox that is given back may be kept.
@@ -204,6 +221,13 @@ impl Warm {
         let due = kept.waiting.iter().map(|waiting| waiting.due).min();
         let now = Seen { due, sandboxes: kept.waiting.len() + kept.ending };
         self.seen.send_if_modified(|seen| std::mem::replace(seen, now) != now);
+    }
+}
+
+impl Waiting {
+    /// What its user knows it as.
+    fn id(&self) -> InstanceId {
+        InstanceId::from_bytes(*self.sandbox.id().as_bytes())
     }
 }
 

@@ -78,4 +78,15 @@ pub trait FunctionStore: Send + Sync + 'static {
         after: Option<&FunctionName>,
         limit: u32,
     ) -> Result<Vec<StoredFunction>, StoreError>;
+
+    /// Functions of all tenants behind the given id, by id, each with its live version, at most `limit` of them:
+    /// what a node has to know before it serves.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn live_versions(
+        &self,
+        after: Option<FunctionId>,
+        limit: u32,
+    ) -> Result<Vec<(StoredFunction, StoredVersion)>, StoreError>;
 }

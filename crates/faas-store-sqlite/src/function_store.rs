@@ -75,4 +75,12 @@ impl FunctionStore for SqliteStore {
         let after = after.cloned();
         self.readers().read(move |connection| functions::functions(connection, tenant, after.as_ref(), limit)).await
     }
+
+    async fn live_versions(
+        &self,
+        after: Option<FunctionId>,
+        limit: u32,
+    ) -> Result<Vec<(StoredFunction, StoredVersion)>, StoreError> {
+        self.readers().read(move |connection| functions::live_versions(connection, after, limit)).await
+    }
 }

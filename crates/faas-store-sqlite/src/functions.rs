@@ -100,6 +100,27 @@ pub(crate) fn functions(
     rows.map(|row| Ok(row?.into_function()?.1)).collect()
 }
 
+/// Functions of all tenants behind an id, each with its live version.
+pub(crate) fn live_versions(
+    connection: &Connection,
+    after: Option<FunctionId>,
+    limit: u32,
+) -> Result<Vec<(StoredFunction, StoredVersion)>, Failure> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {FUNCTION} FROM function WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
+    // No id is empty, so every one is behind the empty one.
+    let after = after.map_or_else(Vec::new, |after| after.as_bytes().to_vec());
+    let rows = statement.query_map(params![after, limit], Found::of)?;
+    let functions = rows.map(|row| Ok(row?.into_function()?.1)).collect::<Result<Vec<_>, Failure>>()?;
+    let with_version = |function: StoredFunction| {
+        let below = function.live.checked_add(1);
+        let live = versions(connection, function.tenant, function.id, below, 1)?.pop();
+        let live = live.ok_or_else(|| Failure::corrupt(format!("{} has no live version", function.id)))?;
+        Ok((function, live))
+    };
+    functions.into_iter().map(with_version).collect()
+}
+
 /// Versions below `before`, newest first.
 pub(crate) fn versions(
     connection: &Connection,

@@ -111,10 +111,14 @@ codes! {
     FunctionExists = "function_exists", Never;
     /// The function has changed since its caller saw it.
     FunctionChanged = "function_changed", Never;
+    /// A route is another function's, or the system's.
+    RouteTaken = "route_taken", Never;
     /// The function has as many versions as may be.
     TooManyVersions = "too_many_versions", Never;
     /// The function runs as often as it may, and as many wait for it as may.
     FunctionBusy = "function_busy", Later;
+    /// No instance of that id.
+    InstanceNotFound = "instance_not_found", Never;
     /// The idempotency key was used with another request.
     IdempotencyConflict = "idempotency_conflict", Never;
     /// The queue has no room.

@@ -108,6 +108,11 @@ id! {
     VersionId, "ver_"
 }
 
+id!(
+    /// An instance: a sandbox its user can address.
+    InstanceId, "ins_"
+);
+
 impl TenantId {
     /// The one tenant of an embedded platform: whoever started the process.
     pub const LOCAL: Self = Self::from_bytes([0; 16]);

@@ -22,7 +22,7 @@ mod timestamp;
 pub use code::{ErrorCode, RetryClass};
 pub use contract::{Contract, Language, UnknownContract, UnknownLanguage};
 pub use function::{AliasName, FunctionKey, FunctionName, FunctionRef, NameError, VersionSelector};
-pub use id::{ExecutionId, FunctionId, IdError, NodeId, SandboxId, TenantId, VersionId};
+pub use id::{ExecutionId, FunctionId, IdError, InstanceId, NodeId, SandboxId, TenantId, VersionId};
 pub use isolation::{Enforcement, IsolationLevel, IsolationReport, Layer, LimitKind};
 pub use mode::{Mode, UnknownMode};
 pub use outcome::{ErrorKind, LimitHit, Outcome, OutputStats, Usage};

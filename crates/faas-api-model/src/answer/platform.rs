@@ -43,6 +43,40 @@ pub struct CapabilitiesAnswer {
     pub contracts: Vec<String>,
 }
 
+/// How long executions took, from their acceptance to their end; each value within an eighth above the true one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyAnswer {
+    /// Half took no longer.
+    pub p50_us: u64,
+    /// 95 of 100 took no longer.
+    pub p95_us: u64,
+    /// 99 of 100 took no longer.
+    pub p99_us: u64,
+}
+
+/// What a function does and has done since the server began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionStatsAnswer {
+    /// Its name.
+    pub function: String,
+    /// Calls that run.
+    pub running: u64,
+    /// Callers that wait.
+    pub waiting: u64,
+    /// Sandboxes that wait for a call.
+    pub warm: u64,
+    /// Ended calls, by status.
+    pub ended: BTreeMap<String, u64>,
+    /// Failed calls, by cause.
+    pub errors: BTreeMap<String, u64>,
+    /// Calls that began in a sandbox of their own.
+    pub cold_starts: u64,
+    /// Calls that began in a warm one.
+    pub warm_starts: u64,
+    /// How long calls took; `null` where none ended.
+    pub latency: Option<LatencyAnswer>,
+}
+
 /// What the platform does and has done since it began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatsAnswer {
@@ -66,6 +100,14 @@ pub struct StatsAnswer {
     pub log_bytes: u64,
     /// Ended executions since the server began, by status.
     pub ended: BTreeMap<String, u64>,
+    /// Failed executions since the server began, by cause.
+    pub errors: BTreeMap<String, u64>,
+    /// Executions that began in a sandbox of their own.
+    pub cold_starts: u64,
+    /// How long executions took; `null` where none ended.
+    pub latency: Option<LatencyAnswer>,
+    /// Routes that lead to functions: deployed ones, and those of the routes file.
+    pub routes: BTreeMap<String, u64>,
     /// Milliseconds since the server began.
     pub uptime_ms: u64,
 }

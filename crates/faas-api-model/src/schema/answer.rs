@@ -12,6 +12,8 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         ("Limits", limits()),
         ("Capabilities", capabilities()),
         ("Stats", stats()),
+        ("Latency", latency()),
+        ("FunctionStats", function_stats()),
         ("PlatformEvent", platform_event()),
         ("EventPage", event_page()),
         ("StreamEvent", stream_event()),
@@ -87,12 +89,46 @@ fn stats() -> Value {
             "concurrency": count("How many may run at once."),
             "queue_limit": count("How many may wait."),
             "ended": numbers("Ended executions by status."),
+            "errors": numbers("Failed executions by cause."),
+            "cold_starts": count("Executions that began in a sandbox of their own."),
+            "latency": or_null(reference("Latency")),
+            "routes": numbers("Routes that lead to functions: deployed, and of the routes file."),
             "refused": count("Turned away because the queue was full."),
             "warm": count("Used sandboxes that wait for an execution in mode cached."),
             "warm_starts": count("Executions that began in one of them."),
             "retired": count("Sandboxes that were to be kept and could not be made as new."),
             "log_bytes": count("Output of ended executions that is kept."),
             "uptime_ms": count("Milliseconds since the server began."),
+        }),
+        &[],
+    )
+}
+
+fn latency() -> Value {
+    exact(
+        "From acceptance to end in microseconds, each within an eighth above the true value.",
+        json!({
+            "p50_us": count("Half took no longer."),
+            "p95_us": count("95 of 100 took no longer."),
+            "p99_us": count("99 of 100 took no longer."),
+        }),
+        &[],
+    )
+}
+
+fn function_stats() -> Value {
+    exact(
+        "What a function does and has done since the server began.",
+        json!({
+            "function": text("Its name."),
+            "running": count("Calls that run."),
+            "waiting": count("Callers that wait."),
+            "warm": count("Sandboxes that wait for a call."),
+            "ended": numbers("Ended calls by status."),
+            "errors": numbers("Failed calls by cause."),
+            "cold_starts": count("Calls that began in a sandbox of their own."),
+            "warm_starts": count("Calls that began in a warm one."),
+            "latency": or_null(reference("Latency")),
         }),
         &[],
     )

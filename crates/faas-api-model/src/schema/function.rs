@@ -129,6 +129,9 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         ("VersionPage", page("Version", "Versions, newest first, without their source.")),
         ("Aliases", exact("Versions by the names of aliases.", json!({"aliases": aliases()}), &[])),
         ("FailedCall", failed()),
+        ("SeedFunctionPage", seed_page("functions", "Function")),
+        ("SeedInstancePage", seed_page("instances", "Instance")),
+        ("Instance", instance()),
     ]
 }
 
@@ -185,6 +188,56 @@ fn version() -> Value {
             "deployed_at": moment("When it was made."),
         }),
     )
+}
+
+/// A page with the same list under a seed's own name.
+fn seed_page(name: &str, of: &str) -> Value {
+    let items = json!({"type": "array", "items": reference(of)});
+    let next = text_or_null("The next page's cursor; null at the end.");
+    exact("A page, its items under two names.", json!({"items": items, "next_cursor": next, (name): items}), &[])
+}
+
+fn instance() -> Value {
+    exact(
+        "An instance.",
+        json!({
+            "id": {"type": "string", "pattern": "^ins_[0-9a-f]{32}$", "description": "Its id."},
+            "kind": text("worker: a warm sandbox of the platform's own."),
+            "status": text("running."),
+            "function": text_or_null("The function it serves."),
+            "version": {"type": ["integer", "null"], "description": "That function's version."},
+            "expires_in_ms": count("How long it waits for its next call before it ends."),
+        }),
+        &[],
+    )
+}
+
+pub(super) fn seed_request() -> Value {
+    json!({
+        "type": "object",
+        "description": "A function as a seed writes it.",
+        "additionalProperties": false,
+        "properties": {
+            "name": {"type": ["string", "null"], "pattern": NAME},
+            "code": {"type": ["string", "null"], "minLength": 1},
+            "config": {
+                "type": ["object", "null"],
+                "additionalProperties": false,
+                "properties": {
+                    "execution_mode": {"type": ["string", "null"], "description": "process."},
+                    "runtime": {"type": ["string", "null"]},
+                    "handler": {"type": ["string", "null"]},
+                    "timeout": quantity("Seconds when bare."),
+                    "memory": quantity("MiB when bare, or 256Mi."),
+                    "cpu_limit": quantity("Cores, or thousandths as 100m."),
+                    "dependencies": texts("Packages."),
+                    "environment": variables(),
+                    "min_instances": {"type": ["integer", "null"], "minimum": 0},
+                    "max_instances": {"type": ["integer", "null"], "minimum": 1},
+                },
+            },
+        },
+    })
 }
 
 fn failed() -> Value {

@@ -10,6 +10,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         ("ExecutionRequest", execution_request()),
         ("FunctionRequest", super::function::request()),
         ("FunctionPatch", super::function::patch()),
+        ("SeedFunctionRequest", super::function::seed_request()),
         ("Scaling", super::function::scaling()),
         ("CallRequest", super::function::call()),
         ("RollbackRequest", super::function::rollback()),

@@ -1,7 +1,7 @@
 //! The schemas say what the types do.
 
 use super::components;
-use crate::{AliasBody, ExecuteBody, FunctionBody, InvokeBody, RollbackBody};
+use crate::{AliasBody, ExecuteBody, FunctionBody, InvokeBody, RollbackBody, SeedFunctionBody};
 use faas_types::{Contract, ExecutionId, ExecutionRecord, Language};
 use serde_json::{Value, json};
 
@@ -63,7 +63,9 @@ fn requests_take_exactly_the_fields_of_their_schemas() {
     };
     let rollback: Read = |body| RollbackBody::from_json(body).err().map(|error| error.to_string());
     let alias: Read = |body| AliasBody::from_json(body).err().map(|error| error.to_string());
+    let seed: Read = |body| SeedFunctionBody::from_json(body).err().map(|error| error.to_string());
     for (name, read) in [
+        ("SeedFunctionRequest", seed),
         ("ExecutionRequest", execute),
         ("Resources", resources),
         ("InvokeRequest", invoke),

@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// What submitting may be refused with.
-pub(super) const SUBMISSION: [ErrorCode; 19] = [
+pub(crate) const SUBMISSION: [ErrorCode; 19] = [
     ErrorCode::CodeEmpty,
     ErrorCode::CodeTooLarge,
     ErrorCode::NotText,

@@ -5,15 +5,21 @@ mod call;
 mod definition;
 mod etag;
 mod live;
+pub(crate) mod page;
 mod path;
 mod read;
 mod respond;
+mod seed;
+mod user_route;
 mod web;
 mod write;
 
 use super::Endpoint;
 
 pub(super) use definition::call_of;
+pub(crate) use respond::Asked;
+pub(crate) use seed::FromSeed;
+pub(crate) use user_route::user_route;
 
 /// The path of all functions, and of one.
 const FUNCTIONS: &str = "/api/v1/functions";

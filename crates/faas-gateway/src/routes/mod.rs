@@ -21,10 +21,12 @@ mod table;
 mod tenant;
 
 pub(crate) use body::{JsonBody, RawBody};
+pub(crate) use create::SUBMISSION;
 pub(crate) use create::key_parameter;
 pub(crate) use cursor::key as cursor_key;
 pub(crate) use endpoint::Endpoint;
-pub(crate) use platform::limits as limits_answer;
+pub(crate) use functions::{Asked, FromSeed, page as function_page, user_route};
+pub(crate) use platform::{function_stats, limits as limits_answer, stats as stats_answer};
 pub(crate) use query::Parameters;
 pub(crate) use submission::{Order, submit_attached};
 pub(crate) use table::endpoints;

@@ -5,7 +5,7 @@ use super::list::MAX_LIMIT;
 use super::query::Parameters;
 use super::{Endpoint, Tenant};
 use crate::openapi::Operation;
-use crate::state::{Defaults, Shared};
+use crate::state::{Defaults, Shared, State as Gateway};
 use crate::stream::{MAX_INPUT, MAX_WATCHERS, SILENCE, patience};
 use crate::{ApiError, HttpLimits};
 use axum::Json;
@@ -13,13 +13,13 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{
-    CapabilitiesAnswer, HealthAnswer, LimitsAnswer, MAX_ENTRIES, MAX_INPUT_BYTES, MAX_LABELS, RuntimeAnswer,
-    StatsAnswer,
+    CapabilitiesAnswer, FunctionStatsAnswer, HealthAnswer, LatencyAnswer, LimitsAnswer, MAX_ENTRIES, MAX_INPUT_BYTES,
+    MAX_LABELS, RuntimeAnswer, StatsAnswer,
 };
 use faas_executor_api::{Capabilities, MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, Verb};
-use faas_orchestrator::{INLINE_BYTES, LONGEST_TIMEOUT, Readiness, Settings};
+use faas_orchestrator::{CallStats, FunctionStats, INLINE_BYTES, LONGEST_TIMEOUT, Latency, Readiness, Settings};
 use faas_telemetry::Ended;
-use faas_types::{Contract, ErrorCode, Mode};
+use faas_types::{Contract, ErrorCode, FunctionName, Mode};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -79,20 +79,60 @@ async fn get_stats(
     parameters: Parameters,
 ) -> Result<Json<StatsAnswer>, ApiError> {
     parameters.only(&[])?;
-    let stats = state.orchestrator.stats();
-    Ok(Json(StatsAnswer {
+    Ok(Json(stats(&state)))
+}
+
+/// What the platform does and has done.
+pub(crate) fn stats(state: &Gateway) -> StatsAnswer {
+    let (stats, calls) = (state.orchestrator.stats(), state.orchestrator.calls());
+    let (deployed, rows) = state.orchestrator.functions().routes();
+    StatsAnswer {
         queued: stats.queued,
         running: stats.running,
         concurrency: u64::from(stats.concurrency),
         queue_limit: u64::from(stats.queue),
         ended: named([("succeeded", stats.succeeded), ("failed", stats.failed), ("cancelled", stats.cancelled)]),
+        errors: errors(&calls),
+        cold_starts: calls.cold_starts,
+        latency: calls.latency.map(latency),
+        routes: named([("deployed", count(deployed)), ("file", count(rows))]),
         refused: stats.refused,
         warm: stats.warm,
         warm_starts: stats.warm_starts,
         retired: stats.retired,
         log_bytes: stats.log_bytes,
         uptime_ms: milliseconds(stats.uptime),
-    }))
+    }
+}
+
+/// What a function does and has done.
+pub(crate) fn function_stats(function: &FunctionName, stats: &FunctionStats) -> FunctionStatsAnswer {
+    let FunctionStats { running, waiting, warm, calls } = stats;
+    let failed = calls.failed.values().sum();
+    FunctionStatsAnswer {
+        function: function.to_string(),
+        running: u64::from(*running),
+        waiting: count(*waiting),
+        warm: count(*warm),
+        ended: named([("succeeded", calls.succeeded), ("failed", failed), ("cancelled", calls.cancelled)]),
+        errors: errors(calls),
+        cold_starts: calls.cold_starts,
+        warm_starts: calls.warm_starts,
+        latency: calls.latency.map(latency),
+    }
+}
+
+fn errors(calls: &CallStats) -> BTreeMap<String, u64> {
+    calls.failed.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect()
+}
+
+fn latency(latency: Latency) -> LatencyAnswer {
+    let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    LatencyAnswer {
+        p50_us: microseconds(latency.p50),
+        p95_us: microseconds(latency.p95),
+        p99_us: microseconds(latency.p99),
+    }
 }
 
 async fn get_capabilities(

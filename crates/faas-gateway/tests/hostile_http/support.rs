@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, WebSocketUpgrade};
 use axum::routing::{get, post};
-use faas_gateway::{Access, HttpLimits, Measure, Server, protect};
+use faas_gateway::{Access, HttpLimits, Measure, Server, not_found, protect};
 use faas_telemetry::Metrics;
 use faas_types::ByteSize;
 use futures_util::stream;
@@ -56,6 +56,7 @@ pub(crate) fn small_bodies(bytes: u64) -> HttpLimits {
 fn router(gate: &Arc<Semaphore>, entered: &Arc<Semaphore>) -> Router {
     let (gate, entered) = (Arc::clone(gate), Arc::clone(entered));
     Router::new()
+        .fallback(not_found)
         .route("/health", get(|| async { "ok" }))
         .route("/api/v1/echo", post(|body: Bytes| async move { body }))
         .route("/api/v1/length", post(|body: Bytes| async move { body.len().to_string() }))

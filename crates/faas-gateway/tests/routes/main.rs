@@ -13,6 +13,8 @@ mod hostile;
 mod lists;
 mod platform;
 mod schema;
+mod seed_001;
 mod seed_002;
 mod sockets;
 mod streams;
+mod user_routes;

@@ -2,6 +2,7 @@
 
 use crate::RequestError;
 use faas_executor_api::SpecError;
+use faas_routes::RouteError;
 use faas_store_api::{ChangeError, CreateFunctionError, StoreError};
 use faas_types::{ErrorCode, FunctionName, FunctionRef, Language, ScalingError};
 
@@ -60,6 +61,22 @@ pub enum FunctionError {
         /// What there is.
         found: String,
     },
+    /// One of its routes is none.
+    #[error(transparent)]
+    Route(RouteError),
+    /// One of its routes is another function's.
+    #[error("the route {route} collides with {with}, which leads to {name}; change its path, or remove the other one")]
+    RouteTaken {
+        /// The route.
+        route: String,
+        /// The one it collides with.
+        with: String,
+        /// The function that has it.
+        name: FunctionName,
+    },
+    /// The platform is stopping.
+    #[error("the platform is stopping and changes nothing any more; retry when it is back")]
+    Stopping,
     /// What is kept of a version cannot be read.
     #[error("what is kept of the function cannot be read: {reason}")]
     Unreadable {
@@ -85,6 +102,9 @@ impl FunctionError {
             Self::Scaling(_) => ErrorCode::InvalidField,
             Self::Spec(error) => error.code(),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => ErrorCode::RuntimeMissing,
+            Self::Route(_) => ErrorCode::InvalidField,
+            Self::RouteTaken { .. } => ErrorCode::RouteTaken,
+            Self::Stopping => ErrorCode::Stopping,
             Self::Unreadable { .. } => ErrorCode::StorageUnavailable,
             Self::Store(error) => error.code(),
         }
@@ -96,6 +116,7 @@ impl FunctionError {
         match self {
             Self::Request(error) => error.field(),
             Self::Scaling(_) => Some("scaling"),
+            Self::Route(_) | Self::RouteTaken { .. } => Some("routes"),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => Some("runtime"),
             Self::Unknown { .. }
             | Self::NoVersion { .. }
@@ -103,6 +124,7 @@ impl FunctionError {
             | Self::Changed { .. }
             | Self::TooMany
             | Self::Spec(_)
+            | Self::Stopping
             | Self::Unreadable { .. }
             | Self::Store(_) => None,
         }

@@ -1,18 +1,15 @@
-//! The operations on functions.
-//!
-//! Invariants: a change is in the store before anybody here sees it, and whoever asks after it was answered
-//! sees it; a call that has begun keeps its version whatever changes.
+//! Functions as they are looked up: for a call, for a route, to be shown.
 
 use super::cache::Moment;
+use super::routes::{Found, Routed, RowTarget};
 use super::version::Version;
 use super::{FunctionError, FunctionSpec};
 use crate::house::House;
 use crate::{CallStats, Orchestrator};
 use faas_executor_api::SandboxSpec;
-use faas_store_api::{FunctionChange, NewFunction, StoredFunction, StoredVersion};
-use faas_types::{
-    AliasName, FunctionId, FunctionKey, FunctionName, FunctionRef, TenantId, Timestamp, VersionId, VersionSelector,
-};
+use faas_routes::Method;
+use faas_store_api::{StoredFunction, StoredVersion};
+use faas_types::{FunctionKey, FunctionName, FunctionRef, TenantId, VersionSelector};
 use std::sync::Arc;
 
 /// A function with one of its versions.
@@ -40,7 +37,7 @@ pub struct FunctionStats {
 /// The operations on functions; a cheap handle.
 #[derive(Clone)]
 pub struct Functions {
-    house: Arc<House>,
+    pub(super) house: Arc<House>,
 }
 
 impl Orchestrator {
@@ -52,103 +49,6 @@ impl Orchestrator {
 }
 
 impl Functions {
-    /// Makes a function, whose first version is live at once. Of two at once of one name one is made.
-    ///
-    /// # Errors
-    /// The spec is refused, the name is taken, or the store failed.
-    pub async fn create(
-        &self,
-        tenant: TenantId,
-        name: FunctionName,
-        spec: FunctionSpec,
-    ) -> Result<FunctionView, FunctionError> {
-        self.check(tenant, &spec)?;
-        let (id, version, at) = (FunctionId::generate(), VersionId::generate(), Timestamp::now());
-        let new = NewFunction { id, tenant, name: name.clone(), version, spec: spec.to_bytes(), at };
-        let made = self.house.store.create_function(new).await;
-        let made = made.map_err(|error| FunctionError::of_creation(error, &name))?;
-        self.view_of_new(made, version, spec, at)
-    }
-
-    /// Makes a new version, which is live at once.
-    ///
-    /// # Errors
-    /// The spec is refused, there is no such function, it is not at the expected revision, or the store failed.
-    pub async fn deploy(
-        &self,
-        tenant: TenantId,
-        key: &FunctionKey,
-        expected: Option<u64>,
-        spec: FunctionSpec,
-    ) -> Result<FunctionView, FunctionError> {
-        self.check(tenant, &spec)?;
-        let (version, at) = (VersionId::generate(), Timestamp::now());
-        let change = FunctionChange::Deploy { version, spec: spec.to_bytes() };
-        let changed = self.change(tenant, &live(key), expected, change, at).await?;
-        self.view_of_new(changed, version, spec, at)
-    }
-
-    /// Lets an earlier version, or a later one, be the live one.
-    ///
-    /// # Errors
-    /// There is no such function or version, it is not at the expected revision, or the store failed.
-    pub async fn go_live(
-        &self,
-        tenant: TenantId,
-        which: &FunctionRef,
-        expected: Option<u64>,
-    ) -> Result<FunctionView, FunctionError> {
-        let version = self.resolve(tenant, which).await?;
-        let change = FunctionChange::GoLive { version: version.number };
-        let changed = self.change(tenant, which, expected, change, Timestamp::now()).await?;
-        let function = Arc::new(changed);
-        self.house.functions.changed(&function);
-        self.house.retire_instances(&function);
-        Ok(FunctionView { function, version })
-    }
-
-    /// Lets an alias point to the version, or to none any more.
-    ///
-    /// # Errors
-    /// There is no such function or version, it is not at the expected revision, or the store failed.
-    pub async fn set_alias(
-        &self,
-        tenant: TenantId,
-        key: &FunctionKey,
-        expected: Option<u64>,
-        alias: AliasName,
-        version: Option<u32>,
-    ) -> Result<Arc<StoredFunction>, FunctionError> {
-        let which = FunctionRef {
-            function: key.clone(),
-            version: version.map_or(VersionSelector::Live, VersionSelector::Number),
-        };
-        let change = FunctionChange::Alias { alias, version };
-        let function = Arc::new(self.change(tenant, &which, expected, change, Timestamp::now()).await?);
-        self.house.functions.changed(&function);
-        self.house.retire_instances(&function);
-        Ok(function)
-    }
-
-    /// Forgets a function with all its versions. Its name is free then; calls that run go on.
-    ///
-    /// # Errors
-    /// There is no such function, it is not at the expected revision, or the store failed.
-    pub async fn delete(
-        &self,
-        tenant: TenantId,
-        key: &FunctionKey,
-        expected: Option<u64>,
-    ) -> Result<Arc<StoredFunction>, FunctionError> {
-        let function = self.function(tenant, key).await?;
-        let deleted = self.house.store.delete_function(tenant, function.id, expected).await;
-        deleted.map_err(|error| FunctionError::of_change(error, &live(key)))?;
-        self.house.functions.gone(&function);
-        self.house.retire_function(function.id);
-        self.house.calls.forget(tenant, function.name.as_str());
-        Ok(function)
-    }
-
     /// What a function does at present and what became of its calls.
     ///
     /// # Errors
@@ -195,6 +95,33 @@ impl Functions {
     /// There is none, or the store failed.
     pub async fn resolve(&self, tenant: TenantId, which: &FunctionRef) -> Result<Arc<Version>, FunctionError> {
         self.view(tenant, which).await.map(|view| view.version)
+    }
+
+    /// What a request leads to; the path is canonical.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn route(&self, method: Method, path: &str) -> Result<Routed, FunctionError> {
+        match self.house.routes.find(method, path) {
+            Found::Row(RowTarget::Version(tenant, version)) => Ok(Routed::Version(tenant, version)),
+            Found::Row(RowTarget::Refused(code, detail)) => Ok(Routed::Refused(code, detail)),
+            Found::OtherMethods(methods) => Ok(Routed::OtherMethods(methods)),
+            Found::Unknown => Ok(Routed::Unknown),
+            Found::Deployed(deployed) => {
+                match self.resolve(deployed.tenant, &live(&FunctionKey::Id(deployed.function))).await {
+                    Ok(version) => Ok(Routed::Version(deployed.tenant, version)),
+                    // It was deleted in between.
+                    Err(FunctionError::Unknown { .. }) => Ok(Routed::Unknown),
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// How many routes there are: deployed ones, and those of the routes file.
+    #[must_use]
+    pub fn routes(&self) -> (usize, usize) {
+        self.house.routes.count()
     }
 
     /// Functions behind the given name, by name, each with its live version.
@@ -261,43 +188,13 @@ impl Functions {
         self.house.functions.read(since, &function);
         Ok((function, since))
     }
-
-    async fn change(
-        &self,
-        tenant: TenantId,
-        which: &FunctionRef,
-        expected: Option<u64>,
-        change: FunctionChange,
-        at: Timestamp,
-    ) -> Result<StoredFunction, FunctionError> {
-        let function = self.function(tenant, &which.function).await?;
-        let changed = self.house.store.change_function(tenant, function.id, expected, change, at).await;
-        changed.map_err(|error| FunctionError::of_change(error, which))
-    }
-
-    /// What was just made, without reading it back.
-    fn view_of_new(
-        &self,
-        function: StoredFunction,
-        id: VersionId,
-        spec: FunctionSpec,
-        at: Timestamp,
-    ) -> Result<FunctionView, FunctionError> {
-        let function = Arc::new(function);
-        let call = spec.request()?;
-        let (name, number) = (function.name.clone(), function.newest);
-        let version = Version { id, function: function.id, name, number, created_at: at, spec, call };
-        self.house.functions.changed(&function);
-        self.house.retire_instances(&function);
-        Ok(FunctionView { function, version: Arc::new(version) })
-    }
 }
 
-fn live(key: &FunctionKey) -> FunctionRef {
+pub(super) fn live(key: &FunctionKey) -> FunctionRef {
     FunctionRef { function: key.clone(), version: VersionSelector::Live }
 }
 
-fn loaded(name: &FunctionName, stored: StoredVersion) -> Result<Version, FunctionError> {
+pub(super) fn loaded(name: &FunctionName, stored: StoredVersion) -> Result<Version, FunctionError> {
     let StoredVersion { id, function, number, spec, created_at } = stored;
     let spec = FunctionSpec::from_bytes(&spec).map_err(|reason| FunctionError::Unreadable { reason })?;
     let call = spec.request()?;

@@ -4,6 +4,7 @@ use super::FunctionError;
 use crate::ExecutionRequest;
 use crate::request::{RequestError, StoredFile, Work};
 use faas_executor_api::{Capabilities, FileIn};
+use faas_routes::Route;
 use faas_types::{Contract, IsolationLevel, Language, Mode, OutputLimits, Resources, Runtime, Scaling};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -90,6 +91,9 @@ impl FunctionSpec {
         self.scaling.check().map_err(FunctionError::Scaling)?;
         if self.routes.len() > MAX_ROUTES {
             return Err(field("routes", format!("there are {}", self.routes.len()), "at most 256").into());
+        }
+        for route in &self.routes {
+            route.parse::<Route>().map_err(FunctionError::Route)?;
         }
         if self.handler.is_empty() || self.handler.len() > 255 || self.handler.chars().any(char::is_control) {
             return Err(field("handler", "it is no name", "the name of a function, as handle").into());

@@ -256,6 +256,14 @@ impl FunctionStore for TestStore {
     ) -> Result<Vec<StoredFunction>, StoreError> {
         self.memory.functions(tenant, after, limit).await
     }
+
+    async fn live_versions(
+        &self,
+        after: Option<FunctionId>,
+        limit: u32,
+    ) -> Result<Vec<(StoredFunction, StoredVersion)>, StoreError> {
+        self.memory.live_versions(after, limit).await
+    }
 }
 
 /// What outlives a crash.

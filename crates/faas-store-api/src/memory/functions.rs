@@ -122,4 +122,16 @@ impl FunctionStore for MemoryStore {
         let found = behind.filter_map(|(_, id)| Some(all.functions.get(id)?.function.clone()));
         Ok(found.take(limit as usize).collect())
     }
+
+    async fn live_versions(
+        &self,
+        after: Option<FunctionId>,
+        limit: u32,
+    ) -> Result<Vec<(StoredFunction, StoredVersion)>, StoreError> {
+        let all = self.functions();
+        let behind = all.functions.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
+        let live = behind
+            .filter_map(|(_, kept)| Some((kept.function.clone(), kept.versions.get(&kept.function.live)?.clone())));
+        Ok(live.take(limit as usize).collect())
+    }
 }

@@ -12,6 +12,7 @@ use faas_types::{ByteSize, Contract, ErrorCode, Mode, OutputLimits, Resources, S
 /// What a body asks for, completed by the configuration.
 pub(super) fn spec(state: &State, body: FunctionBody) -> Result<FunctionSpec, ApiError> {
     check_executor(state, body.executor.as_deref())?;
+    check_routes(state, &body.routes)?;
     let defaults = &state.defaults;
     let runtime = body.runtime.unwrap_or_else(|| defaults.language.into());
     let language = runtime.language;
@@ -63,6 +64,20 @@ pub(super) fn spec(state: &State, body: FunctionBody) -> Result<FunctionSpec, Ap
         },
         runtime,
     })
+}
+
+/// What a route must not take: a request of the system's is answered by the system, whoever says otherwise.
+fn check_routes(state: &State, routes: &[String]) -> Result<(), ApiError> {
+    for text in routes {
+        // What is no route is refused with everything else that is wrong with the function.
+        let Ok(route) = text.parse() else { continue };
+        if let Some(system) = state.reserved.shadowing(&route) {
+            let detail =
+                format!("the route {route} matches requests that belong to {system} of the system; take another path");
+            return Err(ApiError::new(ErrorCode::RouteTaken, detail).field("routes"));
+        }
+    }
+    Ok(())
 }
 
 fn file_in(file: FileBody) -> FileIn {

@@ -35,7 +35,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .parameter(etag::parameter())
         .optional_body("RollbackRequest")
         .json(200, "The version is live.", "Function")
-        .refuses(CHANGES);
+        .refuses(CHANGES)
+        .refuses([ErrorCode::RouteTaken]);
     let list = Operation::new("listAliases", "The aliases of a function")
         .parameter(parameter())
         .json(200, "The aliases.", "Aliases")

@@ -1,30 +1,29 @@
 //! Showing functions and their versions.
 
 use super::path::{key, parameter, version_parameter, which};
-use super::{FUNCTION, FUNCTIONS, answer, etag};
+use super::{FUNCTION, FUNCTIONS, answer, etag, page};
 use crate::ApiError;
 use crate::openapi::{Operation, Parameter};
 use crate::routes::query::{Parameters, refused};
-use crate::routes::{Endpoint, Tenant, cursor, list};
+use crate::routes::{Endpoint, Tenant, cursor, function_stats, list};
 use crate::state::Shared;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use faas_api_model::{FunctionPage, VersionPage};
-use faas_types::{ErrorCode, FunctionName};
+use faas_api_model::{FunctionPage, FunctionStatsAnswer, VersionPage};
+use faas_types::ErrorCode;
 use serde_json::json;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let page = || [list::limit_parameter(), cursor_parameter()];
     let known = Parameter::header(
         "If-None-Match",
         "The etag that is known; the answer is 304 when it is still the one.",
         json!({"type": "string"}),
     );
     let all = Operation::new("listFunctions", "List functions by name, each with its live version, without source")
-        .parameters(page())
+        .parameters(page::parameters())
         .json(200, "A page.", "FunctionPage")
         .refuses([ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
     let one = Operation::new("getFunction", "One function with one of its versions")
@@ -40,19 +39,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ]);
     let versions = Operation::new("listVersions", "List the versions of a function, newest first, without source")
         .parameter(parameter())
-        .parameters(page())
+        .parameters(page::parameters())
         .json(200, "A page.", "VersionPage")
         .refuses([ErrorCode::FunctionNotFound, ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
+    let stats = Operation::new("getFunctionStats", "What a function does and has done since the server began")
+        .parameter(parameter())
+        .json(200, "Numbers.", "FunctionStats")
+        .refuses([ErrorCode::FunctionNotFound, ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
     vec![
+        Endpoint::get("/api/v1/functions/{function}/stats", get_stats, stats),
         Endpoint::get(FUNCTIONS, list_functions, all),
         Endpoint::get(FUNCTION, get_function, one),
         Endpoint::get("/api/v1/functions/{function}/versions", list_versions, versions),
     ]
-}
-
-fn cursor_parameter() -> Parameter {
-    let schema = json!({"type": "string", "pattern": "^[0-9a-f]+$"});
-    Parameter::query("cursor", "next_cursor of the page before.", schema)
 }
 
 async fn list_functions(
@@ -60,21 +59,7 @@ async fn list_functions(
     Tenant(tenant): Tenant,
     parameters: Parameters,
 ) -> Result<Json<FunctionPage>, ApiError> {
-    parameters.only(&["limit", "cursor"])?;
-    let limit = list::limit_of(&parameters)?;
-    let after = match parameters.get("cursor") {
-        None => None,
-        Some(text) => Some(cursor::open_text(&state.cursor_key, text).and_then(|text| name_of(&text))?),
-    };
-    let views = state.orchestrator.functions().list(tenant, after.as_ref(), limit).await?;
-    // One that was deleted while the page was made is missing on it, so only an empty page is surely the end.
-    let next_cursor = views.last().map(|view| cursor::seal_text(&state.cursor_key, view.function.name.as_str()));
-    let next_cursor = next_cursor.filter(|_| views.len() == usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(Json(FunctionPage { items: views.iter().map(|view| answer::function(view, false)).collect(), next_cursor }))
-}
-
-fn name_of(text: &str) -> Result<FunctionName, ApiError> {
-    text.parse().map_err(|_| refused("cursor", text, "next_cursor of an earlier page, unchanged"))
+    page::read(&state, tenant, &parameters).await.map(Json)
 }
 
 async fn get_function(
@@ -90,6 +75,19 @@ async fn get_function(
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::tag(view.function.revision))]).into_response());
     }
     Ok(answer::shown(StatusCode::OK, &view))
+}
+
+async fn get_stats(
+    State(state): State<Shared>,
+    Tenant(tenant): Tenant,
+    Path(function): Path<String>,
+    parameters: Parameters,
+) -> Result<Json<FunctionStatsAnswer>, ApiError> {
+    parameters.only(&[])?;
+    let key = key(&function)?;
+    let functions = state.orchestrator.functions();
+    let name = functions.function(tenant, &key).await?.name.clone();
+    Ok(Json(function_stats(&name, &functions.stats(tenant, &key).await?)))
 }
 
 async fn list_versions(

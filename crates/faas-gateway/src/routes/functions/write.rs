@@ -20,7 +20,7 @@ use serde_json::Value;
 const TRIES: usize = 16;
 
 /// What a function's body may be refused with.
-pub(super) const DEFINITION: [ErrorCode; 11] = [
+pub(super) const DEFINITION: [ErrorCode; 12] = [
     ErrorCode::CodeEmpty,
     ErrorCode::CodeTooLarge,
     ErrorCode::NotText,
@@ -31,6 +31,7 @@ pub(super) const DEFINITION: [ErrorCode; 11] = [
     ErrorCode::LimitNotEnforceable,
     ErrorCode::ResourcesAboveHost,
     ErrorCode::FieldUnsupported,
+    ErrorCode::RouteTaken,
     ErrorCode::StorageUnavailable,
 ];
 

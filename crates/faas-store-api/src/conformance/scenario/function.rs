@@ -195,3 +195,28 @@ pub async fn functions_are_listed_by_name(factory: &dyn StoreFactory) {
     }
     trial.equal(&listed, &expected, "the list");
 }
+
+/// What a node has to know before it serves: every function with its live version, page by page.
+pub async fn live_versions_of_all_tenants_are_read(factory: &dyn StoreFactory) {
+    let trial = Trial::new("live_versions_of_all_tenants_are_read", factory).await;
+    let mut wanted = Vec::new();
+    for (tenant, text) in [(TENANT, "a"), (OTHER_TENANT, "a"), (TENANT, "b"), (TENANT, "c")] {
+        let made = trial.ok("create", trial.store().create_function(new(tenant, text, b"1"))).await;
+        wanted.push((made.id, made.live));
+    }
+    let second = trial.ok("get", trial.store().function(TENANT, &FunctionKey::Name(name("b")))).await;
+    if let Some(second) = second {
+        let changed = change(&trial, &second, None, deploy(b"2")).await;
+        trial.equal(&changed.map(|changed| changed.live), &Ok(2), "the live version");
+        wanted.iter_mut().filter(|(id, _)| *id == second.id).for_each(|(_, live)| *live = 2);
+    }
+    wanted.sort_unstable();
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let page = trial.ok("live versions", trial.store().live_versions(after, 3)).await;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.id);
+        read.extend(page.iter().map(|(function, version)| (function.id, version.number)));
+    }
+    trial.equal(&read, &wanted, "every function with its live version");
+}

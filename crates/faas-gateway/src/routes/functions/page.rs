@@ -1,0 +1,37 @@
+//! A page of functions, under whichever path it is asked for.
+
+use super::answer;
+use crate::ApiError;
+use crate::openapi::Parameter;
+use crate::routes::query::{Parameters, refused};
+use crate::routes::{cursor, list};
+use crate::state::State;
+use faas_api_model::FunctionPage;
+use faas_types::{FunctionName, TenantId};
+use serde_json::json;
+
+/// What chooses a page.
+pub(crate) fn parameters() -> [Parameter; 2] {
+    let schema = json!({"type": "string", "pattern": "^[0-9a-f]+$"});
+    [list::limit_parameter(), Parameter::query("cursor", "next_cursor of the page before.", schema)]
+}
+
+/// Reads it.
+pub(crate) async fn read(state: &State, tenant: TenantId, parameters: &Parameters) -> Result<FunctionPage, ApiError> {
+    parameters.only(&["limit", "cursor"])?;
+    let limit = list::limit_of(parameters)?;
+    let after = match parameters.get("cursor") {
+        None => None,
+        Some(text) => Some(cursor::open_text(&state.cursor_key, text).and_then(|text| name_of(&text))?),
+    };
+    let views = state.orchestrator.functions().list(tenant, after.as_ref(), limit).await?;
+    // One that was deleted while the page was made is missing on it.
+    let is_full = views.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let last = views.last().filter(|_| is_full);
+    let next_cursor = last.map(|view| cursor::seal_text(&state.cursor_key, view.function.name.as_str()));
+    Ok(FunctionPage { items: views.iter().map(|view| answer::function(view, false)).collect(), next_cursor })
+}
+
+fn name_of(text: &str) -> Result<FunctionName, ApiError> {
+    text.parse().map_err(|_| refused("cursor", text, "next_cursor of an earlier page, unchanged"))
+}

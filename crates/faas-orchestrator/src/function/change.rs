@@ -1,0 +1,277 @@
+//! Changes of functions.
+//!
+//! Invariants: a change is in the store before anybody here sees it, and whoever asks after it was answered
+//! sees it; a change that has begun comes to its end whether or not its caller waits for it, for the store and
+//! what is known here of it must not differ; a call that has begun keeps its version whatever changes.
+
+use super::registry::{live, loaded};
+use super::routes::Deployed;
+use super::version::Version;
+use super::{FunctionError, FunctionSpec, FunctionView, Functions, RowTarget};
+use crate::StartError;
+use crate::events::EventKind;
+use crate::house::House;
+use faas_routes::{Collision, Route};
+use faas_store_api::{FunctionChange, NewFunction, StoredFunction};
+use faas_types::{
+    AliasName, FunctionId, FunctionKey, FunctionName, FunctionRef, TenantId, Timestamp, VersionId, VersionSelector,
+};
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Functions that are read at once when a node starts.
+const PAGE: u32 = 200;
+
+impl Functions {
+    /// Makes a function, whose first version is live at once. Of two at once of one name one is made.
+    ///
+    /// # Errors
+    /// The spec is refused, the name or a route is taken, or the store failed.
+    pub async fn create(
+        &self,
+        tenant: TenantId,
+        name: FunctionName,
+        spec: FunctionSpec,
+    ) -> Result<FunctionView, FunctionError> {
+        self.check(tenant, &spec)?;
+        let functions = self.clone();
+        self.to_end(async move {
+            let changing = functions.house.routes.change().await;
+            let (id, version, at) = (FunctionId::generate(), VersionId::generate(), Timestamp::now());
+            let after = routes_of(&spec)?;
+            let deployed = Deployed { tenant, function: id, name: name.clone() };
+            not_taken(changing.collision(id, &after))?;
+            let new = NewFunction { id, tenant, name: name.clone(), version, spec: spec.to_bytes(), at };
+            let made = functions.house.store.create_function(new).await;
+            let made = made.map_err(|error| FunctionError::of_creation(error, &name))?;
+            let view = functions.view_of_new(made, version, spec, at)?;
+            changing.replace(&deployed, &[], &after);
+            Ok(view)
+        })
+        .await
+    }
+
+    /// Makes a new version, which is live at once.
+    ///
+    /// # Errors
+    /// The spec is refused, there is no such function, it is not at the expected revision, a route is taken, or
+    /// the store failed.
+    pub async fn deploy(
+        &self,
+        tenant: TenantId,
+        key: &FunctionKey,
+        expected: Option<u64>,
+        spec: FunctionSpec,
+    ) -> Result<FunctionView, FunctionError> {
+        self.check(tenant, &spec)?;
+        let (functions, which) = (self.clone(), live(key));
+        self.to_end(async move {
+            let changing = functions.house.routes.change().await;
+            let current = functions.view(tenant, &which).await?;
+            let (before, after) = (routes_of(&current.version.spec)?, routes_of(&spec)?);
+            not_taken(changing.collision(current.function.id, &after))?;
+            let (version, at) = (VersionId::generate(), Timestamp::now());
+            let change = FunctionChange::Deploy { version, spec: spec.to_bytes() };
+            let changed = functions.change(&current.function, &which, expected, change, at).await?;
+            let view = functions.view_of_new(changed, version, spec, at)?;
+            changing.replace(&Deployed::of(&view.function), &before, &after);
+            Ok(view)
+        })
+        .await
+    }
+
+    /// Lets an earlier version, or a later one, be the live one.
+    ///
+    /// # Errors
+    /// There is no such function or version, it is not at the expected revision, another function has one of its
+    /// routes by now, or the store failed.
+    pub async fn go_live(
+        &self,
+        tenant: TenantId,
+        which: &FunctionRef,
+        expected: Option<u64>,
+    ) -> Result<FunctionView, FunctionError> {
+        let (functions, which) = (self.clone(), which.clone());
+        self.to_end(async move {
+            let changing = functions.house.routes.change().await;
+            let current = functions.view(tenant, &live(&which.function)).await?;
+            let version = functions.resolve(tenant, &which).await?;
+            let (before, after) = (routes_of(&current.version.spec)?, routes_of(&version.spec)?);
+            not_taken(changing.collision(current.function.id, &after))?;
+            let change = FunctionChange::GoLive { version: version.number };
+            let changed = functions.change(&current.function, &which, expected, change, Timestamp::now()).await?;
+            let function = functions.changed(changed);
+            changing.replace(&Deployed::of(&function), &before, &after);
+            Ok(FunctionView { function, version })
+        })
+        .await
+    }
+
+    /// Lets an alias point to the version, or to none any more.
+    ///
+    /// # Errors
+    /// There is no such function or version, it is not at the expected revision, or the store failed.
+    pub async fn set_alias(
+        &self,
+        tenant: TenantId,
+        key: &FunctionKey,
+        expected: Option<u64>,
+        alias: AliasName,
+        version: Option<u32>,
+    ) -> Result<Arc<StoredFunction>, FunctionError> {
+        let version_named = version.map_or(VersionSelector::Live, VersionSelector::Number);
+        let which = FunctionRef { function: key.clone(), version: version_named };
+        let functions = self.clone();
+        self.to_end(async move {
+            let _changing = functions.house.routes.change().await;
+            let function = functions.function(tenant, &which.function).await?;
+            let change = FunctionChange::Alias { alias, version };
+            let changed = functions.change(&function, &which, expected, change, Timestamp::now()).await?;
+            Ok(functions.changed(changed))
+        })
+        .await
+    }
+
+    /// Forgets a function with all its versions. Its name is free then; calls that run go on.
+    ///
+    /// # Errors
+    /// There is no such function, it is not at the expected revision, or the store failed.
+    pub async fn delete(
+        &self,
+        tenant: TenantId,
+        key: &FunctionKey,
+        expected: Option<u64>,
+    ) -> Result<Arc<StoredFunction>, FunctionError> {
+        let (functions, which) = (self.clone(), live(key));
+        self.to_end(async move {
+            let house = &functions.house;
+            let changing = house.routes.change().await;
+            let FunctionView { function, version } = functions.view(tenant, &which).await?;
+            let deleted = house.store.delete_function(tenant, function.id, expected).await;
+            deleted.map_err(|error| FunctionError::of_change(error, &which))?;
+            house.functions.gone(&function);
+            changing.replace(&Deployed::of(&function), &routes_of(&version.spec)?, &[]);
+            house.retire_function(function.id);
+            house.calls.forget(tenant, function.name.as_str());
+            Ok(function)
+        })
+        .await
+    }
+
+    /// A version of a function that is in no store, such as one of the routes file.
+    ///
+    /// # Errors
+    /// The spec is refused.
+    pub fn unstored(
+        &self,
+        tenant: TenantId,
+        name: FunctionName,
+        spec: FunctionSpec,
+    ) -> Result<Arc<Version>, FunctionError> {
+        self.check(tenant, &spec)?;
+        let (id, function, created_at) = (VersionId::generate(), FunctionId::generate(), Timestamp::now());
+        let call = spec.request()?;
+        Ok(Arc::new(Version { id, function, name, number: 1, created_at, spec, call }))
+    }
+
+    /// Lets a route of the routes file lead somewhere, or nowhere any more. Gives the deployed route that goes
+    /// before it, with its function.
+    ///
+    /// # Errors
+    /// Another route of the file collides with it.
+    pub fn set_row(&self, route: Route, target: Option<RowTarget>) -> Result<Option<(Route, FunctionName)>, Collision> {
+        let before = target.is_some().then(|| self.house.routes.before_row(&route)).flatten();
+        self.house.routes.set_row(route, target)?;
+        Ok(before)
+    }
+
+    /// Notes that something of the routes file is not used, and why.
+    pub fn note_row(&self, detail: impl Into<String>) {
+        self.house.events.note(EventKind::RouteRefused, None, detail);
+    }
+
+    /// Runs a change to its end, whether or not the caller waits for it.
+    async fn to_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, FunctionError>> + Send + 'static,
+    ) -> Result<T, FunctionError> {
+        let (sender, answer) = oneshot::channel();
+        self.house.spawn(async move {
+            // What nobody waits for is done all the same.
+            drop(sender.send(change.await));
+        });
+        // A task that ends without an answer was stopped.
+        answer.await.unwrap_or(Err(FunctionError::Stopping))
+    }
+
+    async fn change(
+        &self,
+        function: &StoredFunction,
+        which: &FunctionRef,
+        expected: Option<u64>,
+        change: FunctionChange,
+        at: Timestamp,
+    ) -> Result<StoredFunction, FunctionError> {
+        let changed = self.house.store.change_function(function.tenant, function.id, expected, change, at).await;
+        changed.map_err(|error| FunctionError::of_change(error, which))
+    }
+
+    /// Lets everybody here know what a function has become.
+    fn changed(&self, function: StoredFunction) -> Arc<StoredFunction> {
+        let function = Arc::new(function);
+        self.house.functions.changed(&function);
+        self.house.retire_instances(&function);
+        function
+    }
+
+    /// What was just made, without reading it back.
+    fn view_of_new(
+        &self,
+        function: StoredFunction,
+        id: VersionId,
+        spec: FunctionSpec,
+        at: Timestamp,
+    ) -> Result<FunctionView, FunctionError> {
+        let call = spec.request()?;
+        let (name, number) = (function.name.clone(), function.newest);
+        let version = Version { id, function: function.id, name, number, created_at: at, spec, call };
+        Ok(FunctionView { function: self.changed(function), version: Arc::new(version) })
+    }
+}
+
+impl Deployed {
+    fn of(function: &StoredFunction) -> Self {
+        Self { tenant: function.tenant, function: function.id, name: function.name.clone() }
+    }
+}
+
+fn routes_of(spec: &FunctionSpec) -> Result<Vec<Route>, FunctionError> {
+    spec.routes.iter().map(|route| route.parse().map_err(FunctionError::Route)).collect()
+}
+
+fn not_taken(collision: Option<(Route, Route, FunctionName)>) -> Result<(), FunctionError> {
+    let Some((route, with, name)) = collision else { return Ok(()) };
+    Err(FunctionError::RouteTaken { route: route.to_string(), with: with.to_string(), name })
+}
+
+/// Reads the routes of all live versions, before anything is served.
+pub(crate) async fn load_routes(house: &House) -> Result<(), StartError> {
+    let changing = house.routes.change().await;
+    let mut after = None;
+    loop {
+        let page = house.store.live_versions(after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(last.id);
+        for (function, stored) in page {
+            let routes = loaded(&function.name, stored).and_then(|version| routes_of(&version.spec));
+            match routes {
+                Ok(routes) => changing.replace(&Deployed::of(&function), &[], &routes),
+                Err(error) => {
+                    let detail = format!("the routes of {} are not served: {error}", function.name);
+                    house.events.note(EventKind::RouteRefused, None, detail);
+                }
+            }
+        }
+    }
+}

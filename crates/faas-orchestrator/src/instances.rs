@@ -1,0 +1,42 @@
+//! The instances a user can see and end: so far the warm sandboxes that wait for a call.
+
+use crate::Orchestrator;
+use faas_types::{FunctionKey, FunctionName, InstanceId, TenantId};
+use std::time::Duration;
+
+/// A warm sandbox that waits for a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Its id.
+    pub id: InstanceId,
+    /// The function it serves and the number of its version, where it serves one.
+    pub function: Option<(FunctionName, u32)>,
+    /// How long it still waits.
+    pub expires_in: Duration,
+}
+
+impl Orchestrator {
+    /// A tenant's warm sandboxes, the one that waits longest first.
+    #[must_use]
+    pub fn workers(&self, tenant: TenantId) -> Vec<Worker> {
+        let house = &self.house;
+        let named = |(function, number)| {
+            let function = house.functions.function(tenant, &FunctionKey::Id(function))?;
+            Some((function.name.clone(), number))
+        };
+        let waiting = house.warm.list(tenant);
+        waiting
+            .into_iter()
+            .map(|(id, called, expires_in)| Worker { id, function: called.and_then(named), expires_in })
+            .collect()
+    }
+
+    /// Ends one of them. `false` when it is not there, or serves a call.
+    #[must_use]
+    pub fn end_worker(&self, tenant: TenantId, id: InstanceId) -> bool {
+        let taken = self.house.warm.take_out_one(tenant, id);
+        let is_there = !taken.is_empty();
+        self.house.end_warm(taken);
+        is_there
+    }
+}
