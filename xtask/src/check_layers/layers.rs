@@ -11,7 +11,7 @@ enum Place {
     Apart,
 }
 
-const LAYERS: [(&str, Place); 31] = [
+const LAYERS: [(&str, Place); 32] = [
     ("faas-types", Place::Layer(0)),
     ("faas-config", Place::Layer(1)),
     ("faas-telemetry", Place::Layer(1)),
@@ -40,6 +40,7 @@ const LAYERS: [(&str, Place); 31] = [
     ("faas-lib", Place::Layer(6)),
     ("faas-bin", Place::Layer(6)),
     ("faas-tester", Place::Layer(6)),
+    ("faas-cgi-runner", Place::Guest),
     ("faas-guest-agent", Place::Guest),
     ("faas-launcher", Place::Guest),
     ("xtask", Place::Apart),
