@@ -1,6 +1,6 @@
 //! Builds the guest workspace, so that a plain `cargo build` embeds init and the launcher.
 //!
-//! Init first, because the launcher embeds it. Static, for musl where that target is installed and
+//! Init and the CGI runner first, because the launcher embeds them. Static, for musl where that target is installed and
 //! else for gnu; always optimised, because init is started for every sandbox. The result is kept
 //! beside the profiles' directories and shared by them.
 
@@ -23,8 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let target_dir = out_dir.ancestors().nth(4).ok_or("no target directory above OUT_DIR")?.join("guest");
     let target = if installed(MUSL) { MUSL } else { GNU };
 
-    let init = build(workspace, &target_dir, target, "faas-guest-agent", None)?;
-    let launcher = build(workspace, &target_dir, target, "faas-launcher", Some(&init))?;
+    let init = build(workspace, &target_dir, target, "faas-guest-agent", &[])?;
+    let cgi = build(workspace, &target_dir, target, "faas-cgi-runner", &[])?;
+    let embedded = [("FAAS_INIT", init.as_path()), ("FAAS_CGI_RUNNER", cgi.as_path())];
+    let launcher = build(workspace, &target_dir, target, "faas-launcher", &embedded)?;
     println!("cargo:rustc-env=FAAS_LAUNCHER={}", launcher.display());
     Ok(())
 }
@@ -46,7 +48,7 @@ fn build(
     target_dir: &Path,
     target: &str,
     package: &str,
-    init: Option<&Path>,
+    embedded: &[(&str, &Path)],
 ) -> Result<PathBuf, Box<dyn Error>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg("build").args(["--release", "--locked", "--package", package, "--target", target]);
@@ -61,9 +63,7 @@ fn build(
         }
     }
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static");
-    if let Some(init) = init {
-        cargo.env("FAAS_INIT", init);
-    }
+    cargo.envs(embedded.iter().copied());
     let output = cargo.output()?;
     if !output.status.success() {
         return Err(format!("building {package} failed:\n{}", String::from_utf8_lossy(&output.stderr)).into());

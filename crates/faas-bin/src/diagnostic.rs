@@ -131,7 +131,7 @@ const fn next_step(code: ErrorCode) -> &'static str {
         ErrorCode::CodeTooLarge => "move data out of the program and pass it with --file or --stdin",
         ErrorCode::NotText => "save the text as UTF-8; pass binary data with --file or --stdin",
         ErrorCode::ProgramUnreadable => "check the path and its permissions",
-        ErrorCode::UnknownLanguage => "name the language: --lang python, javascript or bash",
+        ErrorCode::UnknownLanguage => "name the language: --lang python, javascript, bash or php",
         ErrorCode::RuntimeMissing => "install the interpreter; `faas doctor` lists those found",
         ErrorCode::CommandNotFound => "the sandbox has the host's /usr/bin and /bin; pass other programs with --file",
         ErrorCode::IsolationUnavailable => "`faas doctor` shows each layer, whether it holds and how to get it",

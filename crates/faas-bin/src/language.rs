@@ -31,15 +31,6 @@ pub(crate) fn choose(
         .ok_or_else(|| unknown(source, extension))
 }
 
-/// The name of a program that has none.
-pub(crate) const fn default_name(language: Language) -> &'static str {
-    match language {
-        Language::Python => "main.py",
-        Language::JavaScript => "main.js",
-        Language::Bash => "main.sh",
-    }
-}
-
 /// The language of `#!/usr/bin/env -S python3.11 -I` and its like.
 fn from_first_line(content: &[u8]) -> Option<Language> {
     let line = content.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
@@ -62,7 +53,7 @@ fn unknown(source: Source<'_>, extension: Option<&str>) -> CliError {
     CliError::new(
         ErrorCode::UnknownLanguage,
         format!(
-            "the language of {what} is unknown; accepted: the extensions .py, .js, .cjs, .mjs, .sh, .bash, a first line such as #!/usr/bin/env python3, or --lang python, javascript or bash"
+            "the language of {what} is unknown; accepted: the extensions .py, .js, .cjs, .mjs, .sh, .bash, .php, a first line such as #!/usr/bin/env python3, or --lang python, javascript, bash or php"
         ),
     )
 }
@@ -83,6 +74,7 @@ mod tests {
         assert_eq!(choose(Some(Language::JavaScript), file, None).ok(), Some(Language::JavaScript));
         assert_eq!(of_file("a.py", "#!/bin/bash\n"), Some(Language::Python));
         assert_eq!(of_file("a.mjs", ""), Some(Language::JavaScript));
+        assert_eq!(of_file("a.php", "<?php\n"), Some(Language::Php));
         for (line, language) in [
             ("#!/bin/sh", Language::Bash),
             ("#!/usr/bin/python3.11 -I", Language::Python),

@@ -25,8 +25,9 @@ use faas_client::Client;
 use faas_client::model::ExecuteBody;
 use faas_config::Config;
 use faas_lib::Bootstrap;
-use faas_types::ByteSize;
+use faas_types::{ByteSize, ExecutionRecord};
 use forward::{End, forward};
+use serde_json::Value;
 use std::io;
 use std::process::ExitCode;
 use tokio::sync::watch;
@@ -126,9 +127,10 @@ async fn run(client: Client, plan: Plan, mut cancelled: Cancelled) -> Result<Exi
     };
 
     let record = if json { client.get(&record.id.to_string()).await? } else { *record };
-    if json {
+    let answer = if json { Some(json_line(&record)?) } else { answer(&record)? };
+    if let Some(answer) = answer {
         // A reader that went away is found out about below.
-        drop(output.write(Stream::Stdout, Bytes::from(json_line(&record)?)).await);
+        drop(output.write(Stream::Stdout, Bytes::from(answer)).await);
     }
     let written = if json {
         // A cancelled execution has a record, too.
@@ -149,6 +151,15 @@ async fn run(client: Client, plan: Plan, mut cancelled: Cancelled) -> Result<Exi
     match signal {
         Some(signal) => Ok(conclusion::cancelled_by(signal)),
         None => Ok(conclusion::conclude(&record, &forwarded, output_limit, json)),
+    }
+}
+
+/// What a program that answers has answered: a text as it is, everything else as a line of JSON.
+fn answer(record: &ExecutionRecord) -> Result<Option<String>, CliError> {
+    match record.result.as_ref().filter(|_| record.contract.answers()) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(value) => json_line(value).map(Some),
     }
 }
 

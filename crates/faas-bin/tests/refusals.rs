@@ -61,7 +61,7 @@ fn programs_that_cannot_be_read_or_understood_are_refused() {
     assert_refused(&run(&["run", &ruby]), "unknown_language", &["program.rb", ".py", ".js", ".sh", "--lang"]);
     for language in ["ruby", "../../bin/sh", ""] {
         let finished = run(&["run", "--lang", language, "-c", "1"]);
-        assert_refused(&finished, "unknown_language", &["--lang", "python", "javascript", "bash"]);
+        assert_refused(&finished, "unknown_language", &["--lang", "python", "javascript", "bash", "php"]);
     }
 }
 
@@ -77,10 +77,10 @@ fn other_options_name_what_they_accept() {
         (["--isolation", "none"].as_slice(), "invalid_field", ["--isolation", "strict or standard"].as_slice()),
         (&["--on-output-limit", "stop"], "invalid_field", &["--on-output-limit", "discard or kill"]),
         (&["--runtime-dir", "relative"], "invalid_field", &["--runtime-dir", "an absolute path"]),
-        (&["--default-language", "ruby"], "invalid_field", &["--default-language", "python, javascript or bash"]),
-        (&["--contract", "handler"], "invalid_field", &["--contract", "script, command, argv-json"]),
+        (&["--default-language", "ruby"], "invalid_field", &["--default-language", "python, javascript, bash or php"]),
+        (&["--contract", "ring"], "invalid_field", &["--contract", "script, command, argv-json, handler, cgi"]),
         (&["--input", "{"], "invalid_field", &["--input", "JSON"]),
-        (&["--input", "1", "--contract", "command"], "invalid_field", &["input", "argv-json"]),
+        (&["--input", "1", "--contract", "command"], "invalid_field", &["contract", "argv-json"]),
         (&["--env", "NAME"], "invalid_field", &["--env", "NAME=VALUE"]),
         (&["--env", "=VALUE"], "invalid_field", &["--env", "NAME=VALUE"]),
         (&["--env", "A=1", "--env", "A=2"], "invalid_field", &["env", "\"A\"", "twice"]),

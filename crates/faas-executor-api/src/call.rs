@@ -37,10 +37,10 @@ pub struct Program {
     pub name: String,
 }
 
-/// What a program under the handler contract is asked.
+/// What a program under the contracts handler and cgi is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandlerRequest {
-    /// The function that is called.
+    /// The function that is called; nothing to a CGI program.
     pub entry: String,
     /// The method, such as `POST`.
     pub method: String,
@@ -67,7 +67,7 @@ pub struct Invocation {
     pub env: Vec<(String, String)>,
     /// Files placed before the code runs.
     pub files: Vec<FileIn>,
-    /// What it is asked, under the handler contract and no other.
+    /// What it is asked, under the contracts handler and cgi and no other.
     pub request: Option<HandlerRequest>,
     /// When it must have ended, whatever it is doing.
     pub deadline: Instant,

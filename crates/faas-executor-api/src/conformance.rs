@@ -11,13 +11,14 @@
 //! scenario needs [`Verb::Exec`](crate::Verb::Exec) except those of the `verbs` family. Every wait
 //! is bounded; a scenario fails by panicking with its name.
 
+mod cgi_programs;
 mod guest;
 mod scenario;
 mod shell;
 mod suite;
 mod trial;
 
-pub use guest::{Guest, HandlerTask, ScriptTask};
+pub use guest::{CgiTask, Guest, HandlerTask, ScriptTask};
 pub use scenario::*;
 pub use shell::ShellGuest;
 pub use suite::{SCENARIOS, Scenario, ScenarioFuture};

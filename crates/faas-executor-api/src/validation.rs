@@ -48,13 +48,21 @@ pub fn check_command(command: &Command) -> Result<(), CallError> {
 pub fn check_invocation(call: &Invocation) -> Result<(), CallError> {
     check_program(&call.program)?;
     check_texts("args", &call.args, &call.env)?;
-    match (call.contract, &call.request) {
-        (Contract::Handler, Some(request)) => request::check_request(request)?,
-        (Contract::Handler, None) => {
-            return Err(invalid("request", "there is none", "one, under the handler contract"));
+    match (call.contract.answers(), &call.request) {
+        (true, Some(request)) => {
+            // To every other contract it is nothing.
+            if call.contract == Contract::Handler {
+                request::check_entry(&request.entry)?;
+            }
+            request::check_request(request)?;
         }
-        (_, None) => {}
-        (_, Some(_)) => return Err(invalid("request", "there is one", "none, but under the handler contract")),
+        (true, None) => {
+            return Err(invalid("request", "there is none", "one, under the contracts handler and cgi"));
+        }
+        (false, None) => {}
+        (false, Some(_)) => {
+            return Err(invalid("request", "there is one", "none, but under the contracts handler and cgi"));
+        }
     }
     path::check_files(&call.files)
 }

@@ -36,11 +36,13 @@ pub(crate) fn validate(spec: &SandboxSpec, host: &Host) -> Result<(), SpecError>
 /// Where a language's interpreter is inside every sandbox.
 pub(crate) fn interpreter(language: Language, host: &Host) -> Result<&str, SpecError> {
     host.runtimes.iter().find(|(name, _)| name == language.as_str()).map(|(_, path)| path.as_str()).ok_or_else(|| {
-        let (looked_at, install) = match language {
-            Language::Python => ("/usr/bin/python3", "apt-get install python3"),
-            Language::JavaScript => ("/usr/bin/node", "apt-get install nodejs"),
-            Language::Bash => ("/usr/bin/bash", "apt-get install bash"),
+        let looked_at = match language {
+            Language::Python => "/usr/bin/python3",
+            Language::JavaScript => "/usr/bin/node",
+            Language::Bash => "/usr/bin/bash",
+            Language::Php => "/usr/bin/php-cgi",
         };
-        SpecError::RuntimeMissing { language, looked_at: looked_at.to_owned(), install: install.to_owned() }
+        let install = format!("apt-get install {}", language.package());
+        SpecError::RuntimeMissing { language, looked_at: looked_at.to_owned(), install }
     })
 }

@@ -45,7 +45,7 @@ impl Defaults {
     /// How long a call may run.
     pub(crate) const fn timeout_of(&self, contract: Contract) -> Duration {
         match contract {
-            Contract::Script | Contract::Command | Contract::Handler => self.timeout,
+            Contract::Script | Contract::Command | Contract::Handler | Contract::Cgi => self.timeout,
             Contract::ArgvJson => self.argv_json_timeout,
         }
     }

@@ -1,7 +1,7 @@
 //! What the contracts make of a finished program's output. Pure.
 
 mod argv_json;
-pub(crate) mod handler;
+pub(crate) mod response;
 #[cfg(test)]
 mod tests;
 

@@ -56,7 +56,7 @@ pub struct ExecutionRequest {
     /// Files placed in the working directory before it runs.
     pub files: Vec<FileIn>,
     /// JSON input: `$FAAS_INPUT` of a script, the first argument under argv-json (`{}` when
-    /// absent), the body a handler is sent.
+    /// absent), the body a handler or a CGI program is sent.
     pub input: Option<Value>,
     /// The function that a handler's program is entered by.
     pub entry: String,
@@ -148,7 +148,7 @@ impl ExecutionRequest {
             (Contract::Script, Some(input)) => env.push((INPUT_VARIABLE.to_owned(), input.to_string())),
             (Contract::ArgvJson, Some(input)) => args.insert(0, input.to_string()),
             (Contract::ArgvJson, None) => args.insert(0, "{}".to_owned()),
-            (Contract::Handler, input) => {
+            (Contract::Handler | Contract::Cgi, input) => {
                 request = Some(http.unwrap_or_else(|| HttpCall::with_input(input)).into_request(entry));
             }
             // The check refuses an input of a command.

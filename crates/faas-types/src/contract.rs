@@ -16,11 +16,13 @@ pub enum Contract {
     ArgvJson,
     /// A function of a loaded program that is given a request and gives a response.
     Handler,
+    /// A program that is given a request as CGI/1.1 variables and standard input, and prints the response.
+    Cgi,
 }
 
 impl Contract {
     /// Every contract, in the order the documentation lists them.
-    pub const ALL: [Self; 4] = [Self::Script, Self::Command, Self::ArgvJson, Self::Handler];
+    pub const ALL: [Self; 5] = [Self::Script, Self::Command, Self::ArgvJson, Self::Handler, Self::Cgi];
 
     /// The name used in requests, records and documentation.
     #[must_use]
@@ -30,6 +32,16 @@ impl Contract {
             Self::Command => "command",
             Self::ArgvJson => "argv-json",
             Self::Handler => "handler",
+            Self::Cgi => "cgi",
+        }
+    }
+
+    /// Whether the program is asked with a request and gives a response.
+    #[must_use]
+    pub const fn answers(self) -> bool {
+        match self {
+            Self::Handler | Self::Cgi => true,
+            Self::Script | Self::Command | Self::ArgvJson => false,
         }
     }
 }
@@ -42,7 +54,7 @@ impl fmt::Display for Contract {
 
 /// A contract name nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown contract {name:?}; accepted: script, command, argv-json, handler")]
+#[error("unknown contract {name:?}; accepted: script, command, argv-json, handler, cgi")]
 pub struct UnknownContract {
     /// The name as given.
     pub name: String,
@@ -69,11 +81,13 @@ pub enum Language {
     JavaScript,
     /// GNU bash.
     Bash,
+    /// PHP, at least 8.1, as php-cgi.
+    Php,
 }
 
 impl Language {
     /// Every language, in the order the documentation lists them.
-    pub const ALL: [Self; 3] = [Self::Python, Self::JavaScript, Self::Bash];
+    pub const ALL: [Self; 4] = [Self::Python, Self::JavaScript, Self::Bash, Self::Php];
 
     /// What its file is called where nobody names one.
     #[must_use]
@@ -82,6 +96,7 @@ impl Language {
             Self::Python => "main.py",
             Self::JavaScript => "main.js",
             Self::Bash => "main.sh",
+            Self::Php => "main.php",
         }
     }
 
@@ -92,6 +107,18 @@ impl Language {
             Self::Python => "python3",
             Self::JavaScript => "node",
             Self::Bash => "bash",
+            Self::Php => "php",
+        }
+    }
+
+    /// The package of Debian's that has its interpreter.
+    #[must_use]
+    pub const fn package(self) -> &'static str {
+        match self {
+            Self::Python => "python3",
+            Self::JavaScript => "nodejs",
+            Self::Bash => "bash",
+            Self::Php => "php-cgi",
         }
     }
 
@@ -101,6 +128,16 @@ impl Language {
         match self {
             Self::Python | Self::JavaScript => Contract::Handler,
             Self::Bash => Contract::Command,
+            Self::Php => Contract::Cgi,
+        }
+    }
+
+    /// How code in it is executed where nobody says it.
+    #[must_use]
+    pub const fn execution_contract(self) -> Contract {
+        match self {
+            Self::Python | Self::JavaScript | Self::Bash => Contract::Script,
+            Self::Php => Contract::Cgi,
         }
     }
 
@@ -111,6 +148,20 @@ impl Language {
             Self::Python => "python",
             Self::JavaScript => "javascript",
             Self::Bash => "bash",
+            Self::Php => "php",
+        }
+    }
+
+    /// Whether code in it can be called that way.
+    #[must_use]
+    pub const fn offers(self, contract: Contract) -> bool {
+        match (self, contract) {
+            (_, Contract::Cgi) => true,
+            (Self::Php, _) | (_, Contract::Command) | (Self::Bash, Contract::Handler) => false,
+            (
+                Self::Python | Self::JavaScript | Self::Bash,
+                Contract::Script | Contract::ArgvJson | Contract::Handler,
+            ) => true,
         }
     }
 
@@ -121,6 +172,7 @@ impl Language {
             "py" => Some(Self::Python),
             "js" | "cjs" | "mjs" => Some(Self::JavaScript),
             "sh" | "bash" => Some(Self::Bash),
+            "php" => Some(Self::Php),
             _ => None,
         }
     }
@@ -134,7 +186,7 @@ impl fmt::Display for Language {
 
 /// A language name nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown language {name:?}; accepted: python (py, python3), javascript (js, node), bash (sh)")]
+#[error("unknown language {name:?}; accepted: python (py, python3), javascript (js, node), bash (sh), php")]
 pub struct UnknownLanguage {
     /// The name as given.
     pub name: String,
@@ -148,6 +200,7 @@ impl FromStr for Language {
             "python" | "python3" | "py" => Ok(Self::Python),
             "javascript" | "js" | "node" => Ok(Self::JavaScript),
             "bash" | "sh" => Ok(Self::Bash),
+            "php" => Ok(Self::Php),
             _ => Err(UnknownLanguage { name: name.to_owned() }),
         }
     }

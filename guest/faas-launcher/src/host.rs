@@ -18,16 +18,26 @@ use std::path::Path;
 /// Init, built before this program.
 const INIT: &[u8] = include_bytes!(env!("FAAS_INIT"));
 
-const RUNNERS: [RunnerFile; 4] = [
-    RunnerFile { name: "runner.py", source: include_str!("../../../runtimes/python/runner.py") },
-    RunnerFile { name: "handler.py", source: include_str!("../../../runtimes/python/handler.py") },
-    RunnerFile { name: "runner.js", source: include_str!("../../../runtimes/javascript/runner.js") },
-    RunnerFile { name: "handler.js", source: include_str!("../../../runtimes/javascript/handler.js") },
+const RUNNERS: [RunnerFile; 5] = [
+    source("runner.py", include_bytes!("../../../runtimes/python/runner.py")),
+    source("handler.py", include_bytes!("../../../runtimes/python/handler.py")),
+    source("runner.js", include_bytes!("../../../runtimes/javascript/runner.js")),
+    source("handler.js", include_bytes!("../../../runtimes/javascript/handler.js")),
+    // Built before this program, as init is.
+    RunnerFile { name: "cgi", content: include_bytes!(env!("FAAS_CGI_RUNNER")), executable: true },
 ];
 
+const fn source(name: &'static str, content: &'static [u8]) -> RunnerFile {
+    RunnerFile { name, content, executable: false }
+}
+
 /// Languages and where their interpreters must be: absolute, so that no `PATH` decides.
-const INTERPRETERS: [(&str, &str); 3] =
-    [("python", "/usr/bin/python3"), ("javascript", "/usr/bin/node"), ("bash", "/usr/bin/bash")];
+const INTERPRETERS: [(&str, &str); 4] = [
+    ("python", "/usr/bin/python3"),
+    ("javascript", "/usr/bin/node"),
+    ("bash", "/usr/bin/bash"),
+    ("php", "/usr/bin/php-cgi"),
+];
 
 /// Everything a running launcher holds.
 pub(crate) struct Running {

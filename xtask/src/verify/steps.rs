@@ -82,12 +82,13 @@ fn cargo(root: &Path, name: &'static str, arguments: &str) -> Step {
     }
 }
 
-/// A cargo call in the guest workspace. The launcher embeds init, which a build of the main workspace
-/// makes first; what is linted and tested here never starts it.
+/// A cargo call in the guest workspace. The launcher embeds init and the CGI runner, which a build of the
+/// main workspace makes first; what is linted and tested here never starts them.
 fn guest(root: &Path, name: &'static str, arguments: &str) -> Step {
     let mut step = cargo(root, name, arguments);
     if let Plan::Call(call) = &mut step.plan {
-        call.environment.push(("FAAS_INIT", "/dev/null".to_owned()));
+        let embedded = ["FAAS_INIT", "FAAS_CGI_RUNNER"];
+        call.environment.extend(embedded.map(|name| (name, "/dev/null".to_owned())));
     }
     step
 }

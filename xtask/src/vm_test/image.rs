@@ -32,7 +32,7 @@ const PACKAGES: [&str; 12] = [
 /// Without them there is nothing to test with.
 const NEEDED_PROGRAMS: [&str; 4] = ["/usr/bin/python3", "/usr/bin/bash", "/usr/bin/sh", "/usr/bin/setpriv"];
 /// Taken when there: a suite that needs one and does not find it says so itself.
-const OTHER_PROGRAMS: [&str; 3] = ["/usr/bin/node", "/usr/bin/awk", "/usr/sbin/ip"];
+const OTHER_PROGRAMS: [&str; 4] = ["/usr/bin/node", "/usr/bin/php-cgi", "/usr/bin/awk", "/usr/sbin/ip"];
 /// Paths of a merged /usr, which programs and the loader spell without it.
 const ALIASES: [&str; 4] = ["/bin", "/sbin", "/lib", "/lib64"];
 const CONFIGURATION: [&str; 5] =

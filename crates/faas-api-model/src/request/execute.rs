@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Contracts that are documented but that nothing here offers yet.
-const CONTRACTS_TO_COME: [&str; 3] = ["cgi", "wasi-http", "wasi-command"];
+const CONTRACTS_TO_COME: [&str; 2] = ["wasi-http", "wasi-command"];
 
 /// What happens to an execution whose caller goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -134,7 +134,7 @@ impl ExecuteBody {
                 Err(BodyError::field("contract", "a command has only one; accepted: command"))
             }
             (Some(_), None) if body.contract == Some(Contract::Command) => {
-                Err(BodyError::field("contract", "code is given; accepted with code: script, argv-json, handler"))
+                Err(BodyError::field("contract", "code is given; accepted with code: script, argv-json, handler, cgi"))
             }
             (Some(_), None) | (None, Some(_)) => Ok(body),
         }
@@ -349,7 +349,7 @@ pub(super) fn contract(name: &str) -> Result<Contract, BodyError> {
     if CONTRACTS_TO_COME.contains(&name) {
         return Err(unsupported(
             "contract",
-            "nothing here calls code that way yet; accepted: script, command, argv-json, handler",
+            "nothing here calls code that way yet; accepted: script, command, argv-json, handler, cgi",
         ));
     }
     name.parse().map_err(|error: faas_types::UnknownContract| BodyError::field("contract", error.to_string()))

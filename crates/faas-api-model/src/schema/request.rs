@@ -126,7 +126,7 @@ fn execution_request() -> Value {
         (
             "language",
             or_null(one_of_names(
-                &["python", "python3", "py", "javascript", "js", "node", "bash", "sh"],
+                &["python", "python3", "py", "javascript", "js", "node", "bash", "sh", "php"],
                 "The language of code; the server's default where absent.",
             )),
         ),

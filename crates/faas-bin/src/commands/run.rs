@@ -17,21 +17,22 @@ use std::process::ExitCode;
 /// Options of `faas run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  faas run examples/hello.py\n  faas run -c 'print(1)'\n  \
+faas run examples/php/hello.php --input '{\"name\": \"Alice\"}'\n  \
 faas run --file words.txt examples/wordcount.py words.txt\n  faas run program.py -- --an-option-of-the-program")]
 pub(crate) struct RunOptions {
     /// The program's text instead of a file
     #[arg(short = 'c', long, value_name = "CODE", allow_hyphen_values = true)]
     code: Option<OsString>,
 
-    /// Its language: python, javascript or bash [default: by the file's extension, else its first line]
+    /// Its language: python, javascript, bash or php [default: by the file's extension, else its first line]
     #[arg(long, value_name = "LANGUAGE")]
     lang: Option<String>,
 
-    /// How it is called: script, argv-json or handler [default: script]
+    /// How it is called: script, argv-json, handler or cgi [default: cgi of php, else script]
     #[arg(long, value_name = "CONTRACT")]
     contract: Option<String>,
 
-    /// JSON input: $FAAS_INPUT of a script, the first argument under argv-json, the body a handler is sent
+    /// JSON input: $FAAS_INPUT of a script, the first argument under argv-json, the body a handler or a CGI program is sent
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     input: Option<String>,
 
@@ -61,23 +62,23 @@ pub(super) fn run(options: RunOptions, global: &GlobalOptions) -> Result<ExitCod
         .map(|name| name.parse::<Language>())
         .transpose()
         .map_err(|error| CliError::new(ErrorCode::UnknownLanguage, format!("--lang: {error}")))?;
-    let contract = match contract {
-        None => Contract::Script,
-        Some(name) => name.parse().map_err(|error| CliError::invalid(format!("--contract: {error}")))?,
-    };
+    let contract = contract
+        .map(|name| name.parse::<Contract>())
+        .transpose()
+        .map_err(|error| CliError::invalid(format!("--contract: {error}")))?;
     let input = input.map(|text| parse_input(&text)).transpose()?;
 
     let default_language = config.default_language.value;
     let (program, leading, stdin_is_taken) = match (code, file) {
         (Some(code), first) => {
             let language = asked.unwrap_or(default_language);
-            let name = language::default_name(language).to_owned();
+            let name = language.main_file().to_owned();
             (Program { code: Bytes::from(code.into_vec()), name, language }, first, false)
         }
         (None, Some(file)) if file == "-" => {
             let code = files::read_standard_input()?;
             let language = language::choose(asked, Source::Unnamed(&code), Some(default_language))?;
-            (Program { code, name: language::default_name(language).to_owned(), language }, None, true)
+            (Program { code, name: language.main_file().to_owned(), language }, None, true)
         }
         (None, Some(file)) => (read_file(Path::new(&file), asked)?, None, false),
         (None, None) => {
@@ -86,6 +87,7 @@ pub(super) fn run(options: RunOptions, global: &GlobalOptions) -> Result<ExitCod
     };
 
     let Program { code, name, language } = program;
+    let contract = contract.unwrap_or(language.execution_contract());
     let mut request = ExecutionRequest::new(Work::Script { code, name, language, contract });
     request.args = leading.into_iter().chain(args).map(|part| text("ARGS", part)).collect::<Result<_, _>>()?;
     request.input = input;
@@ -97,7 +99,7 @@ pub(super) fn run(options: RunOptions, global: &GlobalOptions) -> Result<ExitCod
 fn read_file(path: &Path, asked: Option<Language>) -> Result<Program, CliError> {
     let code = files::read_program(path)?;
     let language = language::choose(asked, Source::File(path, &code), None)?;
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(language::default_name(language)).to_owned();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(language.main_file()).to_owned();
     Ok(Program { code, name, language })
 }
 

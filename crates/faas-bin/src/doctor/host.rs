@@ -26,10 +26,12 @@ pub(super) fn findings(host: &Host) -> Vec<Finding> {
             None => missing(host, "limit", limit),
         });
     }
-    for language in Language::ALL.map(Language::as_str) {
-        findings.push(match host.runtimes.iter().find(|(name, _)| name == language) {
-            Some((_, path)) => Finding::new("runtime", language, State::Holds, path.clone()),
-            None => missing(host, "runtime", language),
+    for language in Language::ALL {
+        let name = language.as_str();
+        findings.push(match host.runtimes.iter().find(|(found, _)| found == name) {
+            Some((_, path)) => Finding::new("runtime", name, State::Holds, path.clone()),
+            None => Finding::new("runtime", name, State::Hint, "not found")
+                .with_fix(format!("apt-get install {}", language.package())),
         });
     }
     // What the launcher misses beyond these names.
@@ -43,16 +45,7 @@ pub(super) fn findings(host: &Host) -> Vec<Finding> {
 fn missing(host: &Host, group: &'static str, name: &str) -> Finding {
     match host.missing.iter().find(|(missing, ..)| missing == name) {
         Some((_, why, fix)) => Finding::new(group, name, State::Missing, why.clone()).with_fix(fix.clone()),
-        None if group == "runtime" => Finding::new(group, name, State::Hint, "not found").with_fix(install(name)),
         // The launcher does not count it as missing: nothing promised depends on it here.
         None => Finding::new(group, name, State::Hint, "not given by this host"),
-    }
-}
-
-fn install(language: &str) -> &'static str {
-    match language {
-        "python" => "apt-get install python3",
-        "javascript" => "apt-get install nodejs",
-        _ => "apt-get install bash",
     }
 }

@@ -182,7 +182,7 @@ keys! {
     }
     DefaultLanguage {
         name: "default_language", env: "FAAS_DEFAULT_LANGUAGE", flag: "--default-language",
-        accepted: "python, javascript or bash",
+        accepted: "python, javascript, bash or php",
         default: "python",
         about: "Language of code given without a file name or a language.",
     }

@@ -38,6 +38,28 @@ pub enum HandlerTask {
     },
 }
 
+/// What a program that is asked through the cgi contract is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CgiTask {
+    /// Writes `asked` and a newline to stderr; answers 201 with the header `X-Asked: METHOD PATH?QUERY NAME`,
+    /// the last being the request's header `x-name`, and with the request's body.
+    Echo,
+    /// Answers 200 with this many bytes, the one at position `n` being `n % 251`.
+    Flood {
+        /// How many.
+        bytes: u64,
+    },
+    /// Answers 200 with `ready` and a newline at once, then never ends.
+    Start,
+    /// Fails before it has answered.
+    Fail,
+    /// Prints what is no answer, for ever.
+    Malformed,
+    /// Is executable, by a first line that names another interpreter than the language's; answers 200 with `ran`
+    /// and a newline.
+    Executable,
+}
+
 /// Gives the argv of a program for each thing a scenario wants done. Paths are relative to the
 /// working directory. Unless said otherwise a program exits with 0 and writes nothing.
 pub trait Guest: Send + Sync {
@@ -114,4 +136,7 @@ pub trait Guest: Send + Sync {
 
     /// A program in this language whose function `handle` does this; `None` when there are no handlers in it.
     fn handler(&self, language: Language, task: HandlerTask) -> Option<Program>;
+
+    /// A CGI program in this language; `None` when none in it can do this.
+    fn cgi(&self, language: Language, task: CgiTask) -> Option<Program>;
 }

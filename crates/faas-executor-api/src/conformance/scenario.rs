@@ -1,5 +1,6 @@
 //! The scenarios, one file for each family.
 
+mod cgi;
 mod command;
 mod ending;
 mod files;
@@ -15,6 +16,7 @@ mod recycle;
 mod spec;
 mod verbs;
 
+pub use cgi::*;
 pub use command::*;
 pub use ending::*;
 pub use files::*;

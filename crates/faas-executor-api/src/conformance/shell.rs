@@ -1,6 +1,6 @@
 //! The programs for backends whose sandboxes have a Linux userland with coreutils, bash and python3.
 
-use super::{Guest, HandlerTask, ScriptTask};
+use super::{CgiTask, Guest, HandlerTask, ScriptTask, cgi_programs};
 use crate::Program;
 use bytes::Bytes;
 use faas_types::Language;
@@ -214,6 +214,7 @@ impl Guest for ShellGuest {
             Language::Python => ("main.py", python_script(task)),
             Language::JavaScript => ("main.js", javascript_script(task)),
             Language::Bash => ("main.sh", bash_script(task)),
+            Language::Php => return None,
         };
         Some(Program { code: Bytes::from(code), name: name.to_owned() })
     }
@@ -222,9 +223,13 @@ impl Guest for ShellGuest {
         let (name, code) = match language {
             Language::Python => ("main.py", python_handler(task)),
             Language::JavaScript => ("main.js", javascript_handler(task)),
-            Language::Bash => return None,
+            Language::Bash | Language::Php => return None,
         };
         Some(Program { code: Bytes::from(code), name: name.to_owned() })
+    }
+
+    fn cgi(&self, language: Language, task: CgiTask) -> Option<Program> {
+        cgi_programs::program(language, task)
     }
 }
 

@@ -173,6 +173,11 @@ impl<'a> Trial<'a> {
         Invocation { contract: Contract::Handler, request: Some(request), ..self.invocation(program, &[]) }
     }
 
+    /// The same asked of a CGI program.
+    pub(super) fn cgi_request(&self, program: Program, body: Bytes) -> Invocation {
+        Invocation { contract: Contract::Cgi, ..self.request(program, body) }
+    }
+
     pub(super) fn doomed_invocation(&self, program: Program) -> Invocation {
         Invocation { deadline: Instant::now() + self.patient(SHORT), ..self.invocation(program, &[]) }
     }
@@ -294,10 +299,11 @@ impl<'a> Trial<'a> {
 
     /// The languages this host has, with the guest's program for a task in each.
     pub(super) fn scripts(&self, task: super::ScriptTask) -> Vec<(Language, Program)> {
-        let runtimes = &self.executor.capabilities().runtimes;
-        let scripts = runtimes.iter().map(|runtime| match self.guest.script(runtime.language, task) {
-            Some(program) => (runtime.language, program),
-            None => self.fail(format!("the guest has no program in {}", runtime.language)),
+        let languages = self.executor.capabilities().runtimes.iter().map(|runtime| runtime.language);
+        let languages = languages.filter(|language| language.offers(Contract::Script));
+        let scripts = languages.map(|language| match self.guest.script(language, task) {
+            Some(program) => (language, program),
+            None => self.fail(format!("the guest has no program in {language}")),
         });
         scripts.collect()
     }

@@ -2,7 +2,7 @@
 
 use super::instruction::to_hex;
 use crate::Program;
-use crate::conformance::{Guest, HandlerTask, ScriptTask};
+use crate::conformance::{CgiTask, Guest, HandlerTask, ScriptTask};
 use bytes::Bytes;
 use faas_types::Language;
 
@@ -106,6 +106,18 @@ impl Guest for FakeGuest {
             HandlerTask::Flood { bytes } => format!("answer-flood {bytes}\n"),
             HandlerTask::Raise => "raise\n".to_owned(),
             HandlerTask::Exit { code } => format!("arguments {code}\n"),
+        };
+        Some(Program { code: Bytes::from(code), name: "main.fake".to_owned() })
+    }
+
+    fn cgi(&self, _language: Language, task: CgiTask) -> Option<Program> {
+        let code = match task {
+            CgiTask::Echo => format!("print {} {} 0\nanswer-echo\n", to_hex(b""), to_hex(b"asked\n")),
+            CgiTask::Flood { bytes } => format!("answer-flood {bytes}\n"),
+            CgiTask::Start => "answer-start\n".to_owned(),
+            CgiTask::Fail => "raise\n".to_owned(),
+            // Fake programs say no bytes of a header, and have no first line.
+            CgiTask::Malformed | CgiTask::Executable => return None,
         };
         Some(Program { code: Bytes::from(code), name: "main.fake".to_owned() })
     }

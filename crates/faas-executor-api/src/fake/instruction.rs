@@ -55,11 +55,12 @@ pub(super) enum Instruction {
     Read {
         path: String,
     },
-    /// As a handler: see [`crate::conformance::HandlerTask`].
+    /// As a handler or a CGI program: see [`crate::conformance::HandlerTask`] and [`crate::conformance::CgiTask`].
     AnswerEcho,
     AnswerFlood {
         bytes: u64,
     },
+    AnswerStart,
     Raise,
 }
 
@@ -89,6 +90,7 @@ impl Instruction {
             ["create", count] => Self::Create { count: count.parse().ok()? },
             ["answer-echo"] => Self::AnswerEcho,
             ["answer-flood", bytes] => Self::AnswerFlood { bytes: bytes.parse().ok()? },
+            ["answer-start"] => Self::AnswerStart,
             ["raise"] => Self::Raise,
             ["read", path] => Self::Read { path: path.to_owned() },
             _ => return None,

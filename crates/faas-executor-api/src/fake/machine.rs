@@ -114,6 +114,11 @@ impl Machine<'_> {
             }
             Instruction::AnswerEcho => self.answer_echo(process).await,
             Instruction::AnswerFlood { bytes } => self.answer_flood(*bytes).await,
+            Instruction::AnswerStart => {
+                self.console.say(OutputEvent::ResponseHead(ResponseHead { status: 200, headers: Vec::new() })).await;
+                self.console.say(OutputEvent::Body(Bytes::from_static(b"ready\n"))).await;
+                std::future::pending().await
+            }
             Instruction::Raise => {
                 self.console.say(OutputEvent::Failed("ValueError: mine".to_owned())).await;
                 exits(1)

@@ -15,7 +15,7 @@ pub(super) struct Process {
     pub(super) instructions: Vec<Instruction>,
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(String, String)>,
-    /// What it is asked, under the handler contract.
+    /// What it is asked, under the contracts handler and cgi.
     pub(super) request: Option<HandlerRequest>,
 }
 

@@ -6,18 +6,23 @@ use crate::{CallError, HandlerRequest};
 /// The most bytes of a handler's name and of a method.
 const MAX_WORD_BYTES: usize = 64;
 
-pub(super) fn check_request(request: &HandlerRequest) -> Result<(), CallError> {
-    const ACCEPTED_ENTRY: &str = "the name of a function: letters, digits and underscores, no digit first";
-    const ACCEPTED_METHOD: &str = "an HTTP method such as POST";
-    const ACCEPTED_HEADERS: &str = "names of an HTTP token's characters, values without CR, LF and NUL";
-    let HandlerRequest { entry, method, path, query, headers, body: _ } = request;
+/// Checks the name of a handler.
+pub(super) fn check_entry(entry: &str) -> Result<(), CallError> {
+    const ACCEPTED: &str = "the name of a function: letters, digits and underscores, no digit first";
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if entry.len() > MAX_WORD_BYTES
         || !entry.bytes().all(is_word)
         || !entry.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
     {
-        return Err(invalid("handler", format!("{:?} is not one", shown(entry)), ACCEPTED_ENTRY));
+        return Err(invalid("handler", format!("{:?} is not one", shown(entry)), ACCEPTED));
     }
+    Ok(())
+}
+
+pub(super) fn check_request(request: &HandlerRequest) -> Result<(), CallError> {
+    const ACCEPTED_METHOD: &str = "an HTTP method such as POST";
+    const ACCEPTED_HEADERS: &str = "names of an HTTP token's characters, values without CR, LF and NUL";
+    let HandlerRequest { entry: _, method, path, query, headers, body: _ } = request;
     if !(1..=MAX_WORD_BYTES).contains(&method.len()) || !method.bytes().all(is_token) {
         return Err(invalid("method", format!("{:?} is not one", shown(method)), ACCEPTED_METHOD));
     }

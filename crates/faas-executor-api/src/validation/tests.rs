@@ -150,3 +150,27 @@ fn each_file_has_a_path_of_its_own() {
         assert!(matches!(check(&paths), Err(CallError::File { .. })), "{paths:?}");
     }
 }
+
+#[test]
+fn a_request_is_for_contracts_that_answer_and_its_entry_for_handlers() {
+    let asked = |contract: Contract, entry: &str| {
+        let request = crate::HandlerRequest {
+            entry: entry.to_owned(),
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            query: String::new(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+        };
+        field(check_invocation(&Invocation { contract, request: Some(request), ..invocation(b"1", "main.py") }))
+    };
+    for contract in Contract::ALL {
+        let unasked = field(check_invocation(&Invocation { contract, ..invocation(b"1", "main.py") }));
+        match contract.answers() {
+            true => assert_eq!((asked(contract, "handle"), unasked), (None, Some("request")), "{contract}"),
+            false => assert_eq!((asked(contract, "handle"), unasked), (Some("request"), None), "{contract}"),
+        }
+    }
+    assert_eq!(asked(Contract::Handler, "main.handle"), Some("handler"));
+    assert_eq!(asked(Contract::Cgi, "main.handle"), None);
+}

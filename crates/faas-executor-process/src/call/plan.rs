@@ -7,7 +7,7 @@ use faas_protocol::call::ToRunner;
 use faas_protocol::control::{MAX_PIECE, Spawn, ToInit};
 use faas_protocol::frame::{FrameError, MAX_BODY};
 use faas_protocol::launcher::Host;
-use faas_types::{Language, OutputLimits};
+use faas_types::{Contract, Language, OutputLimits};
 use std::time::Instant;
 
 /// A call as init and the runner need it.
@@ -40,7 +40,7 @@ pub(crate) struct RunnerPlan {
     name: String,
     args: Vec<String>,
     code: Bytes,
-    /// What it is to answer, under the handler contract.
+    /// What it is to answer, under the contracts handler and cgi.
     request: Option<HandlerRequest>,
 }
 
@@ -73,26 +73,32 @@ impl CallPlan {
         let runner = RunnerPlan {
             contract: call.contract.as_str().to_owned(),
             name: call.program.name,
-            // A handler has no arguments of its own: its program is a module, and this is what to call in it.
-            args: call.request.as_ref().map_or(call.args, |request| vec![request.entry.clone()]),
+            args: match &call.request {
+                // A handler has no arguments of its own: its program is a module, and this is what to call in it.
+                Some(request) if call.contract == Contract::Handler => vec![request.entry.clone()],
+                _ => call.args,
+            },
             code: call.program.code,
             request: call.request,
         };
         let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let (argv, runner) = match language {
+            _ if !language.offers(call.contract) => {
+                return Err(CallError::Invalid {
+                    field: "contract",
+                    reason: format!("{language} has no {}", call.contract),
+                    accepted: "cgi with every language, and what else the language offers",
+                });
+            }
+            // php-cgi stays while it is asked; everything else is a process for each request.
+            Language::Php => (argv(&["/opt/faas/cgi", "fastcgi", &interpreter]), Some(runner)),
+            _ if call.contract == Contract::Cgi => (argv(&["/opt/faas/cgi", "program", &interpreter]), Some(runner)),
             // Isolated from files and variables of the program's, without `site`, which the runner
             // stands in for, and UTF-8 whatever the environment says.
             Language::Python => (argv(&[&interpreter, "-I", "-S", "-X", "utf8", "/opt/faas/runner.py"]), Some(runner)),
             // One thread for V8's background work instead of one for each processor.
             Language::JavaScript => (argv(&[&interpreter, "--v8-pool-size=1", "/opt/faas/runner.js"]), Some(runner)),
             // A shell reads its program as it goes, from a file of its own.
-            Language::Bash if runner.answers() => {
-                return Err(CallError::Invalid {
-                    field: "contract",
-                    reason: "bash has no handlers".to_owned(),
-                    accepted: "handler with python or javascript; script or command with bash",
-                });
-            }
             Language::Bash => {
                 let script = FilePlan::code(runner.name, runner.code);
                 let argv = [interpreter, script.path.clone()].into_iter().chain(runner.args).collect();

@@ -13,7 +13,7 @@ use faas_orchestrator::{
     ExecutionRequest, OnDisconnect, Respond, Stdin, Submission, Submitted, Wait, Watch, Watched, Work,
 };
 use faas_store_api::Idempotency;
-use faas_types::{Contract, ErrorCode, ExecutionId, ExecutionRecord, OutputLimits, Resources, TenantId};
+use faas_types::{ErrorCode, ExecutionId, ExecutionRecord, OutputLimits, Resources, TenantId};
 
 /// An execution somebody waits for, about to be submitted.
 pub(crate) struct Order {
@@ -122,7 +122,7 @@ fn request(defaults: &Defaults, body: ExecuteBody) -> Result<ExecutionRequest, A
                 code: Bytes::from(code),
                 name: body.name.unwrap_or_else(|| language.main_file().to_owned()),
                 language,
-                contract: body.contract.unwrap_or(Contract::Script),
+                contract: body.contract.unwrap_or(language.execution_contract()),
             }
         }
         (None, Some(argv)) => Work::Command { argv },

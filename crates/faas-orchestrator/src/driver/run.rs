@@ -1,7 +1,7 @@
 //! A running program: its input goes in, its output goes to the log, until it is done.
 
 use super::start::Started;
-use crate::contract::handler::Response;
+use crate::contract::response::Response;
 use crate::events::EventKind;
 use crate::house::House;
 use crate::live::{CancelReason, Live};

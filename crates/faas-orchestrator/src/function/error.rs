@@ -48,7 +48,7 @@ pub enum FunctionError {
     #[error(transparent)]
     Spec(#[from] SpecError),
     /// The language's interpreter is not on this host.
-    #[error("{language} is not installed on this host; install it, and see faas doctor")]
+    #[error("{language} is not installed on this host; apt-get install {}, and see faas doctor", language.package())]
     RuntimeMissing {
         /// The language.
         language: Language,

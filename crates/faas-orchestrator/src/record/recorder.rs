@@ -4,7 +4,7 @@ use super::INLINE_BYTES;
 use super::message::{Limits, message};
 use super::tail::Tail;
 use crate::ExecutionRequest;
-use crate::contract::handler::{HandlerError, Response};
+use crate::contract::response::{Response, ResponseError};
 use crate::contract::{ArgvJsonError, MAX_RESULT_BYTES, argv_json, error_message};
 use faas_executor_api::Done;
 use faas_types::{Contract, ErrorKind, ExecutionRecord, ExecutionState, Outcome, StartRecord, Timestamp, UsageRecord};
@@ -47,7 +47,7 @@ impl Recorder {
         Self {
             limits: Limits { resources: request.resources, output: request.output, timeout: request.timeout },
             stdout_tail: (request.contract() == Contract::ArgvJson).then(|| Tail::new(MAX_RESULT_BYTES)),
-            response: (request.contract() == Contract::Handler).then(Response::default),
+            response: request.contract().answers().then(Response::default),
         }
     }
 
@@ -119,7 +119,7 @@ impl Recorder {
             match response.result() {
                 Ok(result) => verdict.result = Some(result),
                 // A program that failed in its own way need not answer.
-                Err(HandlerError::Missing) if code != 0 => {}
+                Err(ResponseError::Missing) if code != 0 => {}
                 Err(error) => verdict.fail(&error.to_string()),
             }
         }

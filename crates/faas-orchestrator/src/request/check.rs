@@ -15,9 +15,7 @@ pub(super) fn check(request: &ExecutionRequest) -> Result<(), RequestError> {
     if let Work::Script { code, .. } = &request.work {
         check_code(code)?;
     }
-    if request.contract() == Contract::Handler && request.language() == Some(Language::Bash) {
-        return Err(field("contract", "bash has no handlers", "handler with python or javascript; else script"));
-    }
+    check_contract(request)?;
     check_timeout(request.timeout)?;
     if request.output.bytes.as_bytes() == 0 {
         return Err(field("output", "it is zero", "a size above zero"));
@@ -38,6 +36,19 @@ pub(super) fn check(request: &ExecutionRequest) -> Result<(), RequestError> {
         return Err(RequestError::FilesTooLarge { disk: request.resources.disk });
     }
     Ok(())
+}
+
+fn check_contract(request: &ExecutionRequest) -> Result<(), RequestError> {
+    let Some(language) = request.language() else { return Ok(()) };
+    if language.offers(request.contract()) {
+        return Ok(());
+    }
+    let accepted = match language {
+        Language::Php => "cgi, which is the default of php",
+        Language::Bash => "script, argv-json and cgi with bash",
+        Language::Python | Language::JavaScript => "script, argv-json, handler and cgi with python and javascript",
+    };
+    Err(field("contract", format!("{language} has no {}", request.contract()), accepted))
 }
 
 fn check_timeout(timeout: Duration) -> Result<(), RequestError> {

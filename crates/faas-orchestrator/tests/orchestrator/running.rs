@@ -116,6 +116,24 @@ async fn what_is_wrong_or_cannot_be_done_here_is_refused() {
 }
 
 #[tokio::test]
+async fn a_cgi_program_is_asked_as_a_handler_is() {
+    let house = house(4, 4).await;
+    let cgi = |code: &str| {
+        let Work::Script { code, name, language, .. } = script(code).work else { panic!("a script") };
+        let work = Work::Script { code, name, language, contract: Contract::Cgi };
+        attached(ExecutionRequest { input: Some(serde_json::json!([1])), ..ExecutionRequest::new(work) })
+    };
+    let record = run(&house, cgi("answer-echo\n")).await;
+    assert_eq!((record.status, record.contract), (ExecutionState::Succeeded, Contract::Cgi));
+    assert_eq!(record.result, Some(serde_json::json!("[1]")));
+
+    let record = run(&house, cgi("raise\n")).await;
+    assert_eq!((record.status, record.error_kind), (ExecutionState::Failed, Some(ErrorKind::UserError)));
+    assert_eq!(record.error.as_deref(), Some("ValueError: mine"));
+    house.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_handler_is_asked_with_its_input_and_its_answer_is_the_result() {
     let house = house(4, 4).await;
     let handler = |code: &str, input: serde_json::Value| {
@@ -133,7 +151,7 @@ async fn a_handler_is_asked_with_its_input_and_its_answer_is_the_result() {
 
     let record = run(&house, handler("nothing\n", serde_json::json!(1))).await;
     assert_eq!((record.status, record.error_kind), (ExecutionState::Failed, Some(ErrorKind::UserError)));
-    assert!(record.error.as_deref().is_some_and(|error| error.contains("before its handler")), "{record:?}");
+    assert!(record.error.as_deref().is_some_and(|error| error.contains("before it had answered")), "{record:?}");
 
     let record = run(&house, handler("answer-flood 2000000\n", serde_json::json!(1))).await;
     assert!(record.error.as_deref().is_some_and(|error| error.contains("1048576")), "{record:?}");

@@ -14,13 +14,15 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// A runner's source, placed under `/opt/faas`.
+/// A runner's source or program, placed under `/opt/faas`.
 #[derive(Debug, Clone, Copy)]
 pub struct RunnerFile {
     /// File name.
     pub name: &'static str,
     /// Content.
-    pub source: &'static str,
+    pub content: &'static [u8],
+    /// Whether it is a program.
+    pub executable: bool,
 }
 
 /// A step of building the root that failed.
@@ -100,7 +102,10 @@ impl Template<'_> {
         self.etc()?;
         self.devices()?;
         for runner in self.runners {
-            io_step(runner.name, fs::write(self.path(RUNNERS).join(runner.name), runner.source))?;
+            let path = self.path(RUNNERS).join(runner.name);
+            io_step(runner.name, fs::write(&path, runner.content))?;
+            let mode = if runner.executable { 0o755 } else { 0o644 };
+            io_step(runner.name, fs::set_permissions(&path, fs::Permissions::from_mode(mode)))?;
         }
         self.read_only(&self.path("dev"), false)?;
         self.read_only(&self.path(""), false)?;

@@ -2,7 +2,7 @@
 
 use crate::conformance::trial::pattern;
 use crate::conformance::{Guest, HandlerTask, trial::Trial};
-use crate::{Event, ExecSession, Executor, Health, Program, ResponseHead, SandboxSpec, Verb};
+use crate::{Event, ExecSession, Executor, Health, Invocation, Program, ResponseHead, SandboxSpec, Verb};
 use bytes::Bytes;
 use faas_types::Outcome;
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use std::sync::Arc;
 const FLOOD: u64 = 3 << 20;
 
 /// What came of a call.
-struct Answered {
-    head: Option<ResponseHead>,
-    body: Vec<u8>,
-    stdout: Vec<u8>,
-    whole: bool,
-    failed: Option<String>,
-    outcome: Outcome,
+pub(super) struct Answered {
+    pub(super) head: Option<ResponseHead>,
+    pub(super) body: Vec<u8>,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Vec<u8>,
+    pub(super) whole: bool,
+    pub(super) failed: Option<String>,
+    pub(super) outcome: Outcome,
 }
 
 /// A sandbox and a program for each language that has handlers.
@@ -33,13 +34,19 @@ fn handlers(trial: &Trial<'_>, task: HandlerTask) -> Vec<(SandboxSpec, Program)>
 }
 
 async fn ask(trial: &Trial<'_>, spec: SandboxSpec, program: Program, body: Bytes) -> Answered {
+    answered(trial, spec, trial.request(program, body)).await
+}
+
+/// What comes of a call whose program answers.
+pub(super) async fn answered(trial: &Trial<'_>, spec: SandboxSpec, call: Invocation) -> Answered {
     let mut sandbox = trial.create(spec).await;
-    let ExecSession { input, mut events } = trial.invoke(&mut sandbox, trial.request(program, body)).await;
+    let ExecSession { input, mut events } = trial.invoke(&mut sandbox, call).await;
     drop(input);
     let mut answered = Answered {
         head: None,
         body: Vec::new(),
         stdout: Vec::new(),
+        stderr: Vec::new(),
         whole: false,
         failed: None,
         outcome: Outcome::SandboxLost,
@@ -54,14 +61,14 @@ async fn ask(trial: &Trial<'_>, spec: SandboxSpec, program: Program, body: Bytes
             Event::ResponseEnd => answered.whole = true,
             Event::Failed(message) => answered.failed = Some(message),
             Event::Stdout(bytes) => answered.stdout.extend_from_slice(&bytes),
-            Event::Stderr(_) => {}
+            Event::Stderr(bytes) => answered.stderr.extend_from_slice(&bytes),
             Event::Done(done) => {
                 answered.outcome = done.outcome;
                 break;
             }
         }
     }
-    trial.equal(sandbox.health(), Health::Ready, "health after a handler");
+    trial.equal(sandbox.health(), Health::Ready, "health after an answer");
     trial.still_works(&mut sandbox).await;
     trial.destroy(sandbox).await;
     answered

@@ -143,7 +143,7 @@ fn scaling(scaling: Scaling) -> ScalingBody {
 pub(in crate::routes) fn call_of(version: &Version, body: ExecuteBody) -> Result<(ExecutionRequest, Stdin), ApiError> {
     let ExecuteBody { input, stdin, labels, .. } = body;
     let stdin = stdin.map(Bytes::from);
-    let answers = matches!(version.spec.contract, Contract::Handler);
+    let answers = version.spec.contract.answers();
     let given = match (input, stdin) {
         (Some(_), Some(_)) if answers => {
             let detail = "input is given too; accepted: one of them, which is the body of the request";

@@ -59,7 +59,7 @@ pub(crate) async fn respond(
 ) -> Result<Response, ApiError> {
     let Asked { method, path, uri, headers, body } = asked;
     let (body, paid) = body.into_parts();
-    let answers = matches!(version.spec.contract, Contract::Handler);
+    let answers = version.spec.contract.answers();
     let (input, stdin) = if answers {
         let http = HttpCall {
             method: method.as_str().to_owned(),
@@ -138,7 +138,7 @@ async fn stream_response(id: ExecutionId, mut response: ResponseStream, watch: W
         Some(ResponsePart::Body(_) | ResponsePart::End) | None => {
             let record = watch.complete().await;
             let record = ended(&record).map(|_| record)?;
-            let silent = || "the program ended before its handler had answered".to_owned();
+            let silent = || "the program ended before it had answered".to_owned();
             let kind = record.error_kind.unwrap_or(ErrorKind::UserError);
             Ok(failed(id, kind, record.error.unwrap_or_else(silent)))
         }
@@ -259,7 +259,7 @@ fn of_output(contract: Contract, record: ExecutionRecord) -> Response {
     }
     let (kind, body) = match contract {
         Contract::ArgvJson => ("application/json", record.result.unwrap_or_default().to_string().into_bytes()),
-        Contract::Script | Contract::Command | Contract::Handler => {
+        Contract::Script | Contract::Command | Contract::Handler | Contract::Cgi => {
             let exact = record.stdout_base64.and_then(|text| STANDARD.decode(text).ok());
             ("text/plain; charset=utf-8", exact.unwrap_or_else(|| record.stdout.into_bytes()))
         }

@@ -1,4 +1,4 @@
-//! The handler contract: the response is the result.
+//! The contracts handler and cgi: the response is the result.
 //!
 //! A JSON body is the result as it is, every other body is a text. What user code failed with, or that it
 //! never answered, is the error.
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 /// Why there is no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HandlerError {
+pub(crate) enum ResponseError {
     /// User code failed, in its own words.
     #[error("{0}")]
     Failed(String),
     /// The program ended without a word.
-    #[error("the program ended before its handler had answered; return an answer, and do not end the process")]
+    #[error("the program ended before it had answered; return an answer, and do not end the process")]
     Missing,
     /// A record cannot hold it.
     #[error("the answer is above {MAX_RESULT_BYTES} bytes, which is the most a result may have; return less")]
@@ -67,18 +67,18 @@ impl Response {
     }
 
     /// The result of a program that ended by itself.
-    pub(crate) fn result(self) -> Result<Value, HandlerError> {
+    pub(crate) fn result(self) -> Result<Value, ResponseError> {
         if let Some(message) = self.failed {
-            return Err(HandlerError::Failed(message));
+            return Err(ResponseError::Failed(message));
         }
         match (self.complete, self.too_large) {
             (true, _) if self.passed_on => Ok(Value::Null),
-            (false, _) => Err(HandlerError::Missing),
-            (true, true) => Err(HandlerError::TooLarge),
+            (false, _) => Err(ResponseError::Missing),
+            (true, true) => Err(ResponseError::TooLarge),
             (true, false) if !self.json => Ok(Value::String(String::from_utf8_lossy(&self.body).into_owned())),
             (true, false) => {
-                let value = serde_json::from_slice(&self.body).map_err(|_| HandlerError::Invalid)?;
-                if is_deeper_than(&value, MAX_RESULT_DEPTH) { Err(HandlerError::Invalid) } else { Ok(value) }
+                let value = serde_json::from_slice(&self.body).map_err(|_| ResponseError::Invalid)?;
+                if is_deeper_than(&value, MAX_RESULT_DEPTH) { Err(ResponseError::Invalid) } else { Ok(value) }
             }
         }
     }
@@ -93,7 +93,7 @@ fn is_json(content_type: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{HandlerError, MAX_RESULT_BYTES, Response};
+    use super::{MAX_RESULT_BYTES, Response, ResponseError};
     use bytes::Bytes;
     use faas_executor_api::ResponseHead;
     use serde_json::{Value, json};
@@ -106,7 +106,7 @@ mod tests {
         response
     }
 
-    fn whole(content_type: Option<&'static str>, body: impl Into<Bytes>) -> Result<Value, HandlerError> {
+    fn whole(content_type: Option<&'static str>, body: impl Into<Bytes>) -> Result<Value, ResponseError> {
         let mut response = response(content_type, body);
         response.complete();
         response.result()
@@ -126,12 +126,12 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_an_error() {
-        assert_eq!(response(None, "half").result(), Err(HandlerError::Missing));
-        assert_eq!(Response::default().result(), Err(HandlerError::Missing));
-        assert_eq!(whole(Some("application/json"), "{"), Err(HandlerError::Invalid));
+        assert_eq!(response(None, "half").result(), Err(ResponseError::Missing));
+        assert_eq!(Response::default().result(), Err(ResponseError::Missing));
+        assert_eq!(whole(Some("application/json"), "{"), Err(ResponseError::Invalid));
         let deep = "[".repeat(65) + &"]".repeat(65);
-        assert_eq!(whole(Some("application/json"), deep), Err(HandlerError::Invalid));
-        assert_eq!(whole(None, vec![b'x'; MAX_RESULT_BYTES + 1]), Err(HandlerError::TooLarge));
+        assert_eq!(whole(Some("application/json"), deep), Err(ResponseError::Invalid));
+        assert_eq!(whole(None, vec![b'x'; MAX_RESULT_BYTES + 1]), Err(ResponseError::TooLarge));
         assert!(whole(None, vec![b'x'; MAX_RESULT_BYTES]).is_ok());
         let mut raised = response(None, "half");
         raised.failed("ValueError: mine".to_owned());
