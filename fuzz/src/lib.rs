@@ -120,6 +120,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         .encode(),
         ToInit::Signal { signal: 9 }.encode(),
         ToInit::Recycle.encode(),
+        ToInit::Keep.encode(),
         FromInit::Ready { version: 1 }.encode(),
         FromInit::AssemblyFailed { step: 3, errno: 1 }.encode(),
         FromInit::FileFailed { path: b"/code/a".to_vec(), errno: 28 }.encode(),
@@ -127,6 +128,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         FromInit::SpawnFailed { call: 7, errno: 2 }.encode(),
         FromInit::Exited { call: 7, code: 0, signal: 9 }.encode(),
         FromInit::Recycled { left: Some(Leftover::Files) }.encode(),
+        FromInit::Kept.encode(),
         ToRunner::Begin { call: 7, contract: text(), name: text(), args: vec![text()], code_bytes: 3 }.encode(),
         ToRunner::Body { call: 7, sequence: 0, bytes: b"x=1".to_vec() }.encode(),
         ToRunner::End { call: 7 }.encode(),
@@ -141,6 +143,8 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         }
         .encode(),
         FromRunner::Failed { call: 7, message: text() }.encode(),
+        FromRunner::Loaded { call: 7 }.encode(),
+        FromRunner::Busy { call: 7 }.encode(),
         ToLauncher::Create(Create {
             sandbox,
             tenant: sandbox,
@@ -154,7 +158,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         })
         .encode(),
         ToLauncher::Stat { sandbox }.encode(),
-        ToLauncher::Renew { sandbox }.encode(),
+        ToLauncher::Renew { sandbox, stays: true }.encode(),
         ToLauncher::Kill { sandbox }.encode(),
         FromLauncher::Hello(Host {
             version: 1,
@@ -183,6 +187,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
 fn stream() -> Vec<u8> {
     let frames = [
         FromRunner::Hello { version: faas_protocol::VERSION },
+        FromRunner::Loaded { call: 7 },
         FromRunner::Head { call: 7, status: 200, headers: vec![("name".to_owned(), b"value".to_vec())] },
         FromRunner::Body { call: 7, sequence: 0, bytes: vec![b'x'; 40] },
         FromRunner::Body { call: 7, sequence: 1, bytes: vec![b'y'; 24] },

@@ -10,12 +10,17 @@
 
 const fs = require('fs');
 const net = require('net');
+const { nextTick } = require('process');
+const { setImmediate } = require('timers');
 const { inspect, types } = require('util');
 
 const HEADER = 16;
 const MAX_BODY = 128 * 1024;
 const MAX_HEADERS = 4096;
 const MAX_MESSAGE = 1000;
+const TURNS_OF_CLOSING = 3;
+// Of the call socket, and of the standard streams, which are opened when they are first used.
+const OURS = new Set(['PipeWrap', 'WriteWrap', 'ShutdownWrap']);
 const BODY = 0x31;
 const END = 0x32;
 const CREDIT = 0x33;
@@ -24,6 +29,10 @@ const HEAD = 0x41;
 const ANSWER = 0x42;
 const ANSWER_END = 0x43;
 const FAILED = 0x44;
+const LOADED = 0x45;
+const BUSY = 0x46;
+
+const activeResources = process.getActiveResourcesInfo.bind(process);
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
@@ -36,24 +45,54 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Takes the exports of a loaded program and answers until the host closes the stream. */
-exports.serve = function serve({ descriptor, Fields, file, entry, exported }) {
+exports.serve = function serve({ descriptor, Fields, file, exported, entry, stays, call }) {
   const handle = exported?.[entry];
   if (typeof handle !== 'function') {
     const accepted = 'export it, or give the name of an exported function as entry';
     process.stderr.write(`${file} exports no function '${entry}'; ${accepted}\n`);
     process.exit(1);
   }
-  new Host(descriptor, Fields, (request, answer) => {
+  const answered = (request, answer) => {
     // The result of a function that a promise calls: nothing of ours is below it on the stack.
     return Promise.resolve(request)
       .then(handle)
       .then((result) => respond(answer, result, entry))
       .catch((error) => {
         report(error);
-        answer.failed(lineOf(error));
+        return answer.failed(lineOf(error));
       });
-  });
+  };
+  const begin = () => {
+    writeAll(descriptor, frameOf(LOADED, call));
+    new Host(descriptor, Fields, answered);
+  };
+  // The threads that Node starts with its first work of this kind are not a call's.
+  if (stays) fs.access(file, begin);
+  else begin();
 };
+
+function frameOf(kind, call) {
+  return Buffer.concat([u32(0), Buffer.from([kind, 0, 0, 0]), u32(call), u32(0)]);
+}
+
+/** On a socket that still blocks. One whose other end is gone shows in what is read. */
+function writeAll(descriptor, bytes) {
+  try {
+    fs.writeSync(descriptor, bytes);
+  } catch (error) {
+    if (error.code !== 'EPIPE') throw error;
+  }
+}
+
+/** How many of each kind keep the loop alive: timers, handles and requests. Workers are not among them: init
+ * counts threads. */
+function resources() {
+  const counts = new Map();
+  for (const kind of activeResources()) {
+    if (!OURS.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
+}
 
 function broken(reason) {
   fs.writeSync(2, `runner: ${reason}\n`);
@@ -214,6 +253,7 @@ class Answer {
     this.unsentBytes = 0;
     this.begun = false;
     this.wake = null;
+    this.before = resources();
   }
 
   head(status, headers) {
@@ -255,18 +295,31 @@ class Answer {
   }
 
   // What was printed before has been written: the streams of Node are synchronous for pipes and files.
-  end() {
+  async end() {
+    await this.sayBusy();
     this.add(ANSWER_END, Buffer.alloc(0));
     this.send();
     this.host.answered();
   }
 
-  failed(message) {
+  async failed(message) {
     if (!this.begun) this.unsent = [];
+    await this.sayBusy();
     const text = Buffer.from(message);
     this.add(FAILED, Buffer.concat([u32(text.length), text]));
     this.send();
     this.host.answered();
+  }
+
+  /** What the call leaves in the loop cannot be told from what the next one does. */
+  async sayBusy() {
+    const isBusy = () => [...resources()].some(([kind, count]) => count > (this.before.get(kind) ?? 0));
+    // What was begun last is there with the next tick, and what was closed is gone some turns of the loop later.
+    await new Promise((resolve) => nextTick(resolve));
+    for (let turns = 0; isBusy(); turns += 1) {
+      if (turns === TURNS_OF_CLOSING) return this.add(BUSY, Buffer.alloc(0));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   add(kind, body, sequence = 0) {
@@ -304,7 +357,7 @@ async function respond(answer, result, entry) {
   answer.head(status, checked);
   if (bytes !== undefined) await answer.body(bytes);
   else await stream(answer, pieces, entry);
-  answer.end();
+  await answer.end();
 }
 
 /** Sends each piece when it has been produced: the head with the first. */

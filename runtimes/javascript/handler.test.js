@@ -16,14 +16,16 @@ const HEAD = 0x41;
 const ANSWER = 0x42;
 const ANSWER_END = 0x43;
 const FAILED = 0x44;
+const LOADED = 0x45;
+const BUSY = 0x46;
 const PIECE = 131072;
 const MUCH = 16 << 20;
 const JSON_TEXT = 'application/json';
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 
-function program(code, { entry = 'handle', ...options } = {}) {
-  return call(code, { args: [entry], contract: 'handler', ...options });
+function program(code, { entry = 'handle', stays = false, ...options } = {}) {
+  return call(code, { args: stays ? [entry, 'stays'] : [entry], contract: 'handler', ...options });
 }
 
 function request(id, options = {}) {
@@ -69,7 +71,10 @@ class Serving {
   }
 
   async frame() {
-    if (this.at === 0) assert.strictEqual((await this.exactly(18)).toString('hex'), HELLO);
+    if (this.at === 0) {
+      assert.strictEqual((await this.exactly(18)).toString('hex'), HELLO);
+      assert.deepStrictEqual(await this.exactly(16), frame(LOADED));
+    }
     const header = await this.exactly(16);
     assert.deepStrictEqual([...header.subarray(5, 8), header.readUInt32LE(8)], [0, 0, 0, this.last]);
     return [header[4], header.readUInt32LE(12), await this.exactly(header.readUInt32LE(0))];
@@ -84,6 +89,7 @@ class Serving {
   async answer() {
     let head = {};
     const pieces = [];
+    this.busy = false;
     for (;;) {
       const [kind, sequence, body] = await this.frame();
       const text = () => Buffer.concat(pieces).toString('latin1');
@@ -93,6 +99,9 @@ class Serving {
         assert.strictEqual(sequence, pieces.length);
         assert(body.length > 0 && body.length <= PIECE);
         pieces.push(body);
+      } else if (kind === BUSY) {
+        assert(body.length === 0 && !this.busy);
+        this.busy = true;
       } else if (kind === FAILED) {
         assert.strictEqual(body.readUInt32LE(0), body.length - 4);
         return { ...head, ...(head.status && { body: text() }), failed: body.toString('utf8', 4) };
@@ -325,6 +334,73 @@ test('a generator is sent as it is produced', { skip }, async (t) => {
   stdin.write('\n');
   assert.deepStrictEqual((await serving.frame())[0], ANSWER_END);
   assert.deepStrictEqual(await serving.end(), { ...WELL, out: 'after \nafter first\nafter second\n' });
+});
+
+test('what a call leaves in the loop is said, and what it ended is not', { skip }, async (t) => {
+  const code = `const timers = require('timers/promises');
+    const { Worker } = require('worker_threads');
+    const fs = require('fs');
+    const left = [];
+    setInterval(() => {}, 1e6);
+    const ways = {
+      '/nothing': async () => { await timers.setTimeout(1); await fs.promises.readFile('/proc/version'); },
+      '/timer': () => void left.push(setTimeout(() => {}, 1e6)),
+      '/end': () => clearTimeout(left.pop()),
+      '/raise': () => { left.push(setInterval(() => {}, 1e6)); throw new Error('mine'); },
+      '/server': () => void require('net').createServer().listen(0, '127.0.0.1'),
+      '/body': () => new Response(new Blob(['x'.repeat(1e5)]).stream()),
+      '/work': () => new Promise((done) => new Worker('', { eval: true }).on('exit', () => done())),
+    };
+    exports.handle = ({ path }) => ways[path]();`;
+  const serving = new Serving(t, code);
+  const said = [];
+  for (const path of ['/nothing', '/timer', '/end', '/raise', '/end', '/nothing', '/body', '/work', '/server']) {
+    await serving.ask({ path });
+    if (serving.busy) said.push(path);
+  }
+  assert.deepStrictEqual(said, ['/timer', '/raise', '/server']);
+});
+
+test('a program that is to stay has its threads when it is loaded', { skip }, async (t) => {
+  const code = `const fs = require('fs');
+    const threads = () => String(fs.readdirSync('/proc/self/task').length);
+    exports.handle = async ({ path }) => {
+      if (path === '/work') await fs.promises.readFile('/proc/version');
+      return threads();
+    }`;
+  for (const stays of [true, false]) {
+    const serving = new Serving(t, code, { stays });
+    const before = (await serving.ask()).body;
+    const after = (await serving.ask({ path: '/work' })).body;
+    assert.strictEqual(before === after, stays, `${before} threads, then ${after}`);
+    assert.deepStrictEqual(await serving.end(), WELL);
+  }
+});
+
+test('the second call finds what the first one did', { skip }, async (t) => {
+  const code = `let calls = 0;
+    const recurse = () => recurse() + 1;
+    exports.handle = ({ path }) => {
+      calls += 1;
+      if (path === '/recurse') return recurse();
+      if (path === '/nan') return { value: NaN };
+      if (path === '/patch') JSON.stringify = null;
+      if (path === '/exit') process.exit(3);
+      return path === '/json' ? { calls } : String(calls);
+    }`;
+  const serving = new Serving(t, code);
+  const ask = async (path) => {
+    const answer = await serving.ask({ path });
+    return answer.failed ?? answer.body;
+  };
+  assert.match(await ask('/recurse'), /^RangeError: Maximum call stack/);
+  assert.strictEqual(await ask('/'), '2');
+  assert.strictEqual(await ask('/nan'), '{"value":null}');
+  assert.strictEqual(await ask('/patch'), '4');
+  assert.match(await ask('/json'), /^TypeError: /);
+  assert.strictEqual(await ask('/'), '6');
+  serving.request({ path: '/exit' });
+  assert.strictEqual((await finish(serving.running)).code, 3);
 });
 
 test('a stream that breaks off has no end', { skip }, async (t) => {

@@ -13,7 +13,7 @@ const path = require('node:path');
 const BEGIN = 0x30;
 const BODY = 0x31;
 const END = 0x32;
-const HELLO = '020000004000000000000000000000000300';
+const HELLO = '020000004000000000000000000000000400';
 const BOUND = 30_000;
 const ASSEMBLE = `
 set -e; cd "$0"

@@ -14,7 +14,7 @@ const fs = require('fs');
 const Module = require('module');
 const vm = require('vm');
 
-const VERSION = 3;
+const VERSION = 4;
 const SOCKET = 3;
 const HEADER = 16;
 const MAX_BODY = 128 * 1024;
@@ -67,7 +67,7 @@ function waitForCall() {
   }
   const code = Buffer.concat(pieces);
   if (code.length !== length) throw new BrokenCall(`${code.length} bytes of code came, ${length} were announced`);
-  if (contract === 'handler') return { name, args: [], code, entry: args[0] };
+  if (contract === 'handler') return { name, args: [], code, handler: { entry: args[0], stays: args[1] === 'stays', call: begin.call } };
   fs.closeSync(SOCKET);
   return { name, args, code };
 }
@@ -76,7 +76,7 @@ function readFrame() {
   const header = readExactly(HEADER);
   const length = header.readUInt32LE(0);
   if (length > MAX_BODY) throw new BrokenCall(`frame of ${length} bytes is longer than allowed`);
-  return { kind: header[4], body: readExactly(length) };
+  return { kind: header[4], call: header.readUInt32LE(8), body: readExactly(length) };
 }
 
 function readExactly(length) {
@@ -118,9 +118,9 @@ class Fields {
 }
 
 /** Runs the code as `node FILE` would: CommonJS, or a module where only that is valid. What it
- * exports is given to `loaded`, where it has an entry to be called. */
-function run({ name, args, code, entry }) {
-  const loaded = entry === undefined ? null : handlerOf(CODE + name, entry);
+ * exports is given to `loaded`, where it is a handler. */
+function run({ name, args, code, handler }) {
+  const loaded = handler === undefined ? null : handlerOf(CODE + name, handler);
   let source = code.toString('utf8');
   if (source.startsWith('\ufeff')) source = source.slice(1);
   process.argv = [process.execPath, CODE + name, ...args];
@@ -139,10 +139,10 @@ function run({ name, args, code, entry }) {
 }
 
 /** Loads the other half, which no other contract pays for. Gives what takes the program's exports. */
-function handlerOf(file, entry) {
+function handlerOf(file, handler) {
   const { serve } = require('./handler.js');
   delete require.cache[require.resolve('./handler.js')];
-  return (exported) => serve({ descriptor: SOCKET, Fields, file, entry, exported });
+  return (exported) => serve({ descriptor: SOCKET, Fields, file, exported, ...handler });
 }
 
 function runCommonJs(filename, source, loaded) {

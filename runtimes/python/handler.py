@@ -84,7 +84,7 @@ class Answer:
     """The frames of one answer. They leave together, as far as that delays nothing."""
 
     CREDIT = CREDIT
-    HEAD, BODY, END, FAILED = 0x41, 0x42, 0x43, 0x44
+    HEAD, BODY, END, FAILED, LOADED, BUSY = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46
     MAX_BODY = 128 * 1024
     MAX_HEADERS = 4096
     MAX_MESSAGE = 1000
@@ -93,7 +93,7 @@ class Answer:
     def __init__(self, host, call):
         self.host, self.call = host, call
         self.credit = self.sequence = 0
-        self.unsent, self.begun = bytearray(), False
+        self.unsent, self.begun, self.busy = bytearray(), False, False
 
     def read(self):
         """The next frame of the host's, as (type, body); what a Credit brings has been added."""
@@ -132,8 +132,13 @@ class Answer:
         if kind != self.CREDIT:
             raise SystemExit("runner: frame of type %#x inside an answer" % kind)
 
+    def loaded(self):
+        self.add(self.LOADED, b"")
+        self.send()
+
     def end(self):
         self.flush_streams()
+        self.say_busy()
         self.add(self.END, b"")
         self.send()
 
@@ -141,9 +146,14 @@ class Answer:
         if not self.begun:
             self.unsent.clear()
         self.flush_streams()
+        self.say_busy()
         message = message[: self.MAX_MESSAGE].encode("utf-8", "replace")
         self.add(self.FAILED, len(message).to_bytes(4, "little") + message)
         self.send()
+
+    def say_busy(self):
+        if self.busy:
+            self.add(self.BUSY, b"")
 
     def add(self, kind, body, sequence=0):
         self.unsent += len(body).to_bytes(4, "little") + bytes((kind, 0, 0, 0))
@@ -181,7 +191,7 @@ class Handler:
         self.hide_frames, self.without_runner = hide_frames, without_runner
         self.name = self.function = self.loop = None
 
-    def serve(self, path, arguments, code):
+    def serve(self, number, path, arguments, code):
         """Loads the program and answers until the host closes the stream. What ends the program
         leaves through the interpreter itself, as from a script."""
         self.posix.set_inheritable(self.host.socket, False)
@@ -190,6 +200,7 @@ class Handler:
         try:
             self.load(path, arguments, code)
             del code
+            self.Answer(self.host, number).loaded()
             while self.answer_next():
                 pass
         except SystemExit:
@@ -238,6 +249,7 @@ class Handler:
             raise
         except BaseException as error:
             self.report(error)
+            self.settle(answer)
             answer.failed(self.line_of(error))
         return True
 
@@ -274,6 +286,7 @@ class Handler:
             answer.body(body)
         else:
             self.stream(answer, body)
+        self.settle(answer)
         answer.end()
 
     def stream(self, answer, pieces):
@@ -383,8 +396,14 @@ class Handler:
         except BaseException as error:
             return None, error
 
-    def close_loop(self):
-        """As asyncio.run() leaves its loop: what still runs in it is cancelled."""
+    def settle(self, answer):
+        """As asyncio.run() would: what a call leaves in the loop is cancelled with it, and what that prints is
+        the call's own. What is due later cannot be told from what the next call does."""
+        self.cancel_tasks()
+        if any(not due.cancelled() for due in getattr(self.loop, "_scheduled", ())):
+            answer.busy = True
+
+    def cancel_tasks(self):
         if self.loop is None or self.loop.is_closed():
             return
         import asyncio
@@ -394,6 +413,12 @@ class Handler:
             task.cancel()
         if tasks:
             self.loop.run_until_complete(asyncio.wait(tasks))
+
+    def close_loop(self):
+        """As asyncio.run() leaves its loop."""
+        self.cancel_tasks()
+        if self.loop is None or self.loop.is_closed():
+            return
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 

@@ -18,7 +18,7 @@ INTERPRETER = "/usr/bin/python3"
 FLAGS = ("-I", "-S", "-X", "utf8")
 BOUND = 30
 BEGIN, BODY, END = 0x30, 0x31, 0x32
-HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0300")
+HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0400")
 ASSEMBLE = """
 set -e; cd "$0"
 mount --rbind /usr usr; mount --rbind /proc proc; mount --rbind /dev/null dev/null

@@ -12,7 +12,7 @@ sees what is already loaded.
 import posix
 import sys
 
-VERSION = 3
+VERSION = 4
 HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
 BEGIN, BODY, END = 0x30, 0x31, 0x32
 CONTRACTS = ("script", "argv-json", "handler")
@@ -163,7 +163,7 @@ def wait_for_call(host):
     """Says hello and reads one call. Gives the function that runs it and its arguments; the socket
     stays open only where user code answers."""
     host.write(HELLO)
-    kind, _, body = host.expect_frame()
+    kind, number, body = host.expect_frame()
     if kind != BEGIN:
         raise SystemExit("runner: the call does not begin with Begin")
     fields = Fields(body)
@@ -184,7 +184,7 @@ def wait_for_call(host):
     if len(code) != length:
         raise SystemExit("runner: %d bytes of code came, %d were announced" % (len(code), length))
     if contract == "handler":
-        return run_handler, (host, name, arguments, code)
+        return run_handler, (host, number, name, arguments, code)
     host.close()
     return run_script, (name, arguments, code)
 
@@ -235,7 +235,7 @@ def keep_source(path, code):
         posix.close(file)
 
 
-def run_handler(host, name, arguments, code):
+def run_handler(host, number, name, arguments, code):
     """Hands over to handler.py, which lies beside this file so that only those who need it read it.
     As for a script, no module and no frame has the runner's names afterwards."""
     path = "/code/" + name
@@ -251,7 +251,7 @@ def run_handler(host, name, arguments, code):
         builtins = names["__builtins__"]
         names.clear()
         names["__builtins__"] = builtins
-    handler.serve(path, arguments, code)
+    handler.serve(number, path, arguments, code)
 
 
 def frames_without(folder):

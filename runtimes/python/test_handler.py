@@ -14,7 +14,7 @@ import unittest
 from harness import BEGIN, BODY, BOUND, END, HELLO, Running, RunnerTestCase, call, code_of, frame, string
 
 CREDIT, REQUEST = 0x33, 0x34
-HEAD, ANSWER, ANSWER_END, FAILED = 0x41, 0x42, 0x43, 0x44
+HEAD, ANSWER, ANSWER_END, FAILED, LOADED, BUSY = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46
 JSON, TEXT, BYTES = b"application/json", b"text/plain; charset=utf-8", b"application/octet-stream"
 PIECE = 131072
 
@@ -47,7 +47,7 @@ class Serving:
         code = text if isinstance(text, bytes) else code_of(text)
         frames = call(code, [entry], name=name, contract="handler") + then
         self.running = Running(test, frames, **options)
-        self.test, self.socket, self.last = test, self.running.socket, 7
+        self.test, self.socket, self.last, self.loaded = test, self.running.socket, 7, False
         test.assertEqual(self.exactly(len(HELLO)), HELLO)
 
     def exactly(self, length):
@@ -67,6 +67,9 @@ class Serving:
         self.socket.sendall(frames)
 
     def frame(self):
+        if not self.loaded:
+            self.test.assertEqual(self.exactly(16), frame(LOADED))
+            self.loaded = True
         header = self.exactly(16)
         length = int.from_bytes(header[:4], "little")
         self.test.assertEqual(header[5:8] + header[8:12], b"\0\0\0" + number(self.last, 4))
@@ -78,7 +81,7 @@ class Serving:
         return head_of(body)
 
     def answer(self):
-        status, headers, pieces = None, [], []
+        status, headers, pieces, self.busy = None, [], [], False
         while True:
             kind, sequence, body = self.frame()
             if kind == HEAD:
@@ -88,6 +91,9 @@ class Serving:
                 self.test.assertEqual(sequence, len(pieces))
                 self.test.assertTrue(0 < len(body) <= PIECE)
                 pieces.append(body)
+            elif kind == BUSY:
+                self.test.assertEqual((body, self.busy), (b"", False))
+                self.busy = True
             elif kind == FAILED:
                 self.test.assertEqual(int.from_bytes(body[:4], "little"), len(body) - 4)
                 return Answer(status, headers, b"".join(pieces), body[4:].decode())
@@ -540,6 +546,80 @@ class HandlerTest(RunnerTestCase):
         self.assertEqual(serving.end(), (0, "cancelled\nthread\nat exit\n", ""))
         self.assertEqual(self.serve("def handle(request): pass").end(), (0, "", ""))
 
+    def test_what_a_call_leaves_in_the_loop_ends_with_it(self):
+        text = """
+            import asyncio
+            async def forever(number):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    print("cancelled", number)
+            async def handle(request):
+                global kept
+                kept = asyncio.ensure_future(forever(request.path))
+                await asyncio.sleep(0)
+                if request.path == "b":
+                    raise ValueError("mine")
+                return [task.done() for task in asyncio.all_tasks()]
+        """
+        serving = self.serve(text)
+        for path, failed in [("a", None), ("b", "ValueError: mine"), ("c", None)]:
+            answer = serving.ask(path=path)
+            self.assertEqual(answer.failed, failed)
+            self.assertEqual(answer.body, b"" if failed else b"[false, false]")
+            self.assertEqual(serving.running.read(len("cancelled a\n")), b"cancelled %s\n" % path.encode())
+        self.assertEqual(serving.end()[:2], (0, ""))
+
+    def test_what_is_due_later_is_said(self):
+        text = """
+            import asyncio
+            async def handle(request):
+                try:
+                    await asyncio.wait_for(asyncio.sleep(0), 1000)
+                    await asyncio.wait_for(asyncio.Event().wait(), 0.001)
+                except asyncio.TimeoutError:
+                    pass
+                if request.path == "later":
+                    asyncio.get_running_loop().call_later(1000, print, "late")
+                if request.path == "raise":
+                    raise ValueError("mine")
+        """
+        serving = self.serve(text)
+        for path, busy in [("now", False), ("raise", False), ("later", True), ("raise", True)]:
+            serving.ask(path=path)
+            self.assertEqual(serving.busy, busy, path)
+        self.assertEqual(serving.end()[0], 0)
+
+    def test_the_second_call_finds_what_the_first_one_did(self):
+        text = """
+            import json, sys
+            sys.setrecursionlimit(200)
+            deep, calls = [], 0
+            def handle(request):
+                global calls
+                calls += 1
+                if request.path == "recurse":
+                    return handle(request)
+                if request.path == "nan":
+                    return float("nan")
+                if request.path == "patch":
+                    json.dumps = None
+                if request.path == "exit":
+                    sys.exit(3)
+                return {"calls": calls} if request.path == "json" else str(calls)
+        """
+        serving = self.serve(text)
+        self.assertTrue(serving.ask(path="recurse").failed.startswith("RecursionError: "))
+        before = int(serving.ask().body)
+        self.assertTrue(serving.ask(path="nan").failed.startswith("TypeError: handle returned float"))
+        self.assertEqual(serving.ask(path="json").body, b'{"calls": %d}' % (before + 2))
+        self.assertEqual(serving.ask(path="patch").body, b"%d" % (before + 3))
+        self.assertIn("'NoneType' object is not callable", serving.ask(path="json").failed)
+        self.assertEqual(serving.ask().body, b"%d" % (before + 5))
+        serving.request(path="exit")
+        self.assertEqual(serving.socket.recv(1), b"")
+        self.assertEqual(serving.running.finish()[:2], (3, ""))
+
     def test_a_host_may_close_before_it_has_read(self):
         serving = self.serve("import atexit\natexit.register(print, 'at exit')\ndef handle(request): return 'x'")
         serving.request()
@@ -548,6 +628,7 @@ class HandlerTest(RunnerTestCase):
         self.assertEqual(serving.running.finish(), (0, "at exit\n", ""))
         serving = self.serve("def handle(request): return 'x'")
         serving.request()
+        self.assertEqual(serving.exactly(16), frame(LOADED))
         self.assertTrue(select.select([serving.socket], [], [], BOUND)[0])
         serving.socket.close()
         self.assertEqual(serving.running.finish(), (0, "", ""))

@@ -160,12 +160,12 @@ impl Link {
         answer.await.ok()
     }
 
-    /// Lets a sandbox's counters begin anew: where they stand then, and what the kernel still holds of
-    /// earlier calls. `None` when it is gone.
-    pub(crate) async fn renew(&self, sandbox: [u8; 16]) -> Option<(Counters, Option<Leftover>)> {
+    /// Lets a sandbox's counters begin anew, in which a program stays or none: where they stand then, and what
+    /// the kernel still holds of earlier calls. `None` when it is gone.
+    pub(crate) async fn renew(&self, sandbox: [u8; 16], stays: bool) -> Option<(Counters, Option<Leftover>)> {
         let (asker, answer) = oneshot::channel();
         self.table().as_mut()?.get_mut(&sandbox)?.renewal = Some(asker);
-        let frame = ToLauncher::Renew { sandbox }.encode().ok()?;
+        let frame = ToLauncher::Renew { sandbox, stays }.encode().ok()?;
         self.socket.send(&frame, &[]).await.ok()?;
         answer.await.ok()
     }

@@ -37,7 +37,7 @@ async fn restore(shared: &Shared) -> Result<(), CallError> {
         Ok(FromInit::Recycled { left }) => as_new(left)?,
         _ => return Err(lost("init broke the protocol")),
     }
-    let (counters, left) = shared.link.renew(shared.id).await.ok_or_else(|| lost("it ended"))?;
+    let (counters, left) = shared.link.renew(shared.id, false).await.ok_or_else(|| lost("it ended"))?;
     as_new(left)?;
     // What was used until now, by recycling too, is not the next call's.
     shared.remember(counters);

@@ -6,6 +6,7 @@
 //!          <-------  Begin   what to run
 //!          <-------  Body*   the code, in pieces
 //!          <-------  End     the code is complete
+//!   Loaded ------->        the program is loaded
 //!
 //!          <-------  Request what to answer
 //!          <-------  Body*   its body, in pieces
@@ -17,10 +18,12 @@
 //! ```
 //! For the `script` and `argv-json` contracts the runner closes the socket after the first `End` and
 //! before user code runs: nothing of the host's is left inside, and nothing after it is sent. The
-//! `handler` contract loads its program and then answers requests, each with `Head`, `Body` under
+//! `handler` contract, whose arguments are the function to call and, where the program is to answer more than
+//! one call, the word `stays`, loads its program and then answers requests, each with `Head`, `Body` under
 //! credit ([`crate::flow`]) and `End`; then the host may send the next one, with the next number. When the
 //! host closes the stream, the runner ends like a program that has come to its end. The host may send
-//! all of its frames before it has read `Hello`.
+//! all of its frames before it has read `Hello`; stock is taken of a program that is to answer several calls
+//! between `Loaded` and its first `Request`, and one that was `Busy` is asked nothing more.
 //!
 //! # The bytes
 //!
@@ -60,17 +63,19 @@
 //!
 //! | type | frame | call | sequence | body |
 //! |---|---|---|---|---|
-//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 3) |
+//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 4) |
 //! | 0x41 | `Head` | call | 0 | `u16` status, `list of` (`string` name, `bytes` value) |
 //! | 0x42 | `Body` | call | 0, 1, 2 … | `raw` piece of the response, 1 to 131072 bytes |
 //! | 0x43 | `End` | call | 0 | empty |
 //! | 0x44 | `Failed` | call | 0 | `string` message |
+//! | 0x45 | `Loaded` | call of `Begin` | 0 | empty |
+//! | 0x46 | `Busy` | call | 0 | empty |
 //!
 //! A call starts with no credit. Each `Credit` adds its bytes, each byte of a `Body` takes one away
 //! (the header takes none), and a runner without credit waits for the next `Credit`.
 //! [`RunnerFrames`] refuses a runner that breaks any of this.
 //!
-//! Example, `Hello` of version 3: `02000000 40 00 0000 00000000 00000000 0300`.
+//! Example, `Hello` of version 4: `02000000 40 00 0000 00000000 00000000 0400`.
 //! Example, `End` of call 7 from the host: `00000000 32 00 0000 07000000 00000000`.
 
 mod runner_frames;
@@ -174,6 +179,17 @@ pub enum FromRunner {
         /// Why, in a line.
         message: String,
     },
+    /// The program is loaded, under a contract that answers. Said once, before anything is answered.
+    Loaded {
+        /// The call that began it.
+        call: u32,
+    },
+    /// Something that user code began in this call goes on by itself once it is answered, so that it would
+    /// mix with the next one. Said before the call's `End` or `Failed`.
+    Busy {
+        /// Which call.
+        call: u32,
+    },
 }
 
 const BEGIN: u8 = 0x30;
@@ -255,6 +271,8 @@ const HEAD: u8 = 0x41;
 const RESPONSE: u8 = 0x42;
 const RESPONSE_END: u8 = 0x43;
 const FAILED: u8 = 0x44;
+const LOADED: u8 = 0x45;
+const BUSY: u8 = 0x46;
 
 impl FromRunner {
     /// As one frame.
@@ -281,6 +299,8 @@ impl FromRunner {
                 body.string(message);
                 body.finish()
             }
+            Self::Loaded { call } => Writer::new(Header::of_call(LOADED, *call)).finish(),
+            Self::Busy { call } => Writer::new(Header::of_call(BUSY, *call)).finish(),
         }
     }
 
@@ -303,6 +323,8 @@ impl FromRunner {
             RESPONSE => Self::Body { call: header.call, sequence: header.sequence, bytes: body.rest().to_vec() },
             RESPONSE_END => Self::End { call: header.expect_of_call()? },
             FAILED => Self::Failed { call: header.expect_of_call()?, message: body.string("message")? },
+            LOADED => Self::Loaded { call: header.expect_of_call()? },
+            BUSY => Self::Busy { call: header.expect_of_call()? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;

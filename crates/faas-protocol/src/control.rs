@@ -34,8 +34,11 @@ pub enum ToInit {
         /// Its number.
         signal: u8,
     },
-    /// Kills and removes whatever earlier calls left. Only between calls. Answered by `Recycled`.
+    /// Kills and removes whatever earlier calls left. Only between calls. Answered by `Recycled`. A program that
+    /// init has taken stock of is spared, and so is what was there then.
     Recycle,
+    /// Takes stock: the program that runs is loaded and will stay, with every file there is. Answered by `Kept`.
+    Keep,
 }
 
 /// The most file bytes in one `PutFile`.
@@ -99,6 +102,8 @@ pub enum FromInit {
         /// What could not be made as new; `None` when everything is.
         left: Option<Leftover>,
     },
+    /// Stock is taken.
+    Kept,
     /// The main program of a call ended.
     Exited {
         /// Which call.
@@ -115,6 +120,7 @@ const PUT_FILE: u8 = 0x11;
 const SPAWN: u8 = 0x12;
 const SIGNAL: u8 = 0x13;
 const RECYCLE: u8 = 0x14;
+const KEEP: u8 = 0x15;
 
 impl ToInit {
     /// As one frame.
@@ -146,6 +152,7 @@ impl ToInit {
                 body.finish()
             }
             Self::Recycle => Writer::new(Header::plain(RECYCLE)).finish(),
+            Self::Keep => Writer::new(Header::plain(KEEP)).finish(),
         }
     }
 
@@ -182,6 +189,10 @@ impl ToInit {
                 header.expect_plain()?;
                 Self::Recycle
             }
+            KEEP => {
+                header.expect_plain()?;
+                Self::Keep
+            }
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;
@@ -217,6 +228,7 @@ const SPAWNED: u8 = 0x23;
 const SPAWN_FAILED: u8 = 0x24;
 const EXITED: u8 = 0x25;
 const RECYCLED: u8 = 0x26;
+const KEPT: u8 = 0x27;
 
 impl FromInit {
     /// As one frame.
@@ -232,9 +244,11 @@ impl FromInit {
             Self::SpawnFailed { call, .. } => Header::of_call(SPAWN_FAILED, *call),
             Self::Exited { call, .. } => Header::of_call(EXITED, *call),
             Self::Recycled { .. } => Header::plain(RECYCLED),
+            Self::Kept => Header::plain(KEPT),
         });
         match self {
             Self::Ready { version } => body.u16(*version),
+            Self::Kept => {}
             Self::AssemblyFailed { step, errno } => {
                 body.u8(*step);
                 body.i32(*errno);
@@ -281,6 +295,10 @@ impl FromInit {
             RECYCLED => {
                 header.expect_plain()?;
                 Self::Recycled { left: Leftover::read(&mut body)? }
+            }
+            KEPT => {
+                header.expect_plain()?;
+                Self::Kept
             }
             kind => return Err(FrameError::UnknownType { kind }),
         };

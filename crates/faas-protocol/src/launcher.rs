@@ -20,6 +20,8 @@ pub enum ToLauncher {
     Renew {
         /// Which sandbox.
         sandbox: [u8; 16],
+        /// Whether a program stays in it, whose memory and sockets are its own.
+        stays: bool,
     },
     /// Kills everything in a sandbox. Answered by `Ended`, also when it is already gone.
     Kill {

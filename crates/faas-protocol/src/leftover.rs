@@ -19,11 +19,24 @@ pub enum Leftover {
     Sockets,
     /// Memory of the kernel's that is charged to the sandbox.
     Memory,
+    /// Processes beside a program that stays.
+    Processes,
+    /// Threads beside those a program that stays had when it was loaded.
+    Threads,
 }
 
 impl Leftover {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Files, Self::Space, Self::Ipc, Self::Scheduling, Self::Sockets, Self::Memory];
+    pub const ALL: [Self; 8] = [
+        Self::Files,
+        Self::Space,
+        Self::Ipc,
+        Self::Scheduling,
+        Self::Sockets,
+        Self::Memory,
+        Self::Processes,
+        Self::Threads,
+    ];
 
     /// The name used in errors and events.
     #[must_use]
@@ -35,6 +48,8 @@ impl Leftover {
             Self::Scheduling => "another priority or processors",
             Self::Sockets => "connections that are being closed",
             Self::Memory => "memory of the kernel's",
+            Self::Processes => "processes",
+            Self::Threads => "threads",
         }
     }
 

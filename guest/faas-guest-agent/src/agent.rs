@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Ready -> (Hello) -> [ PutFile* Spawn -> Spawned ... Exited | Recycle -> Recycled ]*      end of socket -> exit
+//!                                             Keep -> Kept [ Recycle -> Recycled ]*
 //! ```
 //! Invariant: at most one main program runs; `Spawned` precedes its `Exited`; every child that
 //! ended is reaped, whosever it was.
@@ -13,6 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use faas_protocol::VERSION;
 use faas_protocol::control::{FromInit, Spawn, ToInit};
 use faas_protocol::frame::{HEADER, MAX_BODY};
+use faas_protocol::leftover::Leftover;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::Mode;
 use rustix::io::{Errno, read, retry_on_intr};
@@ -24,6 +26,7 @@ use rustix::process::{
 use rustix::thread::set_name;
 
 use crate::files::{Files, Piece};
+use crate::keep::Stock;
 use crate::program::{Started, launch};
 use crate::recycle::Origin;
 use crate::sys;
@@ -63,6 +66,8 @@ struct Agent {
     running: Option<Running>,
     /// How the sandbox was at first; `None` where this is not a sandbox's pid 1.
     origin: Option<Origin>,
+    /// What the program that stays found when it was loaded.
+    stock: Option<Stock>,
 }
 
 /// Runs until the host goes away or breaks the protocol. The result is the process's exit code.
@@ -92,7 +97,7 @@ fn serve() -> Result<(), Ended> {
     };
     umask(Mode::from_raw_mode(0o022));
     let files = Files::default();
-    Agent { control, signals, greeted: false, files, file_failed: false, running: None, origin }.converse()
+    Agent { control, signals, greeted: false, files, file_failed: false, running: None, origin, stock: None }.converse()
 }
 
 impl Agent {
@@ -139,15 +144,38 @@ impl Agent {
                 Ok(())
             }
             (true, ToInit::Recycle) => {
-                // Anywhere but in a sandbox of its own it would end what is not init's.
-                let origin = self.origin.as_ref().filter(|_| self.running.is_none()).ok_or(Ended::Protocol)?;
-                let left = origin.restore();
+                let left = self.recycle()?;
                 self.files = Files::default();
                 self.file_failed = false;
                 self.say(&FromInit::Recycled { left }, &[])
             }
+            (true, ToInit::Keep) => {
+                let running = self.running.as_ref().filter(|_| self.origin.is_some()).ok_or(Ended::Protocol)?;
+                // One that is gone by now leaves no stock, and its end is told next.
+                self.stock = Stock::take(running.pid).ok();
+                self.say(&FromInit::Kept, &[])
+            }
             (false, _) | (true, ToInit::Hello { .. }) => Err(Ended::Protocol),
         }
+    }
+
+    /// Makes the sandbox as new, around the program that stays if there is one.
+    fn recycle(&mut self) -> Result<Option<Leftover>, Ended> {
+        // Whoever has ended needs not be spared.
+        self.reap()?;
+        // Anywhere but in a sandbox of its own it would end what is not init's.
+        let origin = self.origin.as_ref().ok_or(Ended::Protocol)?;
+        if let Some(running) = &self.running {
+            let stock = self.stock.as_mut().filter(|stock| stock.pid == running.pid).ok_or(Ended::Protocol)?;
+            let left = origin.restore_around(stock);
+            // The signal that tells of its end may be among those that were thrown away.
+            self.reap()?;
+            if self.running.is_some() {
+                return Ok(left);
+            }
+        }
+        self.stock = None;
+        Ok(self.origin.as_ref().and_then(Origin::restore))
     }
 
     fn spawn(&mut self, spawn: &Spawn) -> Result<(), Ended> {

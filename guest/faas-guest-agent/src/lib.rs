@@ -15,6 +15,7 @@
 mod agent;
 mod areas;
 mod files;
+mod keep;
 mod program;
 mod recycle;
 mod search;

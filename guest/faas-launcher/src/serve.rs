@@ -117,7 +117,7 @@ impl Launcher {
                     }),
                 }
             }
-            ToLauncher::Renew { sandbox } => self.renew(sandbox),
+            ToLauncher::Renew { sandbox, stays } => self.renew(sandbox, stays),
             ToLauncher::Stat { sandbox } => {
                 let counters = self.table.get(&sandbox).map_or_else(Counters::default, Live::counters);
                 self.answer(&FromLauncher::Usage { sandbox, counters })
@@ -132,11 +132,13 @@ impl Launcher {
         }
     }
 
-    /// Lets the counters begin anew, and looks for what init cannot see of earlier calls. One that died
-    /// meanwhile is told about apart.
-    fn renew(&mut self, sandbox: [u8; 16]) -> Result<(), End> {
+    /// Lets the counters begin anew, and looks for what init cannot see of earlier calls. The memory and the
+    /// sockets of a program that stays are its own. A sandbox that died meanwhile is told about apart.
+    fn renew(&mut self, sandbox: [u8; 16], stays: bool) -> Result<(), End> {
         let Some(live) = self.table.get_mut(&sandbox) else { return Ok(()) };
-        let left = if live.leaf.charged_bytes().is_some_and(|bytes| bytes > MOST_CHARGED) {
+        let left = if stays {
+            None
+        } else if live.leaf.charged_bytes().is_some_and(|bytes| bytes > MOST_CHARGED) {
             Some(Leftover::Memory)
         } else if NetNsPool::is_quiet(&live.network) {
             None

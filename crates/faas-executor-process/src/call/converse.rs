@@ -98,7 +98,7 @@ impl Converse<'_> {
             };
             // Nobody reading is fine: the program goes on, its answer is discarded.
             let (event, end) = match frame {
-                FromRunner::Hello { .. } => continue,
+                FromRunner::Hello { .. } | FromRunner::Loaded { .. } | FromRunner::Busy { .. } => continue,
                 FromRunner::Head { status, headers, .. } => {
                     let headers = headers.into_iter().map(|(name, value)| (name, value.into())).collect();
                     (OutputEvent::ResponseHead(ResponseHead { status, headers }), None)

@@ -39,6 +39,12 @@ pub enum RunnerFramesError {
         /// Which call.
         call: u32,
     },
+    /// `Loaded` came a second time, or after the head of an answer.
+    #[error("the runner said late that call {call} loaded its program")]
+    LateLoaded {
+        /// Which call.
+        call: u32,
+    },
     /// A second `Head`.
     #[error("call {call} was given two heads")]
     SecondHead {
@@ -118,6 +124,7 @@ struct Call {
 #[derive(Debug, Default)]
 pub struct RunnerFrames {
     greeted: bool,
+    loaded: bool,
     running: Option<Call>,
     last: Option<u32>,
 }
@@ -126,7 +133,7 @@ impl RunnerFrames {
     /// At the start of a connection.
     #[must_use]
     pub const fn new() -> Self {
-        Self { greeted: false, running: None, last: None }
+        Self { greeted: false, loaded: false, running: None, last: None }
     }
 
     /// A call begins whose answer may take up to `window` bytes ahead of the consumer. Gives the
@@ -174,6 +181,12 @@ impl RunnerFrames {
                 self.running = None;
                 Ok(())
             }
+            FromRunner::Loaded { call } => {
+                let late = self.call(*call)?.head || self.loaded;
+                self.loaded = true;
+                if late { Err(RunnerFramesError::LateLoaded { call: *call }) } else { Ok(()) }
+            }
+            FromRunner::Busy { call } => self.call(*call).map(drop),
         }
     }
 

@@ -76,6 +76,24 @@ fn a_contract_without_a_response_lets_nothing_through() {
 }
 
 #[test]
+fn a_program_is_loaded_once_and_before_it_answers() {
+    let loaded = |call| FromRunner::Loaded { call };
+    let mut frames = running();
+    assert_eq!(frames.accept(&loaded(6)), Err(RunnerFramesError::WrongCall { call: 6, expected: 7 }));
+    frames.accept(&loaded(7)).unwrap();
+    assert_eq!(frames.accept(&loaded(7)), Err(RunnerFramesError::LateLoaded { call: 7 }));
+    assert_eq!(answering().accept(&loaded(7)), Err(RunnerFramesError::LateLoaded { call: 7 }));
+}
+
+#[test]
+fn a_runner_is_busy_with_the_call_it_answers() {
+    let mut frames = answering();
+    frames.accept(&FromRunner::Busy { call: 7 }).unwrap();
+    frames.accept(&FromRunner::End { call: 7 }).unwrap();
+    assert_eq!(frames.accept(&FromRunner::Busy { call: 7 }), Err(RunnerFramesError::NotAsked { call: 7 }));
+}
+
+#[test]
 fn head_is_first_and_once() {
     assert_eq!(running().accept(&body(7, 0, 1)), Err(RunnerFramesError::BodyBeforeHead { call: 7 }));
     assert_eq!(running().accept(&FromRunner::End { call: 7 }), Err(RunnerFramesError::BodyBeforeHead { call: 7 }));

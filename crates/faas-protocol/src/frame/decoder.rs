@@ -50,6 +50,12 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether every byte that was pushed has been taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.buffer.len()
+    }
+
     /// The next whole frame, `None` until more bytes are pushed.
     ///
     /// # Errors

@@ -24,7 +24,11 @@ impl ToLauncher {
         }));
         match self {
             Self::Create(create) => create.write(&mut body),
-            Self::Stat { sandbox } | Self::Kill { sandbox } | Self::Renew { sandbox } => body.raw(sandbox),
+            Self::Stat { sandbox } | Self::Kill { sandbox } => body.raw(sandbox),
+            Self::Renew { sandbox, stays } => {
+                body.raw(sandbox);
+                body.bool(*stays);
+            }
         }
         body.finish()
     }
@@ -42,7 +46,7 @@ impl ToLauncher {
             CREATE => Self::Create(Create::read(&mut body)?),
             STAT => Self::Stat { sandbox: body.array()? },
             KILL => Self::Kill { sandbox: body.array()? },
-            RENEW => Self::Renew { sandbox: body.array()? },
+            RENEW => Self::Renew { sandbox: body.array()?, stays: body.bool("stays")? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;

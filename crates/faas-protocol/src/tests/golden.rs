@@ -72,6 +72,7 @@ fn to_init() -> Vec<Example> {
         ),
         ("signal", ToInit::Signal { signal: 15 }),
         ("recycle", ToInit::Recycle),
+        ("keep", ToInit::Keep),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToInit, frame: message.encode().unwrap() })
     .into()
@@ -86,6 +87,7 @@ fn from_init() -> Vec<Example> {
         ("spawn failed call", FromInit::SpawnFailed { call: 7, errno: 2 }),
         ("exited call", FromInit::Exited { call: 7, code: 3, signal: 9 }),
         ("recycled", FromInit::Recycled { left: Some(Leftover::Ipc) }),
+        ("kept", FromInit::Kept),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromInit, frame: message.encode().unwrap() })
     .into()
@@ -132,6 +134,8 @@ fn from_runner() -> Vec<Example> {
         ("response call sequence", FromRunner::Body { call: 7, sequence: 2, bytes: b"ok".to_vec() }),
         ("response end call", FromRunner::End { call: 7 }),
         ("failed call", FromRunner::Failed { call: 7, message: "no".into() }),
+        ("loaded call", FromRunner::Loaded { call: 7 }),
+        ("busy call", FromRunner::Busy { call: 7 }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromRunner, frame: message.encode().unwrap() })
     .into()
@@ -153,7 +157,7 @@ fn to_launcher() -> Vec<Example> {
         ("create", ToLauncher::Create(create)),
         ("stat", ToLauncher::Stat { sandbox: [0xaa; 16] }),
         ("kill", ToLauncher::Kill { sandbox: [0xaa; 16] }),
-        ("renew", ToLauncher::Renew { sandbox: [0xaa; 16] }),
+        ("renew", ToLauncher::Renew { sandbox: [0xaa; 16], stays: true }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToLauncher, frame: message.encode().unwrap() })
     .into()
@@ -188,7 +192,7 @@ fn from_launcher() -> Vec<Example> {
 }
 
 /// The version these bytes belong to.
-const PINNED_VERSION: u16 = 3;
+const PINNED_VERSION: u16 = 4;
 
 /// Name, header and body of each example in hexadecimal.
 const PINNED: &[(&str, &str)] = &[
@@ -201,6 +205,7 @@ const PINNED: &[(&str, &str)] = &[
     ),
     ("signal", "010000001300000000000000000000000f"),
     ("recycle", "00000000140000000000000000000000"),
+    ("keep", "00000000150000000000000000000000"),
     ("ready", "020000002000000000000000000000000100"),
     ("assembly failed", "0500000021000000000000000000000003ffffffff"),
     ("file failed", "0d000000220000000000000000000000050000002f636f64651c000000"),
@@ -208,6 +213,7 @@ const PINNED: &[(&str, &str)] = &[
     ("spawn failed call", "0400000024000000070000000000000002000000"),
     ("exited call", "020000002500000007000000000000000309"),
     ("recycled", "0100000026000000000000000000000003"),
+    ("kept", "00000000270000000000000000000000"),
     (
         "begin call",
         "28000000300000000700000000000000 \
@@ -226,6 +232,8 @@ const PINNED: &[(&str, &str)] = &[
     ("response call sequence", "020000004200000007000000020000006f6b"),
     ("response end call", "00000000430000000700000000000000"),
     ("failed call", "06000000440000000700000000000000020000006e6f"),
+    ("loaded call", "00000000450000000700000000000000"),
+    ("busy call", "00000000460000000700000000000000"),
     (
         "create",
         "43000000500000000000000000000000 \
@@ -234,7 +242,7 @@ const PINNED: &[(&str, &str)] = &[
     ),
     ("stat", "10000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("kill", "10000000520000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
-    ("renew", "10000000530000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    ("renew", "11000000530000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"),
     (
         "host",
         "73000000600000000000000000000000 \

@@ -46,6 +46,7 @@ pub(crate) fn to_init() -> impl Strategy<Value = ToInit> {
         spawn,
         any::<u8>().prop_map(|signal| ToInit::Signal { signal }),
         Just(ToInit::Recycle),
+        Just(ToInit::Keep),
     ]
 }
 
@@ -58,6 +59,7 @@ pub(crate) fn from_init() -> impl Strategy<Value = FromInit> {
         any::<(u32, i32)>().prop_map(|(call, errno)| FromInit::SpawnFailed { call, errno }),
         any::<(u32, u8, u8)>().prop_map(|(call, code, signal)| FromInit::Exited { call, code, signal }),
         left().prop_map(|left| FromInit::Recycled { left }),
+        Just(FromInit::Kept),
     ]
 }
 
@@ -101,6 +103,8 @@ pub(crate) fn from_runner() -> impl Strategy<Value = FromRunner> {
         }),
         any::<u32>().prop_map(|call| FromRunner::End { call }),
         (any::<u32>(), text()).prop_map(|(call, message)| FromRunner::Failed { call, message }),
+        any::<u32>().prop_map(|call| FromRunner::Loaded { call }),
+        any::<u32>().prop_map(|call| FromRunner::Busy { call }),
     ]
 }
 
@@ -122,7 +126,7 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
     prop_oneof![
         create,
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Stat { sandbox }),
-        any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Renew { sandbox }),
+        any::<([u8; 16], bool)>().prop_map(|(sandbox, stays)| ToLauncher::Renew { sandbox, stays }),
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Kill { sandbox }),
     ]
 }
