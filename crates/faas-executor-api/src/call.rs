@@ -69,6 +69,9 @@ pub struct Invocation {
     pub files: Vec<FileIn>,
     /// What it is asked, under the contracts handler and cgi and no other.
     pub request: Option<HandlerRequest>,
+    /// Whether the program stays for the next call once it has answered, under the handler contract and no
+    /// other. Its standard input is empty then.
+    pub stays: bool,
     /// When it must have ended, whatever it is doing.
     pub deadline: Instant,
     /// How much output it may produce, and how much of a response.

@@ -41,6 +41,8 @@ pub enum Verb {
     Exec,
     /// Make it as new for the next call.
     Recycle,
+    /// Keep a program that has answered for the next call.
+    Stay,
     /// Stop it in place.
     Pause,
     /// Go on after a pause.
@@ -55,10 +57,11 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Invoke,
         Self::Exec,
         Self::Recycle,
+        Self::Stay,
         Self::Pause,
         Self::Resume,
         Self::Checkpoint,
@@ -73,6 +76,7 @@ impl Verb {
             Self::Invoke => "invoke",
             Self::Exec => "exec",
             Self::Recycle => "recycle",
+            Self::Stay => "stay",
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Checkpoint => "checkpoint",

@@ -112,18 +112,29 @@ pub trait Sandbox: Send {
     /// Calls user code. The sink carries its standard input; events come as it produces them, then
     /// exactly one `Done`. A failing guest is a `Done`.
     ///
+    /// A program that stays has ended its call when it has answered or failed, which is
+    /// `Outcome::Exited { code: 0 }`. It keeps what it has in memory, and the next call must be of the same
+    /// program: the same contract, entry, code, arguments, environment and files. What such a call prints after
+    /// its answer is nobody's. One that ends during a call ends the call as any program does, and the sandbox
+    /// takes calls of any program once more.
+    ///
     /// # Errors
-    /// The call could not be made; nothing ran.
+    /// The call could not be made; nothing ran. `Unsupported` for a program that is to stay, unless the
+    /// capabilities declare it; `Invalid` for any other program than the one that stays; `Unreached` when that
+    /// has ended meanwhile, or may no longer be asked.
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError>;
 
     /// Runs a command in the same sandbox.
     ///
     /// # Errors
-    /// The call could not be made; nothing ran.
+    /// The call could not be made; nothing ran. `Invalid` while a program stays in it.
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError>;
 
     /// Makes it as new: no process, file or other trace of earlier calls is left for the next one, and
     /// what is counted begins anew. A sandbox that cannot be made so is given up.
+    ///
+    /// A program that stays is spared, and so are its memory and the files that were there when it was loaded,
+    /// which must be unchanged. What it left running is ended, or the sandbox is given up.
     ///
     /// # Errors
     /// `Unsupported` unless the capabilities declare it; `Invalid` while a call runs, which goes on;

@@ -64,6 +64,9 @@ pub fn check_invocation(call: &Invocation) -> Result<(), CallError> {
             return Err(invalid("request", "there is one", "none, but under the contracts handler and cgi"));
         }
     }
+    if call.stays && call.contract != Contract::Handler {
+        return Err(invalid("stays", "the program is no handler", "true under the handler contract only"));
+    }
     path::check_files(&call.files)
 }
 

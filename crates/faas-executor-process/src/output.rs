@@ -43,14 +43,14 @@ pub(crate) struct Forward<'a> {
     pub(crate) events: &'a EventSender,
     pub(crate) budget: &'a Budget,
     pub(crate) interrupter: &'a Interrupter,
-    /// Becomes true when the program has ended.
+    /// Becomes true when the program has ended, or answered if it stays.
     pub(crate) ended: watch::Receiver<bool>,
 }
 
 impl Forward<'_> {
-    /// Forwards until the pipe's end, or until the program has ended and what it wrote before is
+    /// Forwards until the pipe's end, or until the program's call has ended and what it wrote before is
     /// forwarded: a descendant that keeps the pipe open does not keep the call open.
-    pub(crate) async fn run(mut self, mut pipe: OutputPipe) -> StreamStats {
+    pub(crate) async fn run(mut self, pipe: &mut OutputPipe) -> StreamStats {
         let mut stats = StreamStats::default();
         loop {
             let bytes = tokio::select! {

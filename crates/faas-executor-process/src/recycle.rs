@@ -3,7 +3,11 @@
 //! Init ends what still runs, empties what can be written and says what is left; the launcher looks for what
 //! the kernel still holds and lets the memory's peak count anew. Whatever goes wrong ends the sandbox: nobody
 //! would know what is in it.
+//!
+//! A program that stays is spared, and its memory and its sockets are its own. One that has ended is found out
+//! by init, which then makes the sandbox as new without it.
 
+use crate::call::{Idle, Resident};
 use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished, lost};
 use faas_executor_api::CallError;
 use faas_protocol::control::{FromInit, ToInit};
@@ -17,9 +21,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) async fn recycle(shared: &Shared) -> Result<(), CallError> {
     shared.running.send_replace(Running::Call);
     let unfinished = Unfinished::new(shared);
-    match tokio::time::timeout(TIMEOUT, restore(shared)).await {
-        Ok(Ok(())) => {
+    let resident = shared.resident().take();
+    match tokio::time::timeout(TIMEOUT, restore(shared, resident)).await {
+        Ok(Ok(resident)) => {
             unfinished.finished();
+            *shared.resident() = resident;
             shared.running.send_replace(Running::Idle);
             Ok(())
         }
@@ -28,20 +34,32 @@ pub(crate) async fn recycle(shared: &Shared) -> Result<(), CallError> {
     }
 }
 
-async fn restore(shared: &Shared) -> Result<(), CallError> {
+/// Gives back the program that stays, if it still does.
+async fn restore(shared: &Shared, mut resident: Option<Resident>) -> Result<Option<Resident>, CallError> {
+    if resident.as_ref().is_some_and(|resident| resident.idle() == Idle::Busy) {
+        return Err(lost("an earlier call left something that goes on in its program"));
+    }
     let frame = ToInit::Recycle.encode().map_err(|error| lost(&error.to_string()))?;
     shared.control.send(&frame, &[]).await.map_err(|errno| lost(&errno.to_string()))?;
     let mut buffer = INIT_FRAME;
-    let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
-    match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
-        Ok(FromInit::Recycled { left }) => as_new(left)?,
-        _ => return Err(lost("init broke the protocol")),
+    loop {
+        let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
+        match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
+            Ok(FromInit::Recycled { left }) => break as_new(left)?,
+            Ok(FromInit::Exited { call, .. }) if resident.as_ref().is_some_and(|one| one.was_started_by(call)) => {
+                resident = None;
+            }
+            _ => return Err(lost("init broke the protocol")),
+        }
     }
-    let (counters, left) = shared.link.renew(shared.id, false).await.ok_or_else(|| lost("it ended"))?;
+    let (counters, left) = shared.link.renew(shared.id, resident.is_some()).await.ok_or_else(|| lost("it ended"))?;
     as_new(left)?;
+    if resident.as_ref().is_some_and(|resident| resident.idle() != Idle::Waits) {
+        return Err(lost("the program that stayed cannot be asked any more"));
+    }
     // What was used until now, by recycling too, is not the next call's.
     shared.remember(counters);
-    Ok(())
+    Ok(resident)
 }
 
 fn as_new(left: Option<Leftover>) -> Result<(), CallError> {

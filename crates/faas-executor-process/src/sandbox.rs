@@ -1,6 +1,6 @@
 //! One sandbox: its sockets, its health, its calls.
 
-use crate::call::{self, CallPlan};
+use crate::call::{self, CallPlan, Idle, Resident};
 use crate::link::{Link, State};
 use crate::packets::Packets;
 use crate::recycle::recycle;
@@ -11,7 +11,7 @@ use faas_executor_api::{
 };
 use faas_protocol::launcher::{Counters, Host};
 use faas_types::{IsolationReport, SandboxId};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// Room for the longest frame init sends: a file's path of 4096 bytes and its head. A longer one is a
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) control: Packets,
     pub(crate) running: watch::Sender<Running>,
     counters: Mutex<Counters>,
+    /// The program that stays while no call runs.
+    resident: Mutex<Option<Resident>>,
 }
 
 impl Shared {
@@ -50,6 +52,16 @@ impl Shared {
     /// Keeps the counters for the next call.
     pub(crate) fn remember(&self, counters: Counters) {
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+    }
+
+    /// Keeps a program for the next call.
+    pub(crate) fn keep(&self, resident: Resident) {
+        *self.resident() = Some(resident);
+    }
+
+    /// The program that stays, or none.
+    pub(crate) fn resident(&self) -> MutexGuard<'_, Option<Resident>> {
+        self.resident.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What ends a running call from outside.
@@ -124,6 +136,7 @@ impl ProcessSandbox {
             control,
             running: watch::Sender::new(Running::Idle),
             counters: Mutex::new(fresh),
+            resident: Mutex::new(None),
         });
         Self { id, spec, host, isolation, shared, state, calls: 0, destroyed: false }
     }
@@ -149,8 +162,14 @@ impl ProcessSandbox {
         }
     }
 
+    /// The program that stays, taken for a call of it; `None` when none does.
+    fn resident_for(&self, call: &Invocation) -> Result<Option<Resident>, CallError> {
+        let mut resident = self.shared.resident();
+        resident.as_ref().map_or(Ok(()), |resident| resident.check(call))?;
+        Ok(resident.take())
+    }
+
     async fn start(&mut self, plan: CallPlan) -> Result<ExecSession, CallError> {
-        self.check_idle()?;
         self.calls += 1;
         call::start(&self.shared, self.state.clone(), self.calls, plan).await
     }
@@ -165,6 +184,8 @@ impl Sandbox for ProcessSandbox {
     fn health(&self) -> Health {
         if *self.state.borrow() != State::Alive || *self.shared.running.borrow() == Running::Spent {
             Health::Unrecoverable
+        } else if self.shared.resident().as_ref().is_some_and(|resident| resident.idle() != Idle::Waits) {
+            Health::Poisoned
         } else {
             Health::Ready
         }
@@ -176,12 +197,25 @@ impl Sandbox for ProcessSandbox {
 
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
         check_invocation(&call)?;
+        self.check_idle()?;
+        if let Some(resident) = self.resident_for(&call)? {
+            self.calls += 1;
+            return call::ask(&self.shared, self.state.clone(), self.calls, resident, call);
+        }
         let plan = CallPlan::from_invocation(call, self.spec.language, &self.host)?;
         self.start(plan).await
     }
 
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError> {
         check_command(&command)?;
+        self.check_idle()?;
+        if self.shared.resident().is_some() {
+            return Err(CallError::Invalid {
+                field: "command",
+                reason: "a program stays in this sandbox".to_owned(),
+                accepted: "calls of that program",
+            });
+        }
         self.start(CallPlan::from_command(command)).await
     }
 
@@ -212,6 +246,8 @@ impl Drop for ProcessSandbox {
             self.shared.link.kill_now(self.shared.id);
             self.shared.link.forget(self.shared.id);
         }
+        // Whoever can interrupt a call shares this, and needs no connection to a program.
+        drop(self.shared.resident().take());
     }
 }
 

@@ -157,7 +157,8 @@ impl ExecutionRequest {
         match work {
             Work::Script { code, name, contract, .. } => {
                 let program = Program { code, name };
-                let invocation = Invocation { contract, program, args, env, files, request, deadline, output };
+                let invocation =
+                    Invocation { contract, program, args, env, files, request, stays: false, deadline, output };
                 Call::Invoke(Box::new(invocation))
             }
             Work::Command { mut argv } => {

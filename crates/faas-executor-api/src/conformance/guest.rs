@@ -36,6 +36,17 @@ pub enum HandlerTask {
         /// The code.
         code: u8,
     },
+    /// Counts its requests, prints `call`, a space, the count and a newline, and does what the request's body
+    /// says. Unless said otherwise it answers the count.
+    /// - `note`: answers the content of the file `note`, or `absent`, and then writes `of a call` to it;
+    /// - `thread`: leaves something in its own process that prints `late` and a newline over and over;
+    /// - `process`: leaves another process that never ends;
+    /// - `processes`: answers how many processes it sees;
+    /// - `die`: ends its process some time after the answer;
+    /// - `sleep`: prints `ready` and a newline and never answers;
+    /// - `exit`: ends its process with code 3 instead of answering;
+    /// - `raise`: raises an error whose message has `mine` in it.
+    Obey,
 }
 
 /// What a program that is asked through the cgi contract is to do.

@@ -14,6 +14,7 @@ mod output;
 mod output_limit;
 mod recycle;
 mod spec;
+mod stay;
 mod verbs;
 
 pub use cgi::*;
@@ -30,4 +31,5 @@ pub use output::*;
 pub use output_limit::*;
 pub use recycle::*;
 pub use spec::*;
+pub use stay::*;
 pub use verbs::*;

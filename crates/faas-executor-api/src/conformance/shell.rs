@@ -1,5 +1,7 @@
 //! The programs for backends whose sandboxes have a Linux userland with coreutils, bash and python3.
 
+mod handler;
+
 use super::{CgiTask, Guest, HandlerTask, ScriptTask, cgi_programs};
 use crate::Program;
 use bytes::Bytes;
@@ -221,8 +223,8 @@ impl Guest for ShellGuest {
 
     fn handler(&self, language: Language, task: HandlerTask) -> Option<Program> {
         let (name, code) = match language {
-            Language::Python => ("main.py", python_handler(task)),
-            Language::JavaScript => ("main.js", javascript_handler(task)),
+            Language::Python => ("main.py", handler::python(task)),
+            Language::JavaScript => ("main.js", handler::javascript(task)),
             Language::Bash | Language::Php => return None,
         };
         Some(Program { code: Bytes::from(code), name: name.to_owned() })
@@ -230,28 +232,6 @@ impl Guest for ShellGuest {
 
     fn cgi(&self, language: Language, task: CgiTask) -> Option<Program> {
         cgi_programs::program(language, task)
-    }
-}
-
-fn python_handler(task: HandlerTask) -> String {
-    match task {
-        HandlerTask::Echo => "def handle(request):\n    print('asked')\n    asked = f\"{request.method} {request.path}?{request.query_string} {request.get_header('X-Name')}\"\n    return request.body, 201, {'x-asked': asked}\n".to_owned(),
-        HandlerTask::Flood { bytes } => format!(
-            "def handle(request):\n    left, pattern = {bytes}, bytes(range(251)) * 1024\n    while left > 0:\n        yield pattern[:left]\n        left -= len(pattern)\n"
-        ),
-        HandlerTask::Raise => "def handle(request):\n    raise ValueError('mine')\n".to_owned(),
-        HandlerTask::Exit { code } => format!("import os\ndef handle(request):\n    os._exit({code})\n"),
-    }
-}
-
-fn javascript_handler(task: HandlerTask) -> String {
-    match task {
-        HandlerTask::Echo => "exports.handle = async (request) => {\n  console.log('asked');\n  const asked = `${request.method} ${request.path}?${request.queryString} ${request.getHeader('X-Name')}`;\n  return new Response(request.body, { status: 201, headers: { 'x-asked': asked } });\n};\n".to_owned(),
-        HandlerTask::Flood { bytes } => format!(
-            "exports.handle = async function* () {{\n  const pattern = Buffer.alloc(251 * 1024, Buffer.from(Array.from({{ length: 251 }}, (_, n) => n)));\n  for (let left = {bytes}; left > 0; left -= pattern.length) yield pattern.subarray(0, left);\n}};\n"
-        ),
-        HandlerTask::Raise => "exports.handle = async () => { throw new Error('mine'); };\n".to_owned(),
-        HandlerTask::Exit { code } => format!("exports.handle = () => process.exit({code});\n"),
     }
 }
 

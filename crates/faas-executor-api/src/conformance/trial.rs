@@ -150,6 +150,7 @@ impl<'a> Trial<'a> {
     pub(super) fn invocation(&self, program: Program, args: &[&str]) -> Invocation {
         Invocation {
             request: None,
+            stays: false,
             contract: Contract::Script,
             program,
             args: args.iter().map(|argument| (*argument).to_owned()).collect(),
@@ -179,7 +180,17 @@ impl<'a> Trial<'a> {
     }
 
     pub(super) fn doomed_invocation(&self, program: Program) -> Invocation {
-        Invocation { deadline: Instant::now() + self.patient(SHORT), ..self.invocation(program, &[]) }
+        Invocation { deadline: self.soon(), ..self.invocation(program, &[]) }
+    }
+
+    /// The deadline of a call that is to be ended by it.
+    pub(super) fn soon(&self) -> Instant {
+        Instant::now() + self.patient(SHORT)
+    }
+
+    /// The deadline of a call that must be ended by something else.
+    pub(super) fn far(&self) -> Instant {
+        Instant::now() + self.patient(FAR)
     }
 
     pub(super) async fn start(&self, sandbox: &mut Box<dyn Sandbox>, command: Command) -> ExecSession {

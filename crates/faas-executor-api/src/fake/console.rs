@@ -23,11 +23,13 @@ pub(super) struct Console {
     gate: Gate,
     limits: OutputLimits,
     stats: OutputStats,
+    /// Whether the program said the end of its answer, or that it has none.
+    answered: bool,
 }
 
 impl Console {
     pub(super) fn new(events: EventSender, gate: Gate, limits: OutputLimits) -> Self {
-        Self { events, gate, limits, stats: OutputStats::default() }
+        Self { events, gate, limits, stats: OutputStats::default(), answered: false }
     }
 
     pub(super) async fn write(&mut self, stream: Stream, mut bytes: Bytes) -> Result<(), Overflow> {
@@ -65,9 +67,14 @@ impl Console {
     }
 
     /// Says something that is no output of a stream. Without a reader it goes nowhere.
-    pub(super) async fn say(&self, event: OutputEvent) {
+    pub(super) async fn say(&mut self, event: OutputEvent) {
+        self.answered |= matches!(event, OutputEvent::ResponseEnd | OutputEvent::Failed(_));
         self.gate.clone().open().await;
         self.events.send(event).await;
+    }
+
+    pub(super) const fn answered(&self) -> bool {
+        self.answered
     }
 
     pub(super) async fn done(self, outcome: Outcome, usage: Usage) {

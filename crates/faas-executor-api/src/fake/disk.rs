@@ -4,7 +4,7 @@ use crate::FileIn;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct StoredFile {
     content: Bytes,
     executable: bool,
@@ -64,6 +64,11 @@ impl Disk {
     /// The content of a file that may be executed; `None` when there is none.
     pub(super) fn executable(&self, path: &str) -> Option<Bytes> {
         self.files.get(path).filter(|file| file.executable).map(|file| file.content.clone())
+    }
+
+    /// Whether every file of another moment is there and unchanged.
+    pub(super) fn has_all_of(&self, earlier: &Self) -> bool {
+        earlier.files.iter().all(|(path, file)| self.files.get(path) == Some(file))
     }
 
     /// The root directory is an inode too.

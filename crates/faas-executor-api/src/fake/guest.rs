@@ -105,6 +105,7 @@ impl Guest for FakeGuest {
             HandlerTask::Echo => format!("print {} {} 0\nanswer-echo\n", to_hex(b"asked\n"), to_hex(b"")),
             HandlerTask::Flood { bytes } => format!("answer-flood {bytes}\n"),
             HandlerTask::Raise => "raise\n".to_owned(),
+            HandlerTask::Obey => "obey\n".to_owned(),
             HandlerTask::Exit { code } => format!("arguments {code}\n"),
         };
         Some(Program { code: Bytes::from(code), name: "main.fake".to_owned() })

@@ -62,6 +62,7 @@ pub(super) enum Instruction {
     },
     AnswerStart,
     Raise,
+    Obey,
 }
 
 impl Instruction {
@@ -92,6 +93,7 @@ impl Instruction {
             ["answer-flood", bytes] => Self::AnswerFlood { bytes: bytes.parse().ok()? },
             ["answer-start"] => Self::AnswerStart,
             ["raise"] => Self::Raise,
+            ["obey"] => Self::Obey,
             ["read", path] => Self::Read { path: path.to_owned() },
             _ => return None,
         };

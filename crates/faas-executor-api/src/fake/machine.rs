@@ -123,6 +123,7 @@ impl Machine<'_> {
                 self.console.say(OutputEvent::Failed("ValueError: mine".to_owned())).await;
                 exits(1)
             }
+            Instruction::Obey => self.obey(process).await,
             Instruction::Fill { path, bytes } => self.fill(path, *bytes).await,
             Instruction::Create { count } => self.create(*count).await,
             Instruction::Read { path } => {
@@ -171,6 +172,45 @@ impl Machine<'_> {
             self.console.say(OutputEvent::Body(piece.slice(..length))).await;
             left -= length as u64;
         }
+        self.console.say(OutputEvent::ResponseEnd).await;
+        Ok(())
+    }
+
+    /// See [`crate::conformance::HandlerTask::Obey`].
+    async fn obey(&mut self, process: &Process) -> Result<(), Stop> {
+        let Some(request) = &process.request else { return exits(1) };
+        let calls = {
+            let mut state = self.shared.lock();
+            state.module.calls += 1;
+            state.module.calls
+        };
+        self.say(format!("call {calls}\n")).await?;
+        let mut answer = Bytes::from(calls.to_string());
+        match request.body.as_ref() {
+            b"note" => {
+                let mut state = self.shared.lock();
+                answer = state.disk.read("note").unwrap_or(Bytes::from_static(b"absent"));
+                if state.disk.write("note", Bytes::from_static(b"of a call"), false).is_err() {
+                    return exits(1);
+                }
+            }
+            b"thread" => self.shared.lock().module.goes_on = true,
+            b"process" => self.shared.lock().daemons += 1,
+            b"processes" => answer = (2 + self.shared.lock().daemons).to_string().into(),
+            b"die" => self.shared.lock().module.ended = true,
+            b"sleep" => {
+                self.say("ready\n").await?;
+                std::future::pending::<()>().await;
+            }
+            b"exit" => return exits(3),
+            b"raise" => {
+                self.console.say(OutputEvent::Failed("ValueError: mine".to_owned())).await;
+                return exits(1);
+            }
+            _ => {}
+        }
+        self.console.say(OutputEvent::ResponseHead(ResponseHead { status: 200, headers: Vec::new() })).await;
+        self.console.say(OutputEvent::Body(answer)).await;
         self.console.say(OutputEvent::ResponseEnd).await;
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::console::Console;
 use super::instruction::Instruction;
 use super::machine::Machine;
 use super::program::Process;
-use super::state::{RunHandle, Shared};
+use super::state::{RunHandle, Shared, Staying};
 use crate::{EventSender, ExecSession, InputItem, InputReceiver, event_channel, input_channel};
 use bytes::Bytes;
 use faas_types::{Outcome, OutputLimits};
@@ -18,8 +18,15 @@ const EVENTS: usize = 16;
 const INPUTS: usize = 8;
 const SIGTERM: u8 = 15;
 
-/// Starts a program; the caller has checked that the sandbox is idle.
-pub(super) fn start(shared: &Arc<Shared>, process: Process, deadline: Instant, limits: OutputLimits) -> ExecSession {
+/// Starts a program, or asks the one that stays; the caller has checked that the sandbox is idle. With `staying`
+/// the program stays once it has answered.
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    process: Process,
+    deadline: Instant,
+    limits: OutputLimits,
+    staying: Option<Staying>,
+) -> ExecSession {
     let (sender, events) = event_channel(EVENTS);
     let (input, receiver) = input_channel(INPUTS);
     let end = Arc::new(watch::Sender::new(None));
@@ -29,6 +36,7 @@ pub(super) fn start(shared: &Arc<Shared>, process: Process, deadline: Instant, l
     let run = Run {
         shared: Arc::clone(shared),
         process,
+        staying,
         interrupts,
         left: deadline.saturating_duration_since(Instant::now()),
     };
@@ -39,6 +47,7 @@ pub(super) fn start(shared: &Arc<Shared>, process: Process, deadline: Instant, l
 struct Run {
     shared: Arc<Shared>,
     process: Process,
+    staying: Option<Staying>,
     interrupts: watch::Receiver<Option<Outcome>>,
     left: Duration,
 }
@@ -66,7 +75,9 @@ impl Run {
             outcome = machine.run(&self.process) => outcome,
             signal = deliver(input, stdin_sender, ignores_terminate) => Outcome::Signaled { signal },
         };
-        let usage = self.shared.finish(outcome);
+        let staying = self.staying.filter(|_| console.answered() && matches!(outcome, Outcome::Exited { .. }));
+        let outcome = if staying.is_some() { Outcome::Exited { code: 0 } } else { outcome };
+        let usage = self.shared.finish(outcome, staying);
         ended.send_replace(true);
         console.done(outcome, usage).await;
     }

@@ -4,10 +4,10 @@ use super::disk::Disk;
 use super::executor::{Estate, Saved};
 use super::program::Process;
 use super::run;
-use super::state::Shared;
+use super::state::{Module, Shared, Staying};
 use crate::{
     CallError, Command, DestroyReason, ExecSession, FileIn, Health, Interrupt, Interrupter, Invocation, Sandbox,
-    SandboxSpec, Verb, check_command, check_invocation,
+    SandboxSpec, StayingProgram, Verb, check_command, check_invocation,
 };
 use async_trait::async_trait;
 use faas_types::{IsolationReport, LimitHit, Outcome, SandboxId};
@@ -60,7 +60,7 @@ impl Sandbox for FakeSandbox {
     }
 
     fn health(&self) -> Health {
-        self.shared.lock().health
+        self.shared.health()
     }
 
     fn isolation(&self) -> &IsolationReport {
@@ -69,6 +69,9 @@ impl Sandbox for FakeSandbox {
 
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
         self.check_offered(Verb::Invoke)?;
+        if call.stays {
+            self.check_offered(Verb::Stay)?;
+        }
         self.shared.check_idle()?;
         check_invocation(&call)?;
         if self.spec.language.is_none() {
@@ -78,25 +81,34 @@ impl Sandbox for FakeSandbox {
                 accepted: "a sandbox made for a language",
             });
         }
-        self.place(&call.files)?;
+        let staying = match self.shared.take_staying(&call)? {
+            Some(staying) => staying,
+            None => {
+                self.place(&call.files)?;
+                let mut state = self.shared.lock();
+                state.module = Module::default();
+                Staying { program: StayingProgram::of(&call), loaded: state.disk.clone() }
+            }
+        };
         let (deadline, output) = (call.deadline, call.output);
-        Ok(run::start(&self.shared, Process::of_code(call), deadline, output))
+        let staying = call.stays.then_some(staying);
+        Ok(run::start(&self.shared, Process::of_code(call), deadline, output, staying))
     }
 
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError> {
         self.check_offered(Verb::Exec)?;
         self.shared.check_idle()?;
+        self.shared.check_nobody_stays()?;
         check_command(&command)?;
         self.place(&command.files)?;
         let process = Process::find(&command.argv, command.env, &self.shared.lock().disk)?;
-        Ok(run::start(&self.shared, process, command.deadline, command.output))
+        Ok(run::start(&self.shared, process, command.deadline, command.output, None))
     }
 
     async fn recycle(&mut self) -> Result<(), CallError> {
         self.check_offered(Verb::Recycle)?;
         self.shared.check_idle()?;
-        self.shared.recycle();
-        Ok(())
+        self.shared.recycle()
     }
 
     async fn pause(&mut self) -> Result<(), CallError> {

@@ -1,7 +1,7 @@
 //! What a fake sandbox remembers between and during calls, shared by its handles.
 
 use super::disk::Disk;
-use crate::{CallError, Health};
+use crate::{CallError, Health, Invocation, StayingProgram};
 use faas_types::{LimitKind, Outcome, Resources, Usage};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -50,7 +50,28 @@ pub(super) struct State {
     pub(super) run: Option<RunHandle>,
     /// Processes that outlived the call that started them.
     pub(super) daemons: u32,
+    /// What the program that was loaded last has in memory.
+    pub(super) module: Module,
+    staying: Option<Staying>,
     peak: u64,
+}
+
+/// What a program has in memory.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Module {
+    /// How many requests it was asked.
+    pub(super) calls: u32,
+    /// Whether something of it goes on after its answers.
+    pub(super) goes_on: bool,
+    /// Whether it ended after an answer.
+    pub(super) ended: bool,
+}
+
+/// A program that stays after its call, and the files there were when it was loaded.
+#[derive(Debug, Clone)]
+pub(super) struct Staying {
+    pub(super) program: StayingProgram,
+    pub(super) loaded: Disk,
 }
 
 /// One sandbox's limits and state.
@@ -65,7 +86,15 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(resources: Resources, limits: Vec<LimitKind>, disk: Option<Disk>) -> Self {
         let disk = disk.unwrap_or_else(|| empty_disk(resources, &limits));
-        let state = State { health: Health::Ready, disk, run: None, daemons: 0, peak: 0 };
+        let state = State {
+            health: Health::Ready,
+            disk,
+            run: None,
+            daemons: 0,
+            module: Module::default(),
+            staying: None,
+            peak: 0,
+        };
         Self { resources, limits, state: Mutex::new(state), paused: watch::Sender::new(false) }
     }
 
@@ -75,12 +104,52 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets everything earlier calls left.
-    pub(super) fn recycle(&self) {
+    /// Forgets everything earlier calls left, but for a program that stays.
+    pub(super) fn recycle(&self) -> Result<(), CallError> {
         let mut state = self.lock();
-        state.disk = empty_disk(self.resources, &self.limits);
         state.daemons = 0;
         state.peak = 0;
+        if state.module.ended {
+            state.staying = None;
+        }
+        state.disk = match &state.staying {
+            None => empty_disk(self.resources, &self.limits),
+            Some(staying) if !state.module.goes_on && state.disk.has_all_of(&staying.loaded) => staying.loaded.clone(),
+            Some(_) => {
+                state.health = Health::Unrecoverable;
+                return Err(CallError::Lost { reason: "an earlier call left something".to_owned() });
+            }
+        };
+        Ok(())
+    }
+
+    /// The program that stays, taken for a call of it; `None` when none does.
+    pub(super) fn take_staying(&self, call: &Invocation) -> Result<Option<Staying>, CallError> {
+        let mut state = self.lock();
+        let Some(staying) = &state.staying else { return Ok(None) };
+        staying.program.check(call)?;
+        if state.module.ended {
+            state.health = Health::Unrecoverable;
+            return Err(CallError::Unreached { reason: "the program that stayed has ended".to_owned() });
+        }
+        Ok(state.staying.take())
+    }
+
+    /// Why no command can be run now.
+    pub(super) fn check_nobody_stays(&self) -> Result<(), CallError> {
+        if self.lock().staying.is_none() {
+            return Ok(());
+        }
+        Err(CallError::Invalid {
+            field: "command",
+            reason: "a program stays in this sandbox".to_owned(),
+            accepted: "calls of that program",
+        })
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let state = self.lock();
+        if state.staying.is_some() && state.module.ended { Health::Poisoned } else { state.health }
     }
 
     pub(super) const fn resources(&self) -> Resources {
@@ -130,9 +199,10 @@ impl Shared {
     }
 
     /// Closes the run: from here the sandbox takes the next call, or none any more.
-    pub(super) fn finish(&self, outcome: Outcome) -> Usage {
+    pub(super) fn finish(&self, outcome: Outcome, staying: Option<Staying>) -> Usage {
         let mut state = self.lock();
         state.run = None;
+        state.staying = staying;
         if state.health == Health::Ready {
             state.health = Health::after(outcome);
         }

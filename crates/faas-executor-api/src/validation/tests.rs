@@ -1,6 +1,7 @@
 //! Each rule refuses what is just past it and passes what is just before it.
 
 use super::*;
+use crate::{HandlerRequest, StayingProgram};
 use bytes::Bytes;
 use faas_types::{Contract, OutputLimits};
 use std::time::Instant;
@@ -22,6 +23,7 @@ fn command(argv: &[&str], env: &[(&str, &str)]) -> Command {
 fn invocation(code: &[u8], name: &str) -> Invocation {
     Invocation {
         request: None,
+        stays: false,
         contract: Contract::Script,
         program: Program { code: Bytes::copy_from_slice(code), name: name.to_owned() },
         args: Vec::new(),
@@ -173,4 +175,47 @@ fn a_request_is_for_contracts_that_answer_and_its_entry_for_handlers() {
     }
     assert_eq!(asked(Contract::Handler, "main.handle"), Some("handler"));
     assert_eq!(asked(Contract::Cgi, "main.handle"), None);
+}
+
+fn handler() -> Invocation {
+    let request = HandlerRequest {
+        entry: "handle".to_owned(),
+        method: "GET".to_owned(),
+        path: "/".to_owned(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: Bytes::new(),
+    };
+    Invocation { contract: Contract::Handler, request: Some(request), ..invocation(b"x = 1", "main.py") }
+}
+
+#[test]
+fn only_handlers_stay() {
+    assert_eq!(field(check_invocation(&Invocation { stays: true, ..handler() })), None);
+    assert_eq!(field(check_invocation(&Invocation { stays: true, ..invocation(b"x", "main.py") })), Some("stays"));
+}
+
+#[test]
+fn a_program_that_stays_is_told_from_every_other() {
+    let loaded = Invocation { files: vec![file("a")], args: vec!["b".to_owned()], ..handler() };
+    let staying = StayingProgram::of(&loaded);
+    let differs = |change: fn(&mut Invocation)| {
+        let mut call = loaded.clone();
+        change(&mut call);
+        field(staying.check(&call))
+    };
+    assert_eq!(differs(|call| call.deadline += std::time::Duration::from_secs(1)), None);
+    assert_eq!(differs(|call| call.program.code = Bytes::copy_from_slice(b"x = 1")), None);
+    assert_eq!(differs(|call| call.files[0].content = Bytes::copy_from_slice(b"")), None);
+    assert_eq!(differs(|call| call.contract = Contract::Script), Some("contract"));
+    assert_eq!(differs(|call| call.request.as_mut().unwrap().entry.push('s')), Some("handler"));
+    assert_eq!(differs(|call| call.program.code = Bytes::from_static(b"x = 2")), Some("code"));
+    assert_eq!(differs(|call| call.program.name.push('s')), Some("code"));
+    assert_eq!(differs(|call| call.args.clear()), Some("args"));
+    assert_eq!(differs(|call| call.env.push(("A".to_owned(), String::new()))), Some("env"));
+    assert_eq!(differs(|call| call.files.clear()), Some("files"));
+    assert_eq!(differs(|call| call.files.push(file("b"))), Some("files"));
+    assert_eq!(differs(|call| call.files[0].path.push('b')), Some("files"));
+    assert_eq!(differs(|call| call.files[0].executable = true), Some("files"));
+    assert_eq!(differs(|call| call.files[0].content = Bytes::from_static(b"x")), Some("files"));
 }

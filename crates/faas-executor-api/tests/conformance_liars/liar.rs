@@ -44,6 +44,12 @@ pub(crate) enum Lie {
     MeasuresNothing,
     RecyclesNothing,
     HidesRecycle,
+    HidesStay,
+    LoadsAnew,
+    AddsOutput,
+    TakesAnyProgram,
+    GoesOnAsIfDone,
+    RunsTheDead,
 }
 
 impl Lie {
@@ -80,6 +86,7 @@ impl Liar {
             Lie::DeclaresPause | Lie::DeclaresCheckpoint => capabilities.verbs = Verb::ALL.to_vec(),
             Lie::HidesPause => capabilities.verbs.retain(|verb| !matches!(verb, Verb::Pause | Verb::Resume)),
             Lie::HidesRecycle => capabilities.verbs.retain(|verb| *verb != Verb::Recycle),
+            Lie::HidesStay => capabilities.verbs.retain(|verb| *verb != Verb::Stay),
             Lie::HidesInvoke => capabilities.verbs.retain(|verb| *verb != Verb::Invoke),
             Lie::HidesWhatIsMissing => capabilities.report.missing.clear(),
             _ if lie.claims_limits() => capabilities.report = FakeExecutor::default().capabilities().report.clone(),
@@ -107,7 +114,7 @@ impl Liar {
             isolation.missing.clear();
         }
         let executor = Arc::clone(&self.inner);
-        Box::new(LyingSandbox { lie: self.lie, inner, isolation, executor, spec })
+        Box::new(LyingSandbox { lie: self.lie, inner, isolation, executor, spec, loaded: None, recycled: false })
     }
 }
 
@@ -145,6 +152,19 @@ struct LyingSandbox {
     isolation: IsolationReport,
     executor: Arc<FakeExecutor>,
     spec: SandboxSpec,
+    /// The first call.
+    loaded: Option<Invocation>,
+    recycled: bool,
+}
+
+impl LyingSandbox {
+    /// Puts a new sandbox in the place of the honest one.
+    async fn refresh(&mut self) {
+        self.inner = match self.executor.create(self.inner.id(), self.spec.clone()).await {
+            Ok(fresh) => fresh,
+            Err(error) => panic!("the fake made no second sandbox: {error}"),
+        };
+    }
 }
 
 #[async_trait]
@@ -154,15 +174,37 @@ impl Sandbox for LyingSandbox {
     }
 
     fn health(&self) -> Health {
-        if self.lie == Lie::StaysReady { Health::Ready } else { self.inner.health() }
+        if self.lie == Lie::StaysReady || self.recycled { Health::Ready } else { self.inner.health() }
     }
 
     fn isolation(&self) -> &IsolationReport {
         &self.isolation
     }
 
-    async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
-        self.inner.invoke(call).await.map(|session| self.lie.bend(session))
+    async fn invoke(&mut self, mut call: Invocation) -> Result<ExecSession, CallError> {
+        let first = self.loaded.is_none();
+        let loaded = self.loaded.get_or_insert_with(|| call.clone()).clone();
+        let lie = match self.lie {
+            Lie::AddsOutput if first => Lie::None,
+            // Whatever goes on after a call is heard in the next one.
+            Lie::GoesOnAsIfDone if self.recycled => Lie::AddsOutput,
+            lie => lie,
+        };
+        match lie {
+            Lie::LoadsAnew => call.stays = false,
+            Lie::TakesAnyProgram => call = Invocation { request: call.request.or(loaded.request.clone()), ..loaded },
+            _ => {}
+        }
+        let answer = match self.inner.invoke(call.clone()).await {
+            Err(CallError::Unreached { .. } | CallError::Lost { .. })
+                if matches!(lie, Lie::RunsTheDead) || self.recycled =>
+            {
+                self.refresh().await;
+                self.inner.invoke(call).await
+            }
+            answer => answer,
+        };
+        answer.map(|session| lie.bend(session))
     }
 
     async fn exec(&mut self, mut command: Command) -> Result<ExecSession, CallError> {
@@ -171,19 +213,21 @@ impl Sandbox for LyingSandbox {
             Lie::IgnoresOutputLimit => command.output = OutputLimits::default(),
             Lie::AddsToTheEnvironment => command.env.push(("HOME".to_owned(), "/root".to_owned())),
             Lie::AcceptsAnyPath => command.files.clear(),
-            Lie::ForgetsFiles => {
-                self.inner = match self.executor.create(self.inner.id(), self.spec.clone()).await {
-                    Ok(fresh) => fresh,
-                    Err(error) => panic!("the fake made no second sandbox: {error}"),
-                };
-            }
+            Lie::ForgetsFiles => self.refresh().await,
             _ => {}
         }
         self.inner.exec(command).await.map(|session| self.lie.bend(session))
     }
 
     async fn recycle(&mut self) -> Result<(), CallError> {
-        if self.lie == Lie::RecyclesNothing { Ok(()) } else { self.inner.recycle().await }
+        match self.lie {
+            Lie::RecyclesNothing => Ok(()),
+            Lie::GoesOnAsIfDone => {
+                self.recycled = self.inner.recycle().await.is_err();
+                Ok(())
+            }
+            _ => self.inner.recycle().await,
+        }
     }
 
     async fn pause(&mut self) -> Result<(), CallError> {
@@ -218,6 +262,9 @@ impl Lie {
         let (sender, events) = event_channel(if lie == Lie::BuffersOutput { UNBOUNDED } else { 1 });
         tokio::spawn(async move {
             let mut held_back = None;
+            if lie == Lie::AddsOutput {
+                sender.send(OutputEvent::Stdout("late\n".into())).await;
+            }
             while let Some(event) = inner.next().await {
                 let output = match event {
                     Event::Done(mut done) => {

@@ -41,6 +41,16 @@ const LIES: &[(Lie, &str)] = &[
     (Lie::RecyclesNothing, "recycle_is_as_declared"),
     (Lie::RecyclesNothing, "recycling_spares_what_runs"),
     (Lie::HidesRecycle, "recycle_is_as_declared"),
+    (Lie::HidesStay, "programs_that_stay_are_as_declared"),
+    (Lie::LoadsAnew, "programs_that_stay_keep_their_state"),
+    (Lie::AddsOutput, "programs_that_stay_keep_their_state"),
+    (Lie::TakesAnyProgram, "programs_that_stay_take_no_other"),
+    (Lie::RecyclesNothing, "programs_that_stay_find_no_files_of_calls"),
+    (Lie::RecyclesNothing, "programs_that_stay_are_rid_of_processes"),
+    (Lie::GoesOnAsIfDone, "programs_that_stay_never_mix_output"),
+    (Lie::RunsTheDead, "programs_that_stay_may_end_between_calls"),
+    (Lie::IgnoresInterrupts, "programs_that_stay_end_like_any_other"),
+    (Lie::StaysReady, "programs_that_stay_end_like_any_other"),
 ];
 
 /// The message of the failure; `None` when the scenario passed.

@@ -2,23 +2,23 @@
 //!
 //! The program's streams, its input, its end, the deadline and interrupts all advance in one task.
 //! Whatever ends the call, its streams are forwarded up to that moment, the usage is asked of the
-//! kernel, and then `Done` is sent, once.
+//! kernel, and then `Done` is sent, once. A program that stays has ended its call when it has answered; its
+//! connections are kept for the next one.
 
-use super::converse::{Answer, Converse};
+use super::converse::{Answer, Conversation, Converse, Opening, Stock};
 use super::plan::RunnerPlan;
+use super::resident::Resident;
+use super::silent;
 use crate::link::State;
 use crate::output::{Budget, Forward, StreamStats};
 use crate::pipes::{OutputPipe, StdinPipe};
 use crate::sandbox::{INIT_FRAME, Running, Shared};
-use faas_executor_api::{Done, EventSender, InputItem, InputReceiver, Interrupt, OutputEvent};
-use faas_protocol::call::{FromRunner, RunnerFrames};
+use faas_executor_api::{Done, EventSender, InputItem, InputReceiver, Interrupt, OutputEvent, StayingProgram};
 use faas_protocol::control::{FromInit, ToInit};
-use faas_protocol::frame::Decoder;
 use faas_protocol::launcher::Counters;
 use faas_types::{LimitHit, Outcome, OutputLimits, OutputStats, Usage};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, watch};
 
@@ -27,9 +27,11 @@ const SIGKILL: u8 = 9;
 const SHELL_SIGKILL: u8 = 128 + SIGKILL;
 
 /// A runner and what it is told.
-pub(super) struct Runner {
-    pub(super) plan: RunnerPlan,
-    pub(super) socket: UnixStream,
+pub(super) enum Runner {
+    /// It closes its end before user code runs.
+    Silent(RunnerPlan, UnixStream),
+    /// It answers.
+    Answering(Conversation, Opening),
 }
 
 /// A running call.
@@ -37,11 +39,16 @@ pub(super) struct Drive {
     pub(super) shared: Arc<Shared>,
     pub(super) state: watch::Receiver<State>,
     pub(super) call: u32,
+    /// The call that started the program: this one, or an earlier one of a program that stayed.
+    pub(super) started_by: u32,
+    /// The program, if it stays once it has answered.
+    pub(super) staying: Option<StayingProgram>,
     /// The sandbox's counters when the call began.
     pub(super) before: Counters,
     pub(super) deadline: Instant,
     pub(super) output: OutputLimits,
-    pub(super) stdin: StdinPipe,
+    /// `None` for a program that stays: what one call is given is not the next one's.
+    pub(super) stdin: Option<StdinPipe>,
     pub(super) stdout: OutputPipe,
     pub(super) stderr: OutputPipe,
     pub(super) runner: Option<Runner>,
@@ -54,6 +61,8 @@ pub(super) struct Drive {
 enum End {
     /// The program ended.
     Exited { code: u8, signal: u8 },
+    /// It answered, or said that it has no answer, and stays.
+    Answered,
     /// Somebody had it killed.
     Interrupted(Interrupt),
     /// The sandbox ended, or init or the runner broke the protocol.
@@ -62,7 +71,8 @@ enum End {
 
 impl Drive {
     pub(super) async fn run(self) {
-        let Self { shared, state, call, before, deadline, output, stdin, stdout, stderr, runner, input, events } = self;
+        let Self { shared, state, call, started_by, staying, before, deadline, output, .. } = self;
+        let Self { stdin, mut stdout, mut stderr, runner, input, events, .. } = self;
         let budget = Budget::new(output);
         let interrupter = shared.interrupter();
         let (ended, program_ended) = watch::channel(false);
@@ -73,27 +83,32 @@ impl Drive {
             interrupter: &interrupter,
             ended: program_ended.clone(),
         };
-        let forwarded = Notify::new();
+        let (forwarded, answered, stocked) = (Notify::new(), Notify::new(), Notify::new());
+        let stays = staying.is_some();
         let (answering, silent) = match runner {
-            Some(runner) if runner.plan.answers() => (Some(runner), None),
-            other => (None, other),
+            Some(Runner::Answering(conversation, opening)) => (Some((conversation, opening)), None),
+            Some(Runner::Silent(plan, socket)) => (None, Some((plan, socket))),
+            None => (None, None),
         };
         let answer = async {
-            let Runner { plan, socket } = answering?;
+            let (mut conversation, opening) = answering?;
+            let stock = stays.then_some(Stock { shared: &shared, taken: &stocked });
             let limit = output.bytes.as_bytes();
-            let answer =
-                Converse { events: &events, limit, ended: program_ended.clone() }.run(&plan, socket, call).await;
+            let converse = Converse { events: &events, limit, ended: program_ended.clone(), stock };
+            let answer = converse.run(&mut conversation, opening, call).await;
             match answer {
+                Answer::Whole | Answer::Failed if stays => answered.notify_one(),
                 Answer::Whole | Answer::Failed | Answer::Missing => {}
                 Answer::TooLong => interrupter.interrupt(Interrupt::OutputLimit),
                 Answer::Broken => shared.link.kill(shared.id).await,
             }
-            Some(answer)
+            // The end of the conversation is the end of a program that does not stay.
+            Some((answer, stays.then_some(conversation)))
         };
         let streams = async {
             let ends = tokio::join!(
-                forward(OutputEvent::Stdout).run(stdout),
-                forward(OutputEvent::Stderr).run(stderr),
+                forward(OutputEvent::Stdout).run(&mut stdout),
+                forward(OutputEvent::Stderr).run(&mut stderr),
                 answer
             );
             forwarded.notify_one();
@@ -107,12 +122,13 @@ impl Drive {
             }
         };
         let end = async {
-            let watch = Watch { shared: &shared, state: state.clone(), call, deadline };
+            let watch = Watch { shared: &shared, state: state.clone(), started_by, stocked: &stocked, deadline };
             let end = tokio::select! {
                 biased;
                 end = watch.end() => end,
+                () = answered.notified() => End::Answered,
                 () = feed(&shared, stdin, input) => End::Lost,
-                () = tell(silent, call) => End::Lost,
+                () = silent::tell(silent, call) => End::Lost,
             };
             let finished = finish(&shared, state.clone(), end).await;
             ended.send_replace(true);
@@ -120,10 +136,15 @@ impl Drive {
         };
         let ((out, err, answer), (end, counters), ()) = tokio::join!(streams, end, deadline_guard);
         shared.remember(counters);
+        let (answer, conversation) = answer.unzip();
         let outcome = outcome(end.after(answer), before, counters);
         let spent = !matches!(outcome, Outcome::Exited { .. } | Outcome::Signaled { .. });
         if spent {
             shared.link.kill(shared.id).await;
+        } else if end == End::Answered
+            && let Some((program, conversation)) = staying.zip(conversation.flatten())
+        {
+            shared.keep(Resident { program, started_by, conversation, stdout, stderr });
         }
         shared.running.send_replace(if spent { Running::Spent } else { Running::Idle });
         events.done(Done { outcome, usage: usage(before, counters), output: stats(out, err) }).await;
@@ -145,7 +166,8 @@ impl End {
 struct Watch<'a> {
     shared: &'a Shared,
     state: watch::Receiver<State>,
-    call: u32,
+    started_by: u32,
+    stocked: &'a Notify,
     deadline: Instant,
 }
 
@@ -155,7 +177,7 @@ impl Watch<'_> {
         let interrupted = running.wait_for(|running| matches!(running, Running::Ending(_)));
         tokio::select! {
             biased;
-            end = exit(self.shared, self.call) => end,
+            end = exit(self.shared, self.started_by, self.stocked) => end,
             running = interrupted => match running.map(|running| *running) {
                 Ok(Running::Ending(why)) => End::Interrupted(why),
                 _ => End::Lost,
@@ -166,20 +188,23 @@ impl Watch<'_> {
     }
 }
 
-/// Waits until init says that the program ended.
-async fn exit(shared: &Shared, call: u32) -> End {
+/// Waits until init says that the program ended; passes on that it took stock.
+async fn exit(shared: &Shared, started_by: u32, stocked: &Notify) -> End {
     let mut buffer = INIT_FRAME;
-    let Ok(received) = shared.control.receive(&mut buffer).await else { return End::Lost };
-    match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
-        Ok(FromInit::Exited { call: ended, code, signal }) if ended == call => End::Exited { code, signal },
-        _ => End::Lost,
+    loop {
+        let Ok(received) = shared.control.receive(&mut buffer).await else { return End::Lost };
+        match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
+            Ok(FromInit::Kept) => stocked.notify_one(),
+            Ok(FromInit::Exited { call, code, signal }) if call == started_by => return End::Exited { code, signal },
+            _ => return End::Lost,
+        }
     }
 }
 
-/// Ends what still runs and reads the counters. After a program that ended by itself its sandbox
+/// Ends what still runs and reads the counters. After a program that ended by itself, or stays, its sandbox
 /// lives on; after everything else it is dead.
 async fn finish(shared: &Shared, mut state: watch::Receiver<State>, end: End) -> (End, Counters) {
-    if let End::Exited { .. } = end
+    if let End::Exited { .. } | End::Answered = end
         && let Some(counters) = shared.link.usage(shared.id).await
     {
         return (end, counters);
@@ -193,8 +218,7 @@ async fn finish(shared: &Shared, mut state: watch::Receiver<State>, end: End) ->
 
 /// Carries input to the program until there is no more. Never returns: the end of input is not the
 /// end of the call.
-async fn feed(shared: &Shared, stdin: StdinPipe, mut input: InputReceiver) {
-    let mut stdin = Some(stdin);
+async fn feed(shared: &Shared, mut stdin: Option<StdinPipe>, mut input: InputReceiver) {
     while let Some(item) = input.next().await {
         match item {
             InputItem::Stdin(bytes) => {
@@ -220,53 +244,6 @@ async fn feed(shared: &Shared, stdin: StdinPipe, mut input: InputReceiver) {
     std::future::pending().await
 }
 
-/// Tells the runner what to run, and listens until it closes the socket, which it does before user
-/// code runs. Returns only when it broke the protocol.
-async fn tell(runner: Option<Runner>, call: u32) {
-    if let Some(Runner { plan, mut socket }) = runner {
-        let (mut from, mut to) = socket.split();
-        let telling = async {
-            for frame in plan.frames(call) {
-                let Ok(frame) = frame else { return };
-                // A runner that is gone shows in its exit.
-                if to.write_all(&frame).await.is_err() {
-                    return;
-                }
-            }
-        };
-        let ((), kept) = tokio::join!(telling, listen(&mut from));
-        if !kept {
-            return;
-        }
-    }
-    std::future::pending().await
-}
-
-/// Whether everything the runner said until it closed the socket was in order.
-async fn listen(from: &mut tokio::net::unix::ReadHalf<'_>) -> bool {
-    let mut decoder = Decoder::new();
-    let mut frames = RunnerFrames::new();
-    let mut buffer = [0_u8; 4096];
-    loop {
-        let length = match from.read(&mut buffer).await {
-            // A runner that died says so by its exit.
-            Ok(0) | Err(_) => return true,
-            Ok(length) => length,
-        };
-        decoder.push(buffer.get(..length).unwrap_or_default());
-        loop {
-            let accepted = match decoder.next_frame() {
-                Ok(None) => break,
-                Ok(Some(raw)) => FromRunner::decode(raw.as_bytes()).is_ok_and(|frame| frames.accept(&frame).is_ok()),
-                Err(_) => false,
-            };
-            if !accepted {
-                return false;
-            }
-        }
-    }
-}
-
 fn outcome(end: End, before: Counters, after: Counters) -> Outcome {
     let out_of_memory = after.oom_kills > before.oom_kills;
     match end {
@@ -276,6 +253,7 @@ fn outcome(end: End, before: Counters, after: Counters) -> Outcome {
             Outcome::OutOfMemory
         }
         End::Exited { code, signal: 0 } => Outcome::Exited { code },
+        End::Answered => Outcome::Exited { code: 0 },
         End::Exited { signal, .. } => Outcome::Signaled { signal },
         End::Interrupted(Interrupt::Cancel) => Outcome::Cancelled,
         End::Interrupted(Interrupt::Deadline) => Outcome::TimedOut,

@@ -3,7 +3,11 @@
 mod converse;
 mod drive;
 mod plan;
+mod resident;
+mod silent;
 mod start;
 
+pub(crate) use converse::Idle;
 pub(crate) use plan::CallPlan;
-pub(crate) use start::start;
+pub(crate) use resident::Resident;
+pub(crate) use start::{ask, start};

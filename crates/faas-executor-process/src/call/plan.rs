@@ -2,7 +2,7 @@
 
 use crate::validate::interpreter;
 use bytes::Bytes;
-use faas_executor_api::{CallError, Command, FileIn, HandlerRequest, Invocation};
+use faas_executor_api::{CallError, Command, FileIn, HandlerRequest, Invocation, StayingProgram};
 use faas_protocol::call::ToRunner;
 use faas_protocol::control::{MAX_PIECE, Spawn, ToInit};
 use faas_protocol::frame::{FrameError, MAX_BODY};
@@ -18,6 +18,8 @@ pub(crate) struct CallPlan {
     pub(crate) env: Vec<(String, String)>,
     /// What goes to the runner; `None` when the program is not one.
     pub(crate) runner: Option<RunnerPlan>,
+    /// The program, if it stays once it has answered.
+    pub(crate) staying: Option<StayingProgram>,
     pub(crate) deadline: Instant,
     pub(crate) output: OutputLimits,
 }
@@ -51,6 +53,7 @@ impl CallPlan {
             argv: command.argv,
             env: command.env,
             runner: None,
+            staying: None,
             deadline: command.deadline,
             output: command.output,
         }
@@ -69,13 +72,17 @@ impl CallPlan {
         let interpreter = interpreter(language, host)
             .map_err(|error| CallError::NotFound { program: language.to_string(), reason: error.to_string() })?
             .to_owned();
+        let staying = call.stays.then(|| StayingProgram::of(&call));
         let mut files: Vec<FilePlan> = call.files.into_iter().map(FilePlan::in_workspace).collect();
         let runner = RunnerPlan {
             contract: call.contract.as_str().to_owned(),
             name: call.program.name,
             args: match &call.request {
-                // A handler has no arguments of its own: its program is a module, and this is what to call in it.
-                Some(request) if call.contract == Contract::Handler => vec![request.entry.clone()],
+                // A handler has no arguments of its own: its program is a module. These are what to call in it,
+                // and whether that is for more than once.
+                Some(request) if call.contract == Contract::Handler => {
+                    std::iter::once(request.entry.clone()).chain(call.stays.then(|| "stays".to_owned())).collect()
+                }
                 _ => call.args,
             },
             code: call.program.code,
@@ -106,7 +113,7 @@ impl CallPlan {
                 (argv, None)
             }
         };
-        Ok(Self { files, argv, env: call.env, runner, deadline: call.deadline, output: call.output })
+        Ok(Self { files, argv, env: call.env, runner, staying, deadline: call.deadline, output: call.output })
     }
 
     /// What starts the program, as one frame.
@@ -159,12 +166,13 @@ impl RunnerPlan {
         self.request.is_some()
     }
 
-    /// Everything the runner is told, frame by frame.
-    pub(crate) fn frames(&self, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
-        self.program(call).chain(self.request.iter().flat_map(move |request| asked(request, call)))
+    /// What it is to answer, frame by frame.
+    pub(crate) fn asked(&self, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+        self.request.iter().flat_map(move |request| asked(request, call))
     }
 
-    fn program(&self, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+    /// What it is to run, frame by frame.
+    pub(crate) fn program(&self, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
         let begin = ToRunner::Begin {
             call,
             contract: self.contract.clone(),
@@ -177,7 +185,7 @@ impl RunnerPlan {
 }
 
 /// A request, frame by frame.
-fn asked(request: &HandlerRequest, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+pub(crate) fn asked(request: &HandlerRequest, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
     let head = ToRunner::Request {
         call,
         method: request.method.clone(),

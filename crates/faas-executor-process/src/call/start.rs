@@ -1,11 +1,13 @@
-//! Placing files and starting the program.
+//! Placing files and starting the program, or asking the one that stays.
 
+use super::converse::{AskError, Conversation, Idle, Opening};
 use super::drive::{Drive, Runner};
-use super::plan::CallPlan;
+use super::plan::{self, CallPlan};
+use super::resident::Resident;
 use crate::link::State;
 use crate::pipes::{OutputPipe, StdinPipe};
 use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished, lost};
-use faas_executor_api::{CallError, ExecSession, event_channel, input_channel};
+use faas_executor_api::{CallError, ExecSession, Invocation, event_channel, input_channel};
 use faas_protocol::control::FromInit;
 use faas_protocol::frame::FrameError;
 use rustix::fd::OwnedFd;
@@ -52,18 +54,74 @@ pub(crate) async fn start(
     let (events, stream) = event_channel(EVENTS);
     let (sink, input) = input_channel(INPUTS);
     unfinished.finished();
-    let runner = plan.runner.zip(program.call_socket).map(|(plan, socket)| Runner { plan, socket });
+    let runner = plan.runner.zip(program.call_socket).map(|(plan, socket)| {
+        if plan.answers() {
+            Runner::Answering(Conversation::new(socket), Opening::Load(Box::new(plan)))
+        } else {
+            Runner::Silent(plan, socket)
+        }
+    });
     let drive = Drive {
         shared: Arc::clone(shared),
         state,
         call,
+        started_by: call,
         before: shared.counters(),
         deadline: plan.deadline,
         output: plan.output,
-        stdin: program.stdin,
+        stdin: plan.staying.is_none().then_some(program.stdin),
+        staying: plan.staying,
         stdout: program.stdout,
         stderr: program.stderr,
         runner,
+        input,
+        events,
+    };
+    tokio::spawn(drive.run());
+    Ok(ExecSession { input: sink, events: stream })
+}
+
+/// Asks the program that stays, which has been taken for this and is the one that is called. When it returns a
+/// session the request has been written, or as much of it as there is room for.
+pub(crate) fn ask(
+    shared: &Arc<Shared>,
+    state: watch::Receiver<State>,
+    call: u32,
+    mut resident: Resident,
+    invocation: Invocation,
+) -> Result<ExecSession, CallError> {
+    shared.running.send_replace(Running::Call);
+    // Whatever is wrong with it, it has read nothing.
+    let unfinished = Unfinished::new(shared);
+    let unreached = |reason: &str| CallError::Unreached { reason: reason.to_owned() };
+    match resident.idle() {
+        Idle::Waits => {}
+        Idle::Closed => return Err(unreached("the program that stayed has ended")),
+        Idle::Busy => return Err(unreached("something of the call before goes on in the program that stayed")),
+    }
+    let request = invocation.request.iter().flat_map(|request| plan::asked(request, call));
+    let rest = resident.conversation.ask(call, request).map_err(|error| match error {
+        AskError::Request(error) => lost(&error.to_string()),
+        AskError::Begin(error) => lost(&error.to_string()),
+        AskError::Closed(error) => unreached(&error.to_string()),
+    })?;
+    unfinished.finished();
+    let (events, stream) = event_channel(EVENTS);
+    let (sink, input) = input_channel(INPUTS);
+    let Resident { program, started_by, conversation, stdout, stderr } = resident;
+    let drive = Drive {
+        shared: Arc::clone(shared),
+        state,
+        call,
+        started_by,
+        staying: invocation.stays.then_some(program),
+        before: shared.counters(),
+        deadline: invocation.deadline,
+        output: invocation.output,
+        stdin: None,
+        stdout,
+        stderr,
+        runner: Some(Runner::Answering(conversation, Opening::Rest(rest))),
         input,
         events,
     };

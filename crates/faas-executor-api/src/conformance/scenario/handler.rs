@@ -22,7 +22,7 @@ pub(super) struct Answered {
 }
 
 /// A sandbox and a program for each language that has handlers.
-fn handlers(trial: &Trial<'_>, task: HandlerTask) -> Vec<(SandboxSpec, Program)> {
+pub(super) fn handlers(trial: &Trial<'_>, task: HandlerTask) -> Vec<(SandboxSpec, Program)> {
     let capabilities = trial.executor.capabilities();
     if !capabilities.offers(Verb::Invoke) {
         trial.skip("this executor does not offer invoke");
@@ -40,7 +40,17 @@ async fn ask(trial: &Trial<'_>, spec: SandboxSpec, program: Program, body: Bytes
 /// What comes of a call whose program answers.
 pub(super) async fn answered(trial: &Trial<'_>, spec: SandboxSpec, call: Invocation) -> Answered {
     let mut sandbox = trial.create(spec).await;
-    let ExecSession { input, mut events } = trial.invoke(&mut sandbox, call).await;
+    let session = trial.invoke(&mut sandbox, call).await;
+    let answered = listen(trial, session).await;
+    trial.equal(sandbox.health(), Health::Ready, "health after an answer");
+    trial.still_works(&mut sandbox).await;
+    trial.destroy(sandbox).await;
+    answered
+}
+
+/// Closes the input and reads to the end.
+pub(super) async fn listen(trial: &Trial<'_>, session: ExecSession) -> Answered {
+    let ExecSession { input, mut events } = session;
     drop(input);
     let mut answered = Answered {
         head: None,
@@ -64,14 +74,10 @@ pub(super) async fn answered(trial: &Trial<'_>, spec: SandboxSpec, call: Invocat
             Event::Stderr(bytes) => answered.stderr.extend_from_slice(&bytes),
             Event::Done(done) => {
                 answered.outcome = done.outcome;
-                break;
+                return answered;
             }
         }
     }
-    trial.equal(sandbox.health(), Health::Ready, "health after an answer");
-    trial.still_works(&mut sandbox).await;
-    trial.destroy(sandbox).await;
-    answered
 }
 
 /// A handler sees the request, and its answer comes whole: head, body, end, and what it printed.
