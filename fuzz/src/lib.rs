@@ -154,6 +154,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
             inodes: 3,
             cpu_milli: 4,
             pids: 5,
+            packages: Some([0xcc; 32]),
             fail_at: Some(Step::Seal),
         })
         .encode(),
@@ -173,6 +174,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
             pids: 3,
             max_sandboxes: 4,
             reconciled: 5,
+            packages: true,
         })
         .encode(),
         FromLauncher::Refused { reason: text(), fix: text() }.encode(),

@@ -16,6 +16,7 @@ VERSION = 4
 HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
 BEGIN, BODY, END = 0x30, 0x31, 0x32
 CONTRACTS = ("script", "argv-json", "handler")
+PACKAGES = "/packages"
 FOLDER = __file__.rpartition("/")[0]
 
 
@@ -36,7 +37,7 @@ def initialise():
 
 
 def add_what_site_adds():
-    """Distribution packages and the interactive built-ins, without the cost of `site`."""
+    """The function's own packages, the distribution's, and the interactive built-ins, without the cost of `site`."""
     import builtins
     from _sitebuiltins import Quitter, _Helper
 
@@ -44,10 +45,12 @@ def add_what_site_adds():
     builtins.quit = Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _Helper()
     version = "%d.%d" % sys.version_info[:2]
-    for folder in ("python3/dist-packages", "python" + version + "/site-packages"):
-        path = sys.prefix + "/lib/" + folder
+    own = sys.prefix + "/lib/"
+    folders = (PACKAGES, own + "python3/dist-packages", own + "python" + version + "/site-packages")
+    for path in folders:
         try:
-            posix.stat(path)
+            # An empty directory stands where there are no packages.
+            posix.stat(path + "/faas.lock" if path == PACKAGES else path)
         except OSError:
             continue
         if path not in sys.path:

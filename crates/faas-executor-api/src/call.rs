@@ -1,7 +1,7 @@
 //! What is asked of an executor: plain data, no live resources.
 
 use bytes::Bytes;
-use faas_types::{Contract, IsolationLevel, Language, OutputLimits, Resources, TenantId};
+use faas_types::{Contract, IsolationLevel, Language, OutputLimits, PackagesId, Resources, TenantId};
 use std::time::Instant;
 
 /// What a sandbox is to be. A spec that passes [`crate::Executor::validate`] is honoured in full.
@@ -15,6 +15,8 @@ pub struct SandboxSpec {
     pub resources: Resources,
     /// The isolation insisted on.
     pub isolation: IsolationLevel,
+    /// Packages of the tenant's, which the sandbox sees read-only in `/packages`.
+    pub packages: Option<PackagesId>,
 }
 
 /// A file placed in the sandbox's working directory before user code runs.

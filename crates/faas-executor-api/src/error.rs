@@ -1,7 +1,7 @@
 //! Errors of the contract, one enum per operation. A failing guest is never one of these.
 
 use crate::Verb;
-use faas_types::{ErrorCode, Language, LimitKind, ResourcesError};
+use faas_types::{ErrorCode, Language, LimitKind, PackagesId, ResourcesError};
 
 /// Why a spec cannot be honoured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,15 @@ pub enum SpecError {
         /// The command that installs it.
         install: String,
     },
+    /// This executor has no packages to give.
+    #[error("this executor gives sandboxes no packages; give it a directory of packages, or ask for none")]
+    PackagesNotOffered,
+    /// The tenant has no such packages.
+    #[error("there are no packages {packages}; deploy the function again, which installs them")]
+    PackagesMissing {
+        /// The packages asked for.
+        packages: PackagesId,
+    },
 }
 
 impl SpecError {
@@ -57,6 +66,8 @@ impl SpecError {
             Self::Isolation { .. } => ErrorCode::IsolationUnavailable,
             Self::NotEnforced { .. } => ErrorCode::LimitNotEnforceable,
             Self::RuntimeMissing { .. } => ErrorCode::RuntimeMissing,
+            Self::PackagesNotOffered => ErrorCode::FieldUnsupported,
+            Self::PackagesMissing { .. } => ErrorCode::RuntimeMissing,
         }
     }
 }

@@ -55,6 +55,7 @@ async fn sandboxes_give_their_places_back() {
         language: None,
         resources: Resources::default(),
         isolation: IsolationLevel::Strict,
+        packages: None,
     };
     let mut only = executor.create(SandboxId::generate(), spec.clone()).await.expect("a place");
     let refusal = executor.create(SandboxId::generate(), spec.clone()).await.err().expect("no place");

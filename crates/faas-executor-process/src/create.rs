@@ -10,7 +10,7 @@ use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandb
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::launcher::{Create, Host, Step, ToLauncher};
 use faas_sandbox_linux::packet;
-use faas_types::{IsolationLevel, SandboxId};
+use faas_types::{IsolationLevel, PackagesId, SandboxId};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 use std::process::Child;
@@ -70,6 +70,7 @@ impl ProcessExecutor {
             inodes: spec.resources.inodes(),
             cpu_milli: spec.resources.cpu.as_milli(),
             pids: spec.resources.pids,
+            packages: spec.packages.map(|packages| *packages.as_bytes()),
             fail_at,
         };
         let hello = ToInit::Hello { version: faas_protocol::VERSION }
@@ -83,6 +84,7 @@ impl ProcessExecutor {
                 }
             })?;
         drop(theirs);
+        let packages = spec.packages;
         let isolation = report(&self.host, spec.isolation);
         let mut sandbox =
             ProcessSandbox::new(id, spec, Arc::clone(&self.host), isolation, Arc::clone(&self.link), control, state);
@@ -93,14 +95,20 @@ impl ProcessExecutor {
             Ok(()) => Ok(Box::new(sandbox)),
             Err(error) => {
                 Box::new(sandbox).destroy(faas_executor_api::DestroyReason::Unhealthy).await;
-                Err(self.explain(error))
+                Err(self.explain(error, packages))
             }
         }
     }
 
     /// Gives a failed step the meaning it has to the caller.
-    fn explain(&self, failure: Failure) -> CreateError {
+    fn explain(&self, failure: Failure, packages: Option<PackagesId>) -> CreateError {
         match failure {
+            Failure::Step { step: Some(Step::Packages), errno }
+                if errno == Errno::NOENT.raw_os_error()
+                    && let Some(packages) = packages =>
+            {
+                CreateError::Spec(SpecError::PackagesMissing { packages })
+            }
             Failure::Step { step: Some(Step::Check), errno } if errno == Errno::AGAIN.raw_os_error() => {
                 CreateError::AtCapacity { limit: self.host.max_sandboxes }
             }

@@ -31,11 +31,13 @@ pub struct Settings {
     pub runtime_dir: Option<PathBuf>,
     /// How many sandboxes may live at once, at most 1023.
     pub max_sandboxes: u32,
+    /// The directory of all installed packages, absolute and there; `None` where sandboxes get none.
+    pub packages: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { runtime_dir: None, max_sandboxes: 64 }
+        Self { runtime_dir: None, max_sandboxes: 64, packages: None }
     }
 }
 
@@ -63,6 +65,7 @@ impl Launcher {
             .arg0("faas-launcher")
             .arg(runtime_dir)
             .arg(settings.max_sandboxes.to_string())
+            .args(&settings.packages)
             .env_clear()
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
@@ -142,6 +145,7 @@ fn unknown_host() -> Host {
         pids: 0,
         max_sandboxes: 0,
         reconciled: 0,
+        packages: false,
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) fn validate(spec: &SandboxSpec, host: &Host) -> Result<(), SpecError>
             fix: fix.clone(),
         });
     }
+    if spec.packages.is_some() && !host.packages {
+        return Err(SpecError::PackagesNotOffered);
+    }
     match spec.language {
         Some(language) => interpreter(language, host).map(drop),
         None => Ok(()),

@@ -19,6 +19,7 @@ fn spec() -> SandboxSpec {
         language: None,
         resources: Resources::default(),
         isolation: if rustix::process::geteuid().is_root() { IsolationLevel::Strict } else { IsolationLevel::Standard },
+        packages: None,
     }
 }
 

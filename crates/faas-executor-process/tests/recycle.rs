@@ -18,6 +18,7 @@ async fn sandbox(executor: &ProcessExecutor) -> Box<dyn Sandbox> {
         language: None,
         resources: Resources::default(),
         isolation: if strict { IsolationLevel::Strict } else { IsolationLevel::Standard },
+        packages: None,
     };
     executor.create(SandboxId::generate(), spec).await.expect("a sandbox")
 }

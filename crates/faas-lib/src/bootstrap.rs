@@ -38,7 +38,7 @@ impl Bootstrap {
     /// The launcher cannot work on this host; the error says what to do.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let max_sandboxes = config.max_sandboxes.value;
-        let settings = Settings { runtime_dir: config.runtime_dir.value.clone(), max_sandboxes };
+        let settings = Settings { runtime_dir: config.runtime_dir.value.clone(), max_sandboxes, packages: None };
         let server = &config.server;
         let warm = WarmSettings { sandboxes: server.warm_sandboxes.value, ttl: server.warm_ttl.value };
         Ok(Self { launcher: Launcher::start(&settings)?, max_sandboxes, queue: server.queue_waiting.value, warm })

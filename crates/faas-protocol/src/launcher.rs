@@ -49,6 +49,8 @@ pub struct Create {
     pub cpu_milli: u32,
     /// Processes and threads.
     pub pids: u32,
+    /// Packages of the tenant's, for `/packages`.
+    pub packages: Option<[u8; 32]>,
     /// Makes one step fail: how the tests walk through every failure. `None` otherwise.
     pub fail_at: Option<Step>,
 }
@@ -139,6 +141,8 @@ pub struct Host {
     pub max_sandboxes: u32,
     /// How many sandboxes of dead launchers were removed before this one began.
     pub reconciled: u32,
+    /// Whether it has packages to give.
+    pub packages: bool,
 }
 
 /// The steps of an assembly, in order. Numbers are stable within one build only.
@@ -183,6 +187,8 @@ pub enum Step {
     ProcMasks,
     /// The writable areas.
     Areas,
+    /// The packages, opened by the launcher and mounted by the child.
+    Packages,
     /// The child changes into its root; the launcher's is gone.
     Pivot,
     /// Resource limits.
@@ -201,7 +207,7 @@ pub enum Step {
 
 impl Step {
     /// Every step in order.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Check,
         Self::TakeUid,
         Self::Cgroup,
@@ -221,6 +227,7 @@ impl Step {
         Self::Proc,
         Self::ProcMasks,
         Self::Areas,
+        Self::Packages,
         Self::Pivot,
         Self::Rlimits,
         Self::Caps,
@@ -264,6 +271,7 @@ impl Step {
             Self::Proc => "proc",
             Self::ProcMasks => "proc_masks",
             Self::Areas => "areas",
+            Self::Packages => "packages",
             Self::Pivot => "pivot",
             Self::Rlimits => "rlimits",
             Self::Fds => "fds",

@@ -6,7 +6,7 @@
 //!
 //! Called by the launcher only, in a freshly cloned child, which never returns from here.
 
-use crate::root::{NULL_DEVICE, areas, pivot, procfs};
+use crate::root::{NULL_DEVICE, areas, packages, pivot, procfs};
 use crate::{caps, landlock, seccomp, sys};
 use faas_protocol::control::FromInit;
 use faas_protocol::launcher::Step;
@@ -24,6 +24,8 @@ pub const INNER_ID: u32 = 1000;
 const CONTROL: i32 = 3;
 /// Init's own program, closed on exec.
 const PROGRAM: i32 = 4;
+/// The packages, where there are some, until they are mounted.
+const PACKAGES: i32 = 5;
 
 /// What the child needs to know. Everything that takes time to make is made by the launcher once.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub struct Plan<'a> {
     pub disk_bytes: u64,
     /// Inodes of the writable areas.
     pub inodes: u64,
+    /// Packages to mount, from [`packages::open`].
+    pub packages: Option<BorrowedFd<'a>>,
     /// Resource limits that stand in for missing cgroup controllers.
     pub stand_in: StandIn,
     /// A step to fail at, for tests.
@@ -108,6 +112,7 @@ fn assemble(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     step(Step::Proc, &mut procfs::mount)?;
     step(Step::ProcMasks, &mut || procfs::cover(plan.masks))?;
     step(Step::Areas, &mut || areas::mount(plan.disk_bytes, plan.inodes))?;
+    step(Step::Packages, &mut || attach_packages(plan))?;
     step(Step::Pivot, &mut pivot::enter)?;
     step(Step::Rlimits, &mut || procfs::be_first_to_go().and_then(|()| set_rlimits(plan.stand_in)))?;
     step(Step::Caps, &mut caps::drop_all)?;
@@ -175,19 +180,34 @@ fn set_rlimits(stand_in: StandIn) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Leaves exactly: 0, 1, 2 on `/dev/null`, 3 the control socket, 4 init's program.
+fn attach_packages(plan: &Plan<'_>) -> Result<(), Errno> {
+    if plan.packages.is_none() {
+        return Ok(());
+    }
+    sys::with_descriptor(PACKAGES, packages::attach)?;
+    sys::close_range(PACKAGES.unsigned_abs())
+}
+
+/// Leaves exactly: 0, 1, 2 on `/dev/null`, 3 the control socket, 4 init's program, and 5 where there are
+/// packages to mount.
 fn arrange_descriptors(plan: &Plan<'_>) -> Result<(), Errno> {
     let control = out_of_the_way(plan.control)?;
     let program = out_of_the_way(plan.init)?;
+    let packages = plan.packages.map(out_of_the_way).transpose()?;
     let null = out_of_the_way(rustix::fs::open(NULL_DEVICE, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?.as_fd())?;
     for target in 0..3 {
         sys::dup_onto(null.as_fd(), target)?;
     }
     sys::dup_onto(control.as_fd(), CONTROL)?;
     sys::dup_onto(program.as_fd(), PROGRAM)?;
+    let mut last = PROGRAM;
+    if let Some(packages) = &packages {
+        sys::dup_onto(packages.as_fd(), PACKAGES)?;
+        last = PACKAGES;
+    }
     // What owned the numbers above must not close them again: this process executes or exits.
-    std::mem::forget((control, program, null));
-    sys::close_range(PROGRAM as u32 + 1)
+    std::mem::forget((control, program, null, packages));
+    sys::close_range(last.unsigned_abs() + 1)
 }
 
 fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {

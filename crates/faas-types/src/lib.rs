@@ -11,6 +11,7 @@ mod id;
 mod isolation;
 mod mode;
 mod outcome;
+mod packages;
 mod quantity;
 mod record;
 mod resources;
@@ -26,6 +27,7 @@ pub use id::{ExecutionId, FunctionId, IdError, InstanceId, NodeId, SandboxId, Te
 pub use isolation::{Enforcement, IsolationLevel, IsolationReport, Layer, LimitKind};
 pub use mode::{Mode, UnknownMode};
 pub use outcome::{ErrorKind, LimitHit, Outcome, OutputStats, Usage};
+pub use packages::{PackagesId, PackagesIdError};
 pub use quantity::{ByteSize, CpuAmount, QuantityError, parse_count, parse_duration};
 pub use record::{ExecutionRecord, StartRecord, UsageRecord};
 pub use resources::{OnOutputLimit, OutputLimits, Resources, ResourcesError};

@@ -9,18 +9,22 @@ pub(crate) struct Args {
     pub(crate) runtime_dir: PathBuf,
     /// How many sandboxes may live at once.
     pub(crate) max_sandboxes: u32,
+    /// The directory of all installed packages.
+    pub(crate) packages: Option<PathBuf>,
 }
 
 impl Args {
-    /// From `faas-launcher RUNTIME_DIR MAX_SANDBOXES`.
+    /// From `faas-launcher RUNTIME_DIR MAX_SANDBOXES [PACKAGES_DIR]`.
     pub(crate) fn parse(mut words: impl Iterator<Item = std::ffi::OsString>) -> Option<Self> {
         let runtime_dir = PathBuf::from(words.nth(1)?);
         let max_sandboxes = words.next()?.to_str()?.parse().ok()?;
+        let packages = words.next().map(PathBuf::from);
         let valid = runtime_dir.is_absolute()
+            && packages.as_ref().is_none_or(|packages| packages.is_absolute())
             && max_sandboxes > 0
             && max_sandboxes < faas_sandbox_linux::slot::UIDS_PER_SLOT
             && words.next().is_none();
-        valid.then_some(Self { runtime_dir, max_sandboxes })
+        valid.then_some(Self { runtime_dir, max_sandboxes, packages })
     }
 }
 
@@ -35,8 +39,10 @@ mod tests {
 
     #[test]
     fn only_the_exact_form_is_taken() {
-        let expected = Args { runtime_dir: PathBuf::from("/run/faas"), max_sandboxes: 64 };
-        assert_eq!(parse(&["faas-launcher", "/run/faas", "64"]), Some(expected));
+        let expected = |packages| Args { runtime_dir: PathBuf::from("/run/faas"), max_sandboxes: 64, packages };
+        assert_eq!(parse(&["faas-launcher", "/run/faas", "64"]), Some(expected(None)));
+        let packages = Some(PathBuf::from("/data/packages"));
+        assert_eq!(parse(&["faas-launcher", "/run/faas", "64", "/data/packages"]), Some(expected(packages)));
         for wrong in [
             &["faas-launcher"][..],
             &["faas-launcher", "/run/faas"],
@@ -44,6 +50,7 @@ mod tests {
             &["faas-launcher", "/run/faas", "0"],
             &["faas-launcher", "/run/faas", "1024"],
             &["faas-launcher", "/run/faas", "64", "more"],
+            &["faas-launcher", "/run/faas", "64", "/data/packages", "more"],
         ] {
             assert_eq!(parse(wrong), None, "{wrong:?}");
         }

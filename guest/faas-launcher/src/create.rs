@@ -7,6 +7,7 @@ use faas_protocol::launcher::{Create, Step};
 use faas_sandbox_linux::assemble::{self, INNER_ID, Plan, StandIn};
 use faas_sandbox_linux::cgroup::{Controller, Leaf, LeafPool, Limits};
 use faas_sandbox_linux::netns::NetNsPool;
+use faas_sandbox_linux::root::packages;
 use faas_sandbox_linux::sys::{self, CloneFlags, Cloned};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -86,6 +87,8 @@ impl Maker {
         let step = at(Step::NetNs)?;
         taken.network = Some(self.networks.enter(&request.tenant).map_err(|errno| (step, errno))?);
 
+        let packages = self.open_packages(request).map_err(|errno| (Step::Packages, errno))?;
+
         let step = at(Step::Clone)?;
         let (go, told) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| (step, errno))?;
         let (pid, pidfd) = match sys::clone3(CloneFlags::SANDBOX, leaf.birthplace()).map_err(|errno| (step, errno))? {
@@ -101,6 +104,7 @@ impl Maker {
                     landlock: self.running.landlock.as_ref(),
                     disk_bytes: request.disk_bytes,
                     inodes: request.inodes,
+                    packages: packages.as_ref().map(AsFd::as_fd),
                     stand_in: self.stand_in(request),
                     fail_at: request.fail_at,
                 })
@@ -141,6 +145,13 @@ impl Maker {
             return Err(Errno::AGAIN);
         }
         Ok(())
+    }
+
+    /// The packages asked for, as a mount to be put into the sandbox.
+    fn open_packages(&self, request: &Create) -> Result<Option<OwnedFd>, Errno> {
+        let Some(asked) = request.packages else { return Ok(None) };
+        let root = self.running.packages.as_ref().ok_or(Errno::OPNOTSUPP)?;
+        packages::open(root.as_fd(), &request.tenant, &asked).map(Some)
     }
 
     fn stand_in(&self, request: &Create) -> StandIn {

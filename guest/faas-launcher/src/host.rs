@@ -52,6 +52,8 @@ pub(crate) struct Running {
     pub(crate) seal: seccomp::Program,
     pub(crate) landlock: Option<landlock::Rules>,
     pub(crate) host: Host,
+    /// The directory of all installed packages.
+    pub(crate) packages: Option<OwnedFd>,
 }
 
 /// The launcher cannot work here; the server was told why.
@@ -100,11 +102,12 @@ struct Parts {
     masks: Vec<Mask>,
     landlock: Option<landlock::Rules>,
     host: Host,
+    packages: Option<OwnedFd>,
 }
 
 impl Parts {
     fn with_server(self, server: OwnedFd) -> Running {
-        let Self { identity, slot, tree, cheap_moves, init, masks, landlock, host } = self;
+        let Self { identity, slot, tree, cheap_moves, init, masks, landlock, host, packages } = self;
         Running {
             server,
             identity,
@@ -116,6 +119,7 @@ impl Parts {
             seal: seccomp::seal(),
             landlock,
             host,
+            packages,
         }
     }
 }
@@ -147,10 +151,17 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
     let init = sealed::sealed_file("faas-init", INIT)
         .map_err(|errno| refusal("sealing init in memory failed", errno, REPORT))?;
     let masks = proc_masks();
-    let template = Template { scratch: &args.runtime_dir, real_root: identity == Identity::Root, runners: &RUNNERS };
+    let template = Template {
+        scratch: &args.runtime_dir,
+        real_root: identity == Identity::Root,
+        packages: args.packages.as_deref(),
+        runners: &RUNNERS,
+    };
     let runtimes = interpreters();
     let memory_bytes = total_memory();
     template.enter().map_err(|error| failed(&error))?;
+    let packages = args.packages.is_some().then(root::packages::root).transpose();
+    let packages = packages.map_err(|errno| refusal("opening the directory of packages failed", errno, REPORT))?;
     let landlock = landlock::Rules::prepare();
     identity.reduce().map_err(|errno| refusal("dropping capabilities failed", errno, REPORT))?;
     seccomp::base().install().map_err(|errno| {
@@ -170,12 +181,13 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
         pids: 4_194_304,
         max_sandboxes: args.max_sandboxes,
         reconciled,
+        packages: packages.is_some(),
     };
     let hello = FromLauncher::Hello(host.clone())
         .encode()
         .map_err(|error| Refusal { reason: error.to_string(), fix: REPORT })?;
     packet::send(server.as_fd(), &hello, &[]).map_err(|errno| refusal("the server is gone", errno, REPORT))?;
-    Ok(Parts { identity, slot, tree, cheap_moves, init, masks, landlock, host })
+    Ok(Parts { identity, slot, tree, cheap_moves, init, masks, landlock, host, packages })
 }
 
 /// Out of the server's session and process group, so that a terminal's Ctrl-C reaches the server

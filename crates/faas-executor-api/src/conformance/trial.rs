@@ -95,7 +95,7 @@ impl<'a> Trial<'a> {
         } else {
             IsolationLevel::Standard
         };
-        SandboxSpec { tenant: TenantId::LOCAL, language: None, resources, isolation }
+        SandboxSpec { tenant: TenantId::LOCAL, language: None, resources, isolation, packages: None }
     }
 
     pub(super) async fn try_create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {

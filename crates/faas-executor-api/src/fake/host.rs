@@ -85,6 +85,9 @@ impl FakeHost {
         if spec.isolation == IsolationLevel::Strict && !missing.is_empty() {
             return Err(SpecError::Isolation { missing, fix: "FakeHost::default()".to_owned() });
         }
+        if spec.packages.is_some() {
+            return Err(SpecError::PackagesNotOffered);
+        }
         match spec.language {
             Some(language) if !self.languages.contains(&language) => Err(SpecError::RuntimeMissing {
                 language,

@@ -173,7 +173,7 @@ impl Functions {
         let FunctionSpec { runtime, resources, isolation, .. } = spec;
         spec.check(self.house.executor.capabilities())?;
         let language = Some(runtime.language);
-        let sandbox = SandboxSpec { tenant, language, resources: *resources, isolation: *isolation };
+        let sandbox = SandboxSpec { tenant, language, resources: *resources, isolation: *isolation, packages: None };
         self.house.executor.validate(&sandbox)?;
         Ok(())
     }

@@ -143,6 +143,7 @@ impl Create {
         body.u64(self.inodes);
         body.u32(self.cpu_milli);
         body.u32(self.pids);
+        body.optional(self.packages.as_ref(), |body, packages| body.raw(packages));
         body.optional(self.fail_at, |body, step| body.u8(step.as_u8()));
     }
 
@@ -156,6 +157,7 @@ impl Create {
             inodes: body.u64()?,
             cpu_milli: body.u32()?,
             pids: body.u32()?,
+            packages: body.optional("packages", Reader::array)?,
             fail_at: body.optional("fail_at", read_step)?,
         })
     }
@@ -196,6 +198,7 @@ impl Host {
         body.u32(self.pids);
         body.u32(self.max_sandboxes);
         body.u32(self.reconciled);
+        body.bool(self.packages);
     }
 
     fn read(body: &mut Reader<'_>) -> Result<Self, FrameError> {
@@ -214,6 +217,7 @@ impl Host {
             pids: body.u32()?,
             max_sandboxes: body.u32()?,
             reconciled: body.u32()?,
+            packages: body.bool("packages")?,
         })
     }
 }

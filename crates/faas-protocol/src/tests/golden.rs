@@ -151,6 +151,7 @@ fn to_launcher() -> Vec<Example> {
         inodes: 3,
         cpu_milli: 4,
         pids: 5,
+        packages: Some([0xcc; 32]),
         fail_at: Some(Step::Seal),
     };
     [
@@ -178,6 +179,7 @@ fn from_launcher() -> Vec<Example> {
         pids: 3,
         max_sandboxes: 4,
         reconciled: 5,
+        packages: true,
     };
     [
         ("host", FromLauncher::Hello(host)),
@@ -236,19 +238,20 @@ const PINNED: &[(&str, &str)] = &[
     ("busy call", "00000000460000000700000000000000"),
     (
         "create",
-        "43000000500000000000000000000000 \
+        "64000000500000000000000000000000 \
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb01010000000000000002000000000000 \
-         00030000000000000004000000050000000118",
+         000300000000000000040000000500000001cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc \
+         0119",
     ),
     ("stat", "10000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("kill", "10000000520000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("renew", "11000000530000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"),
     (
         "host",
-        "73000000600000000000000000000000 \
+        "74000000600000000000000000000000 \
          010001e80300000100000007000000736563636f6d7001000000060000006d656d6f7279070000006367726f75703101 \
          000000010000006101000000620100000063010000000400000062617368090000002f62696e2f626173680100000000 \
-         00000002000000030000000400000005000000",
+         0000000200000003000000040000000500000001",
     ),
     ("refused", "0d000000610000000000000000000000020000006e6f03000000796573"),
     ("create failed", "15000000620000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa0601000000"),

@@ -109,20 +109,27 @@ pub(crate) fn from_runner() -> impl Strategy<Value = FromRunner> {
 }
 
 pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
-    let create = (any::<([u8; 16], [u8; 16], bool)>(), any::<(u64, u64, u64, u32, u32)>(), prop::option::of(step()))
-        .prop_map(|((sandbox, tenant, strict), (memory_bytes, disk_bytes, inodes, cpu_milli, pids), fail_at)| {
-            ToLauncher::Create(Create {
-                sandbox,
-                tenant,
-                strict,
-                memory_bytes,
-                disk_bytes,
-                inodes,
-                cpu_milli,
-                pids,
-                fail_at,
-            })
-        });
+    let create = (
+        any::<([u8; 16], [u8; 16], bool)>(),
+        any::<(u64, u64, u64, u32, u32, Option<[u8; 32]>)>(),
+        prop::option::of(step()),
+    )
+        .prop_map(
+            |((sandbox, tenant, strict), (memory_bytes, disk_bytes, inodes, cpu_milli, pids, packages), fail_at)| {
+                ToLauncher::Create(Create {
+                    sandbox,
+                    tenant,
+                    strict,
+                    memory_bytes,
+                    disk_bytes,
+                    inodes,
+                    cpu_milli,
+                    pids,
+                    packages,
+                    fail_at,
+                })
+            },
+        );
     prop_oneof![
         create,
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Stat { sandbox }),
@@ -146,13 +153,13 @@ fn host() -> impl Strategy<Value = Host> {
     (
         any::<(u16, bool, u32)>(),
         (texts(), pairs(), vec((text(), text(), text()), 0..5), pairs()),
-        any::<(u64, u32, u32, u32, u32)>(),
+        any::<(u64, u32, u32, u32, u32, bool)>(),
     )
         .prop_map(
             |(
                 (version, root, server_uid),
                 (layers, limits, missing, runtimes),
-                (memory_bytes, cpu_milli, pids, max_sandboxes, reconciled),
+                (memory_bytes, cpu_milli, pids, max_sandboxes, reconciled, packages),
             )| Host {
                 version,
                 root,
@@ -166,6 +173,7 @@ fn host() -> impl Strategy<Value = Host> {
                 pids,
                 max_sandboxes,
                 reconciled,
+                packages,
             },
         )
 }

@@ -1,11 +1,13 @@
 //! What a sandbox sees of the file system.
 //!
 //! The launcher builds the minimal root once ([`Template`]) and leaves the host's: its own root is an
-//! empty one that holds the sandboxes' root, the host's `/proc`, and nothing else. Every sandbox
-//! gets a copy of that, adds its own `/proc` ([`procfs`]) and writable areas ([`areas`]) to the
-//! sandboxes' root and pivots into it ([`pivot`]), which leaves the host's `/proc` behind too.
+//! empty one that holds the sandboxes' root, the host's `/proc`, installed packages, and nothing else.
+//! Every sandbox gets a copy of that, adds its own `/proc` ([`procfs`]), writable areas ([`areas`]) and
+//! packages ([`packages`]) to the sandboxes' root and pivots into it ([`pivot`]), which leaves the rest
+//! behind.
 
 pub mod areas;
+pub mod packages;
 pub mod pivot;
 pub mod procfs;
 mod template;
@@ -13,6 +15,8 @@ mod template;
 pub(crate) use template::{READABLE, WRITABLE};
 pub use template::{RunnerFile, Template, TemplateError, private_mounts};
 
+/// The packages of every tenant inside the launcher's root.
+pub(crate) const PACKAGES_ROOT: &str = "/packages";
 /// The sandboxes' root inside the launcher's.
 pub(crate) const SANDBOX_ROOT: &str = "/sandbox";
 /// The null device inside the launcher's root.

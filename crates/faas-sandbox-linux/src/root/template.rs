@@ -3,9 +3,10 @@
 //! `/usr` read-only without `/usr/local`, a synthetic `/etc`, five harmless devices, the runners.
 //! Nothing in it can be written once [`Template::enter`] returns.
 
-use super::{CODE, RUNNERS, SANDBOX_ROOT, WORKSPACE, pivot};
+use super::{CODE, PACKAGES_ROOT, RUNNERS, SANDBOX_ROOT, WORKSPACE, pivot};
 use crate::sys::mount_read_only;
-use rustix::fs::{FileType, Mode, makedev};
+use rustix::fd::AsRawFd;
+use rustix::fs::{FileType, Mode, OFlags, makedev};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::thread::UnshareFlags;
@@ -42,6 +43,8 @@ pub struct Template<'a> {
     pub scratch: &'a Path,
     /// Whether the caller may make device nodes; otherwise the host's are bound.
     pub real_root: bool,
+    /// An absolute path of the host's: the directory of all installed packages.
+    pub packages: Option<&'a Path>,
     /// The runners.
     pub runners: &'a [RunnerFile],
 }
@@ -51,10 +54,12 @@ const DEVICES: [(&str, u32, u32); 5] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
 
 /// Directories of the sandboxes' root that hold nothing yet.
-const EMPTY: [&str; 8] = ["proc", "dev", "tmp", "workspace", "code", "opt", "opt/faas", "opt/empty"];
+const EMPTY: [&str; 9] = ["proc", "dev", "tmp", "workspace", "code", "opt", "opt/faas", "opt/empty", "packages"];
+/// Where Node looks for modules last, whatever asks for them and from wherever.
+const NODE_MODULES: (&str, &str) = ("node_modules", "packages/node_modules");
 /// Directories of the launcher's own root: for the host's `/proc`, for writable areas being made,
-/// and for the sandboxes' root.
-const OUTER: [&str; 3] = ["proc", "mnt", "sandbox"];
+/// for packages, and for the sandboxes' root.
+const OUTER: [&str; 4] = ["proc", "mnt", "packages", "sandbox"];
 
 /// Where top-level program directories may be links into `/usr`.
 const PROGRAM_DIRECTORIES: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
@@ -94,10 +99,12 @@ impl Template<'_> {
         // For the id maps of sandboxes, and because a user namespace may mount a `/proc` of its own
         // only where one can be seen in full.
         step("proc", rustix::mount::mount_bind_recursive("/proc", self.scratch.join("proc")))?;
+        self.bind_packages()?;
         self.tmpfs("", "size=16m,nr_inodes=4096,mode=0755", flags)?;
         for name in EMPTY {
             io_step(name, fs::create_dir(self.path(name)))?;
         }
+        io_step(NODE_MODULES.0, symlink(NODE_MODULES.1, self.path(NODE_MODULES.0)))?;
         self.programs()?;
         self.etc()?;
         self.devices()?;
@@ -127,6 +134,18 @@ impl Template<'_> {
     fn mount_tmpfs(&self, path: &Path, options: &str, flags: MountFlags) -> Result<(), TemplateError> {
         let options = CString::new(options).map_err(|_| failed("options", Errno::INVAL))?;
         step("tmpfs", rustix::mount::mount("tmpfs", path, "tmpfs", flags, Some(options.as_c_str())))
+    }
+
+    /// The directory of all packages, which is the server's: its path is resolved once, and what it names
+    /// is not a link.
+    fn bind_packages(&self) -> Result<(), TemplateError> {
+        let Some(source) = self.packages else { return Ok(()) };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let source = step("packages", rustix::fs::open(source, flags, Mode::empty()))?;
+        let source = format!("/proc/self/fd/{}", source.as_raw_fd());
+        let target = self.scratch.join(PACKAGES_ROOT.trim_start_matches('/'));
+        step("packages", rustix::mount::mount_bind_recursive(source, &target))?;
+        self.read_only(&target, true)
     }
 
     fn bind_read_only(&self, source: &str, name: &str) -> Result<(), TemplateError> {
@@ -209,8 +228,8 @@ impl Template<'_> {
 }
 
 /// The paths a sandbox may read, for landlock.
-pub(crate) const READABLE: [&str; 10] =
-    ["/usr", "/etc", "/proc", RUNNERS, "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+pub(crate) const READABLE: [&str; 11] =
+    ["/usr", "/etc", "/proc", RUNNERS, "/packages", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 /// The paths a sandbox may write, for landlock.
 pub(crate) const WRITABLE: [&str; 4] = [WORKSPACE, "/tmp", CODE, "/dev/shm"];
 

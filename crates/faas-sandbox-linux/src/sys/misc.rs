@@ -114,6 +114,27 @@ pub fn mount_read_only(path: &std::ffi::CStr, whole_tree: bool) -> Result<(), Er
     })
 }
 
+/// Makes a mount that is held by a descriptor and attached nowhere read-only, without set-uid programs
+/// and without devices.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn detached_read_only(mount: BorrowedFd<'_>) -> Result<(), Errno> {
+    let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    let attr = libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: reads one `mount_attr` of the size given and an empty path.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            std::ptr::from_ref(&attr),
+            size_of::<libc::mount_attr>(),
+        )
+    })
+}
+
 /// Lends the descriptor with this number, which must be open, to `action`.
 pub fn with_descriptor<T>(number: RawFd, action: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
     // SAFETY: the caller placed it there itself and nothing closes it while `action` runs: the

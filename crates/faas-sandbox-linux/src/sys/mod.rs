@@ -16,6 +16,6 @@ mod misc;
 pub use clone::{CloneFlags, Cloned, clone3};
 pub use exec::execveat;
 pub use misc::{
-    close_range, dup_onto, exit_now, install_filter, join_new_session_keyring, loopback_up, mount_read_only, unshare,
-    with_descriptor,
+    close_range, detached_read_only, dup_onto, exit_now, install_filter, join_new_session_keyring, loopback_up,
+    mount_read_only, unshare, with_descriptor,
 };
