@@ -1,0 +1,283 @@
+//! From a list of dependencies to a directory of packages.
+
+use crate::dependency::{Dependencies, DependencyError};
+use crate::error::{BuildError, Built};
+use crate::fetch::{Fetch, Left};
+use crate::index::{Index, Indexes};
+use crate::limits::Limits;
+use crate::lock::{self, NpmPackage, Package, WheelName};
+use crate::log::{Log, Progress};
+use crate::relay::{Relay, RelayError};
+use crate::store::{Staged, Store};
+use crate::tool;
+use crate::unpack::{Tree, UnpackError, unpack_tarball, unpack_wheel};
+use crate::upstream::Upstream;
+use faas_executor_api::Executor;
+use faas_types::{Language, PackagesId, TenantId};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// How many builds run at once; the others wait. Each has a sandbox while it fetches.
+pub const MAX_BUILDS: u32 = 2;
+
+/// Held by the one that builds what others would build, too.
+type Gate = tokio::sync::Mutex<()>;
+
+/// Builds dependencies, each list once.
+pub struct Builder {
+    executor: Arc<dyn Executor>,
+    indexes: Indexes,
+    store: Arc<Store>,
+    limits: Limits,
+    places: Semaphore,
+    gates: Mutex<HashMap<(TenantId, PackagesId), Weak<Gate>>>,
+}
+
+impl Builder {
+    /// A builder whose packages are beneath `root`, the directory that the executor was given for them.
+    ///
+    /// # Errors
+    /// The directory cannot be used.
+    pub fn open(
+        executor: Arc<dyn Executor>,
+        indexes: Indexes,
+        root: &Path,
+        limits: Limits,
+    ) -> Result<Self, BuildError> {
+        let store = Arc::new(Store::open(root)?);
+        Ok(Self {
+            executor,
+            indexes,
+            store,
+            limits,
+            places: Semaphore::new(MAX_BUILDS as usize),
+            gates: Mutex::default(),
+        })
+    }
+
+    /// The packages of these dependencies. What the same list led to before is used again as long as it is
+    /// there; the same list asked for twice at once is built once. Dropping the future ends what it began.
+    ///
+    /// # Errors
+    /// Why there are no packages; nothing of the attempt is left.
+    pub async fn build(
+        &self,
+        tenant: TenantId,
+        dependencies: &Dependencies,
+        allow_build: bool,
+        progress: Progress,
+    ) -> Result<Built, BuildError> {
+        if allow_build {
+            return Err(BuildError::AllowBuild);
+        }
+        let language = dependencies.language();
+        let index = self.indexes.of(language).ok_or(DependencyError::Language { language })?;
+        let list = list_of(dependencies, index);
+        let gate = self.gate(tenant, list);
+        let _alone = gate.lock().await;
+        if let Some(built) = self.built_before(tenant, list) {
+            return Ok(built);
+        }
+        // It is never closed, so there is a place for everybody in time.
+        let _place = self.places.acquire().await.ok();
+        let log = Arc::new(Log::new(progress, self.limits.log.as_bytes()));
+        let within = tokio::time::timeout(self.limits.time, self.build_now(tenant, dependencies, index, &log)).await;
+        let built =
+            within.unwrap_or_else(|_| Err(BuildError::TimedOut { after: self.limits.time, log: log.text() }))?;
+        self.store.remember(tenant, list, built.packages)?;
+        Ok(built)
+    }
+
+    /// Removes the packages that are not in `keep` and that no build gave to anybody within `unused`, which
+    /// is the time that a deploy may take; how many. A sandbox that still has them loses them.
+    ///
+    /// # Errors
+    /// The directory cannot be read or written.
+    pub fn forget_unused(&self, keep: &HashSet<PackagesId>, unused: Duration) -> Result<u64, BuildError> {
+        self.store.forget_unused(keep, unused)
+    }
+
+    fn gate(&self, tenant: TenantId, list: PackagesId) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.retain(|_, gate| gate.strong_count() > 0);
+        if let Some(gate) = gates.get(&(tenant, list)).and_then(Weak::upgrade) {
+            return gate;
+        }
+        let gate = Arc::new(Gate::default());
+        gates.insert((tenant, list), Arc::downgrade(&gate));
+        gate
+    }
+
+    fn built_before(&self, tenant: TenantId, list: PackagesId) -> Option<Built> {
+        let packages = self.store.asked(tenant, list)?;
+        let lock = self.store.lock(tenant, packages)?;
+        Some(Built { packages, lock, log: String::new(), cached: true })
+    }
+
+    async fn build_now(
+        &self,
+        tenant: TenantId,
+        dependencies: &Dependencies,
+        index: &Index,
+        log: &Arc<Log>,
+    ) -> Result<Built, BuildError> {
+        let deadline = Instant::now() + self.limits.time;
+        let language = dependencies.language();
+        let spool = self.store.stage()?;
+        // Read for each build, so that a server need not be started again when they change.
+        let upstream = Upstream::new(self.limits.silence)
+            .map_err(|_| BuildError::ToolMissing { tool: "certificates of authorities", package: "ca-certificates" })?;
+        let rewrites = language == Language::Python;
+        let relay =
+            Relay::new(Arc::new(upstream), index.clone(), rewrites, self.limits.clone(), spool.path(), Arc::clone(log));
+        let relay = Arc::new(relay);
+        let limits = &self.limits;
+        let executor = self.executor.as_ref();
+        let left = Fetch { executor, tenant, dependencies, relay: &relay, log, limits, deadline }.run().await?;
+        let mut packages = match language {
+            Language::JavaScript => fetch_tarballs(&left, &relay, log).await?,
+            Language::Python | Language::Bash => wheels(&left, &relay, log)?,
+        };
+        let lock = lock::text(language, &mut packages);
+        let id = lock::digest(&lock);
+        if self.store.lock(tenant, id).is_some() {
+            return Ok(Built { packages: id, lock, log: log.text(), cached: true });
+        }
+        log.say(&format!("unpacking {} packages", packages.len()));
+        let staged = self.store.stage()?;
+        let (store, limits, text) = (Arc::clone(&self.store), self.limits.clone(), lock.clone());
+        let unpacked = tokio::task::spawn_blocking(move || {
+            let spool = spool;
+            let unpacked = unpack(language, &packages, &staged, &limits);
+            drop(spool);
+            unpacked.and_then(|()| store.publish(&staged, tenant, id, &text))
+        });
+        unpacked.await.map_err(|error| BuildError::Failed { reason: error.to_string(), log: log.text() })??;
+        Ok(Built { packages: id, lock, log: log.text(), cached: false })
+    }
+}
+
+/// The name of a list: what is asked, of which index, for which interpreter.
+fn list_of(dependencies: &Dependencies, index: &Index) -> PackagesId {
+    let interpreter = match dependencies.language() {
+        Language::JavaScript => "/usr/bin/node",
+        Language::Python | Language::Bash => tool::PYTHON,
+    };
+    // Another version of it has another size or another time, and perhaps other packages.
+    let version = std::fs::metadata(interpreter).map(|file| (file.ino(), file.len(), file.mtime())).ok();
+    let text = format!("{}{index:?}\n{version:?}", dependencies.canonical());
+    PackagesId::from_bytes(*blake3::hash(text.as_bytes()).as_bytes())
+}
+
+/// What pip downloaded: each file must be one that the index gave.
+fn wheels(left: &Left, relay: &Relay, log: &Log) -> Result<Vec<Package>, BuildError> {
+    let wheel = |(file, sha256): &(String, [u8; 32])| {
+        let refused = |reason: &str| BuildError::Failed { reason: format!("{file:?} {reason}"), log: log.text() };
+        let WheelName { name, version } = WheelName::parse(file).ok_or_else(|| refused("is not a wheel"))?;
+        let fetched = relay.package(sha256).ok_or_else(|| refused("is not what the index gave"))?;
+        Ok(Package { name, version, sha256: *sha256, place: file.clone(), archive: fetched.path })
+    };
+    left.files.iter().map(wheel).collect()
+}
+
+/// What npm resolved, fetched from where it says, and compared with the registry's digest.
+async fn fetch_tarballs(left: &Left, relay: &Arc<Relay>, log: &Arc<Log>) -> Result<Vec<Package>, BuildError> {
+    let failed = |reason: String| BuildError::Failed { reason, log: log.text() };
+    let resolved = lock::read_npm(&left.document, relay.index()).map_err(failed)?;
+    let mut once: HashMap<[u8; 64], (usize, String)> = HashMap::new();
+    for NpmPackage { place, origin, path, sha512, has_install_script, .. } in &resolved {
+        once.entry(*sha512).or_insert_with(|| (*origin, path.clone()));
+        if *has_install_script {
+            log.say(&format!("{place}: its install script is not run"));
+        }
+    }
+    let mut fetches = JoinSet::new();
+    for (sha512, (origin, path)) in once {
+        let relay = Arc::clone(relay);
+        fetches.spawn(async move { (sha512, path.clone(), relay.fetch(origin, &path).await) });
+    }
+    let mut fetched = HashMap::new();
+    while let Some(ended) = fetches.join_next().await {
+        let (sha512, path, result) = ended.map_err(|error| failed(error.to_string()))?;
+        let archive = result.map_err(|error| match error {
+            RelayError::TooLarge(exceeded) => exceeded.into(),
+            other => failed(format!("{path}: {other}")),
+        })?;
+        if archive.sha512 != sha512 {
+            return Err(failed(format!("{path}: it is not what the registry gives the SHA-512 of")));
+        }
+        fetched.insert(sha512, archive);
+    }
+    let package = |NpmPackage { name, version, place, sha512, .. }| {
+        let archive = fetched.get(&sha512)?;
+        Some(Package { name, version, sha256: archive.sha256, place, archive: archive.path.clone() })
+    };
+    Ok(resolved.into_iter().filter_map(package).collect())
+}
+
+fn unpack(language: Language, packages: &[Package], staged: &Staged, limits: &Limits) -> Result<(), BuildError> {
+    let mut tree = Tree::new(staged.path(), limits);
+    for Package { name, version, place, archive, .. } in packages {
+        let package = format!("{name} {version}");
+        let io = |source| BuildError::Io { path: archive.clone(), source };
+        let file = File::open(archive).map_err(io)?;
+        let unpacked = match language {
+            Language::JavaScript => unpack_tarball(&package, file, place, &mut tree),
+            Language::Python | Language::Bash => unpack_wheel(&package, file, &mut tree),
+        };
+        unpacked.map_err(|error| match error {
+            UnpackError::Refused(reason) => BuildError::Archive { package, reason },
+            UnpackError::TooLarge(exceeded) => exceeded.into(),
+            UnpackError::Io(source) => BuildError::Io { path: staged.path().to_owned(), source },
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{list_of, wheels};
+    use crate::fetch::Left;
+    use crate::log::Log;
+    use crate::relay::Relay;
+    use crate::upstream::Upstream;
+    use crate::{BuildError, Dependencies, Index, Limits};
+    use faas_types::Language;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn what_the_sandbox_says_of_packages_that_nobody_fetched_is_not_believed() {
+        let log = Arc::new(Log::new(Arc::new(|_: &str| {}), 1000));
+        let spool = tempfile::tempdir().expect("a directory");
+        let upstream = Arc::new(Upstream::new(Duration::from_secs(1)).expect("certificates"));
+        let index = Index::new("http://127.0.0.1:9", &[]).expect("an index");
+        let relay = Relay::new(upstream, index, true, Limits::default(), spool.path(), Arc::clone(&log));
+        for (file, why) in [("evil-1-py3-none-any.whl", "not what the index gave"), ("../../etc/passwd", "not a wheel")]
+        {
+            let left = Left { files: vec![(file.to_owned(), [7; 32])], document: Vec::new() };
+            match wheels(&left, &relay, &log) {
+                Err(BuildError::Failed { reason, .. }) => assert!(reason.contains(why), "{reason}"),
+                other => panic!("{file}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_is_another_at_another_index_and_the_same_in_another_order() {
+        let list = |entries: &[&str], address: &str| {
+            let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
+            let dependencies = Dependencies::parse(Language::Python, &entries).expect("accepted");
+            list_of(&dependencies, &Index::new(address, &[]).expect("an index"))
+        };
+        assert_eq!(list(&["a", "b==1"], "http://one"), list(&["B == 1", "A"], "http://one"));
+        assert_ne!(list(&["a"], "http://one"), list(&["a"], "http://two"));
+        assert_ne!(list(&["a"], "http://one"), list(&["a>1"], "http://one"));
+    }
+}

@@ -1,0 +1,92 @@
+//! Why a build ended without packages.
+
+use crate::{DependencyError, TooLarge};
+use faas_executor_api::CreateError;
+use faas_types::PackagesId;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Packages that are installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// Their name, for a sandbox's spec.
+    pub packages: PackagesId,
+    /// What was resolved: one line for each package with its version and the SHA-256 of its archive.
+    pub lock: String,
+    /// What the tools said; empty where nothing had to be done.
+    pub log: String,
+    /// Whether they were there already.
+    pub cached: bool,
+}
+
+/// Why there are no packages. Nothing of the attempt is left.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The dependencies are not what is accepted.
+    #[error(transparent)]
+    Refused(#[from] DependencyError),
+    /// Code of packages would have to run.
+    #[error(
+        "allow_build is not offered yet: packages are installed as they were built; leave it out and use versions with wheels"
+    )]
+    AllowBuild,
+    /// The index has no such package, or no version of it that fits.
+    #[error(
+        "{said}; check the name and the versions, and that it has a wheel for this host's interpreter where it is one of Python's"
+    )]
+    NotFound {
+        /// The tool's own words.
+        said: String,
+        /// Everything the tool said.
+        log: String,
+    },
+    /// The tool failed.
+    #[error("the dependencies could not be fetched: {reason}; see the log")]
+    Failed {
+        /// What is known, in a line.
+        reason: String,
+        /// Everything the tool said.
+        log: String,
+    },
+    /// An archive is not one that can be installed.
+    #[error("package {package} is refused: {reason}; use another version of it")]
+    Archive {
+        /// The package.
+        package: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something is larger than its limit.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// It took too long.
+    #[error("the dependencies were not there after {} s; try again, or use fewer", .after.as_secs())]
+    TimedOut {
+        /// The limit.
+        after: Duration,
+        /// What the tool had said.
+        log: String,
+    },
+    /// The host lacks a program, or what one of them needs.
+    #[error("this host has no {tool}; install it: apt-get install {package}")]
+    ToolMissing {
+        /// What it lacks.
+        tool: &'static str,
+        /// The package that has it.
+        package: &'static str,
+    },
+    /// No sandbox could be had for the fetch.
+    #[error("no sandbox for the fetch: {0}")]
+    Sandbox(#[from] CreateError),
+    /// The directory of packages cannot be used.
+    #[error(
+        "cannot use {path:?} of the installed packages: {source}; check its owner, its permissions and the free space"
+    )]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,158 @@
+//! The package tools: how they are asked, and what it means when they fail.
+
+use crate::dependency::Dependencies;
+use crate::error::BuildError;
+use crate::index::Index;
+use crate::log::Log;
+use bytes::Bytes;
+use faas_executor_api::FileIn;
+use faas_types::Language;
+use serde_json::{Map, Value, json};
+
+/// What runs in the sandbox beside the tool.
+const BRIDGE: &str = include_str!("bridge.py");
+/// Where the bridge's own interpreter is.
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
+const NPM: &str = "/usr/bin/npm";
+
+/// Where the tools leave what they are asked for.
+const WHEELS: &str = "/tmp/wheels";
+const PROJECT: &str = "/tmp/project";
+
+/// The files that the bridge needs in its working directory.
+pub(crate) fn files(dependencies: &Dependencies, index: &Index) -> Vec<FileIn> {
+    let plan = match dependencies.language() {
+        Language::JavaScript => npm_plan(index),
+        Language::Python | Language::Bash => pip_plan(dependencies, index),
+    };
+    let file = |path: &str, content: String| FileIn {
+        path: path.to_owned(),
+        content: Bytes::from(content),
+        executable: false,
+    };
+    vec![
+        file("bridge.py", BRIDGE.to_owned()),
+        file("plan.json", plan.to_string()),
+        file("package.json", package_json(dependencies)),
+    ]
+}
+
+/// The command that runs the bridge.
+pub(crate) fn command() -> Vec<String> {
+    [PYTHON, "-I", "-S", "bridge.py"].map(str::to_owned).into()
+}
+
+/// pip downloads wheels: it runs no code of a package, and installs nothing.
+fn pip_plan(dependencies: &Dependencies, index: &Index) -> Value {
+    let mut command = [
+        PYTHON,
+        "-I",
+        "-m",
+        "pip",
+        "--isolated",
+        "download",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        "--no-color",
+        "--progress-bar",
+        "off",
+        "--only-binary",
+        ":all:",
+        "--retries",
+        "1",
+        "--timeout",
+        "60",
+        "--dest",
+        WHEELS,
+        "--index-url",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    command.push(format!("{{index}}{}/", index.path));
+    // Nothing behind this is an option, whatever it looks like.
+    command.push("--".to_owned());
+    command.extend(dependencies.entries().iter().map(|entry| format!("{}{}", entry.name, entry.versions)));
+    json!({
+        "command": command,
+        "environment": {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "PIP_CONFIG_FILE": "/dev/null", "LANG": "C.UTF-8"},
+        "files": WHEELS,
+    })
+}
+
+/// npm writes its lock: it runs no script, and fetches no package.
+fn npm_plan(index: &Index) -> Value {
+    let shell = format!("mkdir {PROJECT} && cp package.json {PROJECT}/ && cd {PROJECT} && exec {NPM} \"$@\"");
+    let registry = format!("{{index}}{}/", index.path);
+    json!({
+        "command": [
+            "/bin/sh", "-c", shell, "npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund",
+            "--no-update-notifier", "--no-color", "--no-progress", "--loglevel=http", "--cache=/tmp/cache", "--fetch-retries=1",
+            "--fetch-retry-mintimeout=1000", "--registry", registry,
+        ],
+        "environment": {
+            "PATH": "/usr/bin:/bin", "HOME": "/tmp", "NPM_CONFIG_USERCONFIG": "/tmp/none", "NPM_CONFIG_GLOBALCONFIG": "/tmp/no",
+            "NPM_CONFIG_OMIT_LOCKFILE_REGISTRY_RESOLVED": "false",
+        },
+        "document": format!("{PROJECT}/package-lock.json"),
+    })
+}
+
+/// npm reads the dependencies from here, where no word of them can be an option.
+fn package_json(dependencies: &Dependencies) -> String {
+    let versions: Map<String, Value> =
+        dependencies.entries().iter().map(|entry| (entry.name.clone(), Value::from(entry.versions.clone()))).collect();
+    json!({"name": "function", "version": "0.0.0", "private": true, "dependencies": versions}).to_string()
+}
+
+/// Why there is no such tool.
+pub(crate) const fn missing(language: Language) -> BuildError {
+    match language {
+        Language::JavaScript => BuildError::ToolMissing { tool: "npm", package: "npm" },
+        Language::Python | Language::Bash => BuildError::ToolMissing { tool: "pip", package: "python3-pip" },
+    }
+}
+
+/// What a failed tool said, as an error.
+pub(crate) fn explain(language: Language, log: &Log) -> BuildError {
+    let said = |words: &'static str| log.last(|line| line.contains(words)).map(|line| plain(&line));
+    let (absent, not_found, prefix) = match language {
+        Language::JavaScript => (
+            format!("{NPM}: not found"),
+            said("is not in this registry")
+                .or_else(|| said("404 Not Found - GET"))
+                .or_else(|| said("No matching version found for"))
+                .or_else(|| said("notarget")),
+            "npm err",
+        ),
+        Language::Python | Language::Bash => {
+            ("No module named pip".to_owned(), said("No matching distribution found for"), "error:")
+        }
+    };
+    if log.last(|line| line.contains(&absent)).is_some() {
+        return missing(language);
+    }
+    if let Some(said) = not_found {
+        return BuildError::NotFound { said, log: log.text() };
+    }
+    let reason = log
+        .last(|line| line.to_ascii_lowercase().starts_with(prefix) && !line.contains("complete log of this run"))
+        .or_else(|| log.last(|line| !line.trim().is_empty()))
+        .map_or_else(|| "the tool failed and said nothing".to_owned(), |line| plain(&line));
+    BuildError::Failed { reason, log: log.text() }
+}
+
+/// A tool's line without what it puts before its errors.
+fn plain(line: &str) -> String {
+    let line = line.trim();
+    let prefixes = [
+        "ERROR: ",
+        "npm error notarget ",
+        "npm error 404 ",
+        "npm error ",
+        "npm ERR! notarget ",
+        "npm ERR! 404 ",
+        "npm ERR! ",
+    ];
+    prefixes.into_iter().find_map(|prefix| line.strip_prefix(prefix)).unwrap_or(line).trim().to_owned()
+}
