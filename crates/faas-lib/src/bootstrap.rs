@@ -5,6 +5,7 @@
 
 use crate::data::DataDirectory;
 use crate::{Platform, PlatformError, disk};
+use faas_build::MAX_BUILDS;
 use faas_config::Config;
 use faas_executor_process::{Launcher, Settings};
 use faas_orchestrator::{Logs, WarmSettings};
@@ -37,8 +38,27 @@ impl Bootstrap {
     /// # Errors
     /// The launcher cannot work on this host; the error says what to do.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_on(config, None)
+    }
+
+    /// The same with a directory of installed packages, absolute and there, which sandboxes may be given
+    /// of. It may change hands afterwards.
+    ///
+    /// # Errors
+    /// As [`Bootstrap::start`].
+    pub fn start_with_packages(config: &Config, packages: &Path) -> Result<Self, StartError> {
+        Self::start_on(config, Some(packages))
+    }
+
+    fn start_on(config: &Config, packages: Option<&Path>) -> Result<Self, StartError> {
         let max_sandboxes = config.max_sandboxes.value;
-        let settings = Settings { runtime_dir: config.runtime_dir.value.clone(), max_sandboxes, packages: None };
+        // Executions have all of theirs while dependencies are fetched.
+        let builds = if packages.is_some() { MAX_BUILDS } else { 0 };
+        let settings = Settings {
+            runtime_dir: config.runtime_dir.value.clone(),
+            max_sandboxes: (max_sandboxes + builds).min(UIDS_PER_SLOT - 1),
+            packages: packages.map(Path::to_owned),
+        };
         let server = &config.server;
         let warm = WarmSettings { sandboxes: server.warm_sandboxes.value, ttl: server.warm_ttl.value };
         Ok(Self { launcher: Launcher::start(&settings)?, max_sandboxes, queue: server.queue_waiting.value, warm })

@@ -3,6 +3,7 @@
 //! ```text
 //! node      the id under which its rows stand
 //! logs/     one file per execution
+//! packages/ installed dependencies of functions (`faas-build`), made before the launcher starts
 //! faas.db … the store's own files, unless the configuration names another directory for them
 //! ```
 

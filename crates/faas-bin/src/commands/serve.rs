@@ -49,11 +49,12 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
     }
     let data = server_options::data_dir(&config)?;
 
-    let bootstrap = Bootstrap::start(&config)?;
+    let found = data::find(&data, "--data-dir")?;
+    let bootstrap = Bootstrap::start_with_packages(&config, &found.packages()?)?;
     let user = bootstrap.host().server_uid;
     let database = config.server.database.value.as_deref().filter(|database| *database != data);
     // Held until the end.
-    let mut taken = vec![data::take(&data, "--data-dir", user)?];
+    let mut taken = vec![found.give(user)?];
     if let Some(database) = database {
         taken.push(data::take(database, "--database", user)?);
     }

@@ -16,19 +16,22 @@ use crate::diagnostic::CliError;
 use faas_types::ErrorCode;
 use rustix::fs::{
     Access, AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, Stat, Uid, access, chownat, fchmod, flock,
-    fstat, openat, statat,
+    fstat, mkdirat, openat, statat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-/// How deep the directory may be; the server makes one level.
-const DEPTH: u32 = 4;
+/// How deep the directory may be: packages have 64 levels at most, below a tenant's and a digest's.
+const DEPTH: u32 = 80;
+/// Installed packages. The launcher holds it from its start, so it is made before the server is anybody.
+const PACKAGES: &CStr = c"packages";
 /// By one of these a directory is known to be a server's: its node's id, also half-written, and the
 /// store's lock.
 const MARKS: [&CStr; 3] = [c"node", c"node.new", c"lock"];
@@ -44,19 +47,22 @@ pub(super) struct Taken {
     _locked: OwnedFd,
 }
 
+/// A directory that is this server's to take, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Found {
+    path: PathBuf,
+    option: &'static str,
+    directory: OwnedFd,
+}
+
 /// Makes the directory that this option names, takes it and gives it to the user; 0 is who we are.
 pub(super) fn take(path: &Path, option: &'static str, user: u32) -> Result<Taken, CliError> {
-    let refused = |error: &io::Error| {
-        let code = match error.kind() {
-            io::ErrorKind::PermissionDenied
-            | io::ErrorKind::AlreadyExists
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::ReadOnlyFilesystem => ErrorCode::ConfigInvalid,
-            _ => ErrorCode::StorageUnavailable,
-        };
-        let path = path.display();
-        CliError::new(code, format!("the data directory {path} cannot be used: {error}; {option} names another"))
-    };
+    find(path, option)?.give(user)
+}
+
+/// Makes the directory that this option names, and keeps other servers away from it.
+pub(super) fn find(path: &Path, option: &'static str) -> Result<Found, CliError> {
+    let refused = |error: &io::Error| unusable(path, option, error);
     let failed = |errno: Errno| refused(&errno.into());
     // Only the directory itself is the server's alone; on the way to it others may pass.
     if let Some(parent) = path.parent() {
@@ -81,27 +87,78 @@ pub(super) fn take(path: &Path, option: &'static str, user: u32) -> Result<Taken
         }
         Err(errno) => return Err(failed(errno)),
     }
-    let stat = fstat(&directory).map_err(failed)?;
-    if let Some(why) = objection(&directory, &stat, user).map_err(failed)? {
-        return Err(CliError::new(
+    Ok(Found { path: path.to_owned(), option, directory })
+}
+
+fn unusable(path: &Path, option: &str, error: &io::Error) -> CliError {
+    let code = match error.kind() {
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::AlreadyExists
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::ReadOnlyFilesystem => ErrorCode::ConfigInvalid,
+        _ => ErrorCode::StorageUnavailable,
+    };
+    let path = path.display();
+    CliError::new(code, format!("the data directory {path} cannot be used: {error}; {option} names another"))
+}
+
+impl Found {
+    /// The directory of installed packages in it, made where it is missing, as an absolute path. A directory
+    /// that will not be taken is left as it is.
+    pub(super) fn packages(&self) -> Result<PathBuf, CliError> {
+        let refused = |error: &io::Error| unusable(&self.path, self.option, error);
+        let failed = |errno: Errno| refused(&errno.into());
+        let stat = fstat(&self.directory).map_err(failed)?;
+        if content(&self.directory).map_err(failed)? == Content::Other {
+            return Err(self.refusal(&stat, "it holds other things than a server's"));
+        }
+        if !is_servers(stat.st_uid) {
+            return Err(self.refusal(&stat, "it belongs neither to root nor to a server"));
+        }
+        match mkdirat(&self.directory, PACKAGES, Mode::RWXU) {
+            // It changes hands with the rest where the rest does.
+            Ok(()) if stat.st_uid != geteuid().as_raw() => {
+                let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let made = openat(&self.directory, PACKAGES, flags, Mode::empty()).map_err(failed)?;
+                chown(&made, stat.st_uid).map_err(failed)?;
+            }
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+        let path = self.path.canonicalize().map_err(|error| refused(&error))?;
+        Ok(path.join(OsStr::from_bytes(PACKAGES.to_bytes())))
+    }
+
+    /// Takes it and gives it to the user; 0 is who we are.
+    pub(super) fn give(self, user: u32) -> Result<Taken, CliError> {
+        let refused = |error: &io::Error| unusable(&self.path, self.option, error);
+        let failed = |errno: Errno| refused(&errno.into());
+        let stat = fstat(&self.directory).map_err(failed)?;
+        if let Some(why) = objection(&self.directory, &stat, user).map_err(failed)? {
+            return Err(self.refusal(&stat, why));
+        }
+        if stat.st_mode & 0o077 != 0 {
+            fchmod(&self.directory, Mode::RWXU).map_err(failed)?;
+        }
+        if user != 0 && stat.st_uid != user {
+            chown(&self.directory, geteuid().as_raw()).map_err(failed)?;
+            give(&self.directory, user, DEPTH).map_err(failed)?;
+            chown(&self.directory, user).map_err(failed)?;
+        }
+        let path = self.path.canonicalize().map_err(|error| refused(&error))?;
+        Ok(Taken { path, option: self.option, _locked: self.directory })
+    }
+
+    fn refusal(&self, stat: &Stat, why: &str) -> CliError {
+        let (path, option) = (self.path.display(), self.option);
+        CliError::new(
             ErrorCode::ConfigInvalid,
             format!(
-                "the data directory {} of user {} is not taken: {why}; take a new or an empty one with {option}",
-                path.display(),
+                "the data directory {path} of user {} is not taken: {why}; take a new or an empty one with {option}",
                 stat.st_uid
             ),
-        ));
+        )
     }
-    if stat.st_mode & 0o077 != 0 {
-        fchmod(&directory, Mode::RWXU).map_err(failed)?;
-    }
-    if user != 0 && stat.st_uid != user {
-        chown(&directory, geteuid().as_raw()).map_err(failed)?;
-        give(&directory, user, DEPTH).map_err(failed)?;
-        chown(&directory, user).map_err(failed)?;
-    }
-    let path = path.canonicalize().map_err(|error| refused(&error))?;
-    Ok(Taken { path, option, _locked: directory })
 }
 
 impl Taken {
@@ -152,7 +209,7 @@ fn content(directory: &OwnedFd) -> rustix::io::Result<Content> {
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name();
-        if NOTHING.contains(&name) {
+        if NOTHING.contains(&name) || (name == PACKAGES && is_empty(directory, PACKAGES)?) {
             continue;
         }
         content = Content::Other;
@@ -165,6 +222,20 @@ fn content(directory: &OwnedFd) -> rustix::io::Result<Content> {
         }
     }
     Ok(content)
+}
+
+/// Whether it is a directory with nothing in it: what a start leaves that ended before it was anybody.
+fn is_empty(directory: &OwnedFd, name: &CStr) -> rustix::io::Result<bool> {
+    let inner = match openat(directory, name, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+        Err(Errno::NOTDIR | Errno::LOOP) => return Ok(false),
+        other => other?,
+    };
+    for entry in Dir::read_from(&inner)? {
+        if ![c".", c".."].contains(&entry?.file_name()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether this user is who we are, or one that a server becomes.

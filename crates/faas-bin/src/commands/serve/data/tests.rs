@@ -1,4 +1,4 @@
-use super::take;
+use super::{find, take};
 use faas_lib::{SLOT_UIDS, UIDS_PER_SLOT};
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use rustix::process::geteuid;
@@ -175,4 +175,45 @@ fn a_hand_over_that_was_cut_short_is_done_again_for_the_user_before() {
     for path in ["", "lock", "faas.db", "node"] {
         assert_eq!(owner(&data.join(path)), FIRST, "{path}");
     }
+}
+
+#[test]
+fn packages_are_made_in_what_can_be_taken_and_change_hands_with_it() {
+    let place = Place::new();
+    let other = place.directory("other", 0o700, &["thesis"]);
+    let refused = find(&other, "--data-dir").unwrap().packages().unwrap_err().to_string();
+    assert!(refused.contains("other things"), "{refused}");
+    assert!(!other.join("packages").exists());
+
+    let data = place.directory("data", 0o700, &[]);
+    let found = find(&data, "--data-dir").unwrap();
+    assert_eq!(found.packages().unwrap(), data.canonicalize().unwrap().join("packages"));
+    // A start that ended here is repeated by the next.
+    drop(found);
+    let found = find(&data, "--data-dir").unwrap();
+    let packages = found.packages().unwrap();
+    assert_eq!(mode(&packages), 0o700);
+    drop(found.give(0).unwrap());
+
+    // Somebody else's packages are no server's.
+    let monorepo = place.directory("monorepo", 0o755, &[]);
+    fs::create_dir_all(monorepo.join("packages/app")).unwrap();
+    assert!(refusal(&monorepo, 0).contains("other things"));
+    if !is_root("packages change hands") {
+        return;
+    }
+    fs::write(data.join("node"), b"x").unwrap();
+    let deep = packages.join("a/b").join("d/".repeat(64));
+    fs::create_dir_all(&deep).unwrap();
+    for user in [FIRST, SECOND] {
+        let found = find(&data, "--data-dir").unwrap();
+        found.packages().unwrap();
+        drop(found.give(user).unwrap());
+        assert_eq!((owner(&packages), owner(&deep)), (user, user));
+    }
+    // One that is new in a directory that stays whose it is.
+    fs::remove_dir_all(&packages).unwrap();
+    let found = find(&data, "--data-dir").unwrap();
+    found.packages().unwrap();
+    assert_eq!(owner(&packages), SECOND);
 }
