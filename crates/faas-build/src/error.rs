@@ -2,7 +2,7 @@
 
 use crate::{DependencyError, TooLarge};
 use faas_executor_api::CreateError;
-use faas_types::PackagesId;
+use faas_types::{ErrorCode, PackagesId};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -89,4 +89,36 @@ pub enum BuildError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl BuildError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Refused(_) => ErrorCode::InvalidField,
+            Self::AllowBuild => ErrorCode::FieldUnsupported,
+            Self::NotFound { .. } => ErrorCode::DependencyNotFound,
+            Self::Failed { .. } | Self::TimedOut { .. } => ErrorCode::BuildFailed,
+            Self::Archive { .. } | Self::TooLarge(_) => ErrorCode::DependencyRefused,
+            Self::ToolMissing { .. } => ErrorCode::RuntimeMissing,
+            Self::Sandbox(error) => error.code(),
+            Self::Io { .. } => ErrorCode::StorageUnavailable,
+        }
+    }
+
+    /// What the tools said, where they said something.
+    #[must_use]
+    pub fn log(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { log, .. } | Self::Failed { log, .. } | Self::TimedOut { log, .. } => Some(log),
+            Self::Refused(_)
+            | Self::AllowBuild
+            | Self::Archive { .. }
+            | Self::TooLarge(_)
+            | Self::ToolMissing { .. }
+            | Self::Sandbox(_)
+            | Self::Io { .. } => None,
+        }
+    }
 }

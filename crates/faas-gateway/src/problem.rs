@@ -208,9 +208,11 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::LimitNotEnforceable
         | ErrorCode::ResourcesAboveHost
         | ErrorCode::VerbUnsupported
+        | ErrorCode::DependencyNotFound
+        | ErrorCode::DependencyRefused
         | ErrorCode::FieldUnsupported => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::ConfigInvalid | ErrorCode::LauncherLost | ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::SandboxLost => StatusCode::BAD_GATEWAY,
+        ErrorCode::SandboxLost | ErrorCode::BuildFailed => StatusCode::BAD_GATEWAY,
         ErrorCode::AtCapacity
         | ErrorCode::SandboxAssemblyFailed
         | ErrorCode::QueueFull

@@ -119,6 +119,12 @@ codes! {
     FunctionBusy = "function_busy", Later;
     /// No instance of that id.
     InstanceNotFound = "instance_not_found", Never;
+    /// A package index has no such dependency.
+    DependencyNotFound = "dependency_not_found", Never;
+    /// A package is one that is not installed: hostile, or too large.
+    DependencyRefused = "dependency_refused", Never;
+    /// The dependencies could not be fetched.
+    BuildFailed = "build_failed", Later;
     /// The idempotency key was used with another request.
     IdempotencyConflict = "idempotency_conflict", Never;
     /// The queue has no room.
