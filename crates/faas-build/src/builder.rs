@@ -142,7 +142,7 @@ impl Builder {
         let left = Fetch { executor, tenant, dependencies, relay: &relay, log, limits, deadline }.run().await?;
         let mut packages = match language {
             Language::JavaScript => fetch_tarballs(&left, &relay, log).await?,
-            Language::Python | Language::Bash => wheels(&left, &relay, log)?,
+            Language::Python | Language::Bash | Language::Php => wheels(&left, &relay, log)?,
         };
         let lock = lock::text(language, &mut packages);
         let id = lock::digest(&lock);
@@ -167,7 +167,7 @@ impl Builder {
 fn list_of(dependencies: &Dependencies, index: &Index) -> PackagesId {
     let interpreter = match dependencies.language() {
         Language::JavaScript => "/usr/bin/node",
-        Language::Python | Language::Bash => tool::PYTHON,
+        Language::Python | Language::Bash | Language::Php => tool::PYTHON,
     };
     // Another version of it has another size or another time, and perhaps other packages.
     let version = std::fs::metadata(interpreter).map(|file| (file.ino(), file.len(), file.mtime())).ok();
@@ -229,7 +229,7 @@ fn unpack(language: Language, packages: &[Package], staged: &Staged, limits: &Li
         let file = File::open(archive).map_err(io)?;
         let unpacked = match language {
             Language::JavaScript => unpack_tarball(&package, file, place, &mut tree),
-            Language::Python | Language::Bash => unpack_wheel(&package, file, &mut tree),
+            Language::Python | Language::Bash | Language::Php => unpack_wheel(&package, file, &mut tree),
         };
         unpacked.map_err(|error| match error {
             UnpackError::Refused(reason) => BuildError::Archive { package, reason },

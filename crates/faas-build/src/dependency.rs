@@ -83,8 +83,8 @@ impl Dependencies {
         let (parse, accepted): (Parse, _) = match language {
             Language::Python => (python::parse, python::ACCEPTED),
             Language::JavaScript => (javascript::parse, javascript::ACCEPTED),
-            Language::Bash if entries.is_empty() => return Ok(Self { language, entries: Vec::new() }),
-            Language::Bash => return Err(DependencyError::Language { language }),
+            Language::Bash | Language::Php if entries.is_empty() => return Ok(Self { language, entries: Vec::new() }),
+            Language::Bash | Language::Php => return Err(DependencyError::Language { language }),
         };
         let mut parsed: Vec<Entry> = Vec::with_capacity(entries.len());
         for text in entries {

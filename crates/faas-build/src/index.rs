@@ -115,7 +115,7 @@ impl Indexes {
         match language {
             Language::Python => Some(&self.python),
             Language::JavaScript => Some(&self.javascript),
-            Language::Bash => None,
+            Language::Bash | Language::Php => None,
         }
     }
 }

@@ -23,7 +23,7 @@ const PROJECT: &str = "/tmp/project";
 pub(crate) fn files(dependencies: &Dependencies, index: &Index) -> Vec<FileIn> {
     let plan = match dependencies.language() {
         Language::JavaScript => npm_plan(index),
-        Language::Python | Language::Bash => pip_plan(dependencies, index),
+        Language::Python | Language::Bash | Language::Php => pip_plan(dependencies, index),
     };
     let file = |path: &str, content: String| FileIn {
         path: path.to_owned(),
@@ -109,7 +109,9 @@ fn package_json(dependencies: &Dependencies) -> String {
 pub(crate) const fn missing(language: Language) -> BuildError {
     match language {
         Language::JavaScript => BuildError::ToolMissing { tool: "npm", package: "npm" },
-        Language::Python | Language::Bash => BuildError::ToolMissing { tool: "pip", package: "python3-pip" },
+        Language::Python | Language::Bash | Language::Php => {
+            BuildError::ToolMissing { tool: "pip", package: "python3-pip" }
+        }
     }
 }
 
@@ -125,7 +127,7 @@ pub(crate) fn explain(language: Language, log: &Log) -> BuildError {
                 .or_else(|| said("notarget")),
             "npm err",
         ),
-        Language::Python | Language::Bash => {
+        Language::Python | Language::Bash | Language::Php => {
             ("No module named pip".to_owned(), said("No matching distribution found for"), "error:")
         }
     };

@@ -71,8 +71,13 @@ impl Row {
 async fn measure(executor: &ProcessExecutor, language: Language, name: &str, code: &'static str) -> [Row; 3] {
     let isolation =
         if rustix::process::geteuid().is_root() { IsolationLevel::Strict } else { IsolationLevel::Standard };
-    let spec =
-        SandboxSpec { tenant: TenantId::LOCAL, language: Some(language), resources: Resources::default(), isolation };
+    let spec = SandboxSpec {
+        tenant: TenantId::LOCAL,
+        language: Some(language),
+        resources: Resources::default(),
+        isolation,
+        packages: None,
+    };
     let mut sandbox = executor.create(SandboxId::generate(), spec).await.expect("a sandbox");
     let code = Bytes::from_static(code.as_bytes());
     let (mut answers, mut calls, mut recycles) = (Vec::new(), Vec::new(), Vec::new());

@@ -7,11 +7,12 @@ use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
 use crate::stats::{Calls, Totals};
+use crate::submit::purpose_of;
 use crate::warm::{Purpose, Unneeded, Warm};
-use crate::{Logs, SubmitError, end};
-use faas_executor_api::{CallError, DestroyReason, Executor};
+use crate::{ExecutionRequest, Logs, SubmitError, end};
+use faas_executor_api::{CallError, DestroyReason, Executor, Verb};
 use faas_store_api::{Lease, Store, StoreError, StoredFunction};
-use faas_types::{ErrorKind, ExecutionState, FunctionId, FunctionKey, Timestamp};
+use faas_types::{Contract, ErrorKind, ExecutionState, FunctionId, FunctionKey, Mode, TenantId, Timestamp};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -196,6 +197,17 @@ impl House {
         let Some((function, number)) = purpose.called else { return true };
         let function = self.functions.function(purpose.spec.tenant, &FunctionKey::Id(function));
         function.is_some_and(|function| function.means(number))
+    }
+
+    /// Whether the program of a call is to stay for the next one: state between calls is a handler's, and only
+    /// calls of the same version find it.
+    pub(crate) fn stays(&self, tenant: TenantId, request: &ExecutionRequest) -> bool {
+        request.mode == Mode::Cached
+            && request.contract() == Contract::Handler
+            && request.function.is_some()
+            && self.executor.capabilities().offers(Verb::Stay)
+            && self.warm.keeps()
+            && self.is_wanted(&purpose_of(tenant, request))
     }
 
     /// Ends the warm sandboxes of a purpose that nobody may find.

@@ -139,8 +139,9 @@ impl ExecutionRequest {
         work + files + input + texts(self.args.iter()) + env + labels
     }
 
-    /// The call this becomes, with the input where the contract wants it.
-    pub(crate) fn into_call(self, deadline: Instant) -> Call {
+    /// The call this becomes, with the input where the contract wants it, and its program staying afterwards or
+    /// not.
+    pub(crate) fn into_call(self, deadline: Instant, stays: bool) -> Call {
         let contract = self.contract();
         let Self { work, mut args, mut env, files, input, entry, http, output, .. } = self;
         let mut request = None;
@@ -157,8 +158,7 @@ impl ExecutionRequest {
         match work {
             Work::Script { code, name, contract, .. } => {
                 let program = Program { code, name };
-                let invocation =
-                    Invocation { contract, program, args, env, files, request, stays: false, deadline, output };
+                let invocation = Invocation { contract, program, args, env, files, request, stays, deadline, output };
                 Call::Invoke(Box::new(invocation))
             }
             Work::Command { mut argv } => {

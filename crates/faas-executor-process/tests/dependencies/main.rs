@@ -66,6 +66,7 @@ impl House {
             env: Vec::new(),
             files: Vec::new(),
             request: None,
+            stays: false,
             deadline: Instant::now() + Duration::from_secs(60),
             output: OutputLimits::default(),
         };
@@ -103,7 +104,7 @@ impl House {
 fn can(language: Language) -> bool {
     let needed = match language {
         Language::JavaScript => ["/usr/bin/npm", "/usr/bin/node"],
-        Language::Python | Language::Bash => ["/usr/lib/python3/dist-packages/pip", "/usr/bin/python3"],
+        Language::Python | Language::Bash | Language::Php => ["/usr/lib/python3/dist-packages/pip", "/usr/bin/python3"],
     };
     let missing = needed.into_iter().find(|path| !Path::new(path).exists());
     if let Some(missing) = missing {

@@ -84,7 +84,8 @@ impl Start<'_> {
         request: ExecutionRequest,
         patience: tokio::time::Instant,
     ) -> Result<Started, Unstarted> {
-        match self.unless_stopped(patience, call(sandbox.as_mut(), request)).await {
+        let stays = self.house.stays(self.live.tenant, &request);
+        match self.unless_stopped(patience, call(sandbox.as_mut(), request, stays)).await {
             Ok(Ok(session)) => Ok(Started { kind, sandbox, session }),
             Ok(Err(error)) => Err(Unstarted::Failed(error.into(), Some(sandbox))),
             Err(stopped) => Err(self.unstarted(stopped, Some(sandbox))),
@@ -113,11 +114,11 @@ impl Start<'_> {
     }
 }
 
-async fn call(sandbox: &mut dyn Sandbox, request: ExecutionRequest) -> Result<ExecSession, CallError> {
+async fn call(sandbox: &mut dyn Sandbox, request: ExecutionRequest, stays: bool) -> Result<ExecSession, CallError> {
     let now = Instant::now();
     // A timeout beyond what the clock can hold means nothing: end at once.
     let deadline = now.checked_add(request.timeout).unwrap_or(now);
-    match request.into_call(deadline) {
+    match request.into_call(deadline, stays) {
         Call::Invoke(invocation) => sandbox.invoke(*invocation).await,
         Call::Exec(command) => sandbox.exec(command).await,
     }

@@ -24,7 +24,7 @@ pub(super) fn check(request: &ExecutionRequest) -> Result<(), RequestError> {
     check_input(request)?;
     check_env(request)?;
     check_labels(request)?;
-    match request.clone().into_call(Instant::now()) {
+    match request.clone().into_call(Instant::now(), false) {
         Call::Invoke(invocation) => check_invocation(&invocation)?,
         Call::Exec(command) => check_command(&command)?,
     }

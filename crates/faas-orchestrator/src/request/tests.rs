@@ -93,7 +93,7 @@ fn input_goes_where_the_contract_wants_it() {
         request.args = vec!["last".to_owned()];
         request.input = input;
         request.check().expect("good request");
-        match request.into_call(Instant::now()) {
+        match request.into_call(Instant::now(), false) {
             super::Call::Invoke(call) => (call.args, call.env),
             super::Call::Exec(_) => panic!("a script is invoked"),
         }
