@@ -40,6 +40,7 @@ impl Staying {
             language: Some(language),
             resources: Resources::default(),
             isolation: if strict { IsolationLevel::Strict } else { IsolationLevel::Standard },
+            packages: None,
         };
         let sandbox = executor.create(SandboxId::generate(), spec).await.expect("a sandbox");
         Self { executor, sandbox, language, code: Bytes::from_static(code.as_bytes()) }
