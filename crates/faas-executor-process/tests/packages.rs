@@ -77,6 +77,7 @@ async fn run(executor: &ProcessExecutor, spec: SandboxSpec, code: &str) -> Strin
         env: Vec::new(),
         files: Vec::new(),
         request: None,
+        stays: false,
         deadline: Instant::now() + Duration::from_secs(60),
         output: OutputLimits::default(),
     };
