@@ -39,6 +39,8 @@ pub struct ApiError {
     pub limit: Option<u64>,
     /// How long to wait before the next try.
     pub retry_after_ms: Option<u64>,
+    /// What the tools said that failed.
+    pub log: Option<String>,
     /// Where the fault is.
     place: Place,
 }
@@ -47,7 +49,15 @@ impl ApiError {
     /// An error with nothing but its code and its explanation.
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, limit: None, retry_after_ms: None, place: Place::Request }
+        Self {
+            code,
+            detail: detail.into(),
+            field: None,
+            limit: None,
+            retry_after_ms: None,
+            log: None,
+            place: Place::Request,
+        }
     }
 
     /// Names the field of the request.
@@ -117,6 +127,7 @@ impl ApiError {
             field: self.field.as_deref(),
             limit: self.limit,
             retry_after_ms: wait_ms,
+            log: self.log.as_deref(),
         };
         // Strings and numbers always serialise.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -158,6 +169,8 @@ struct Problem<'a> {
     limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'a str>,
 }
 
 /// The status of a code where what is not there was named in the body.

@@ -5,8 +5,9 @@
 
 use crate::data::DataDirectory;
 use crate::{Platform, PlatformError, disk};
-use faas_build::MAX_BUILDS;
+use faas_build::{Builder, Indexes, Limits, MAX_BUILDS};
 use faas_config::Config;
+use faas_executor_api::Executor;
 use faas_executor_process::{Launcher, Settings};
 use faas_orchestrator::{Logs, WarmSettings};
 use faas_store_api::{MemoryStore, Retention};
@@ -95,7 +96,7 @@ impl Bootstrap {
         };
         let executor = Arc::new(self.launcher.into_executor()?);
         let store = Arc::new(MemoryStore::new(EMBEDDED_HISTORY));
-        Platform::on_process_executor(executor, store, Logs::memory(), settings).await
+        Platform::on_process_executor(executor, store, None, Logs::memory(), settings).await
     }
 
     /// The platform on this launcher, which keeps everything in `data`: made where it is missing, and
@@ -120,7 +121,11 @@ impl Bootstrap {
             log_retention_bytes: server.logs_bytes.value.as_bytes(),
         };
         let executor = Arc::new(self.launcher.into_executor()?);
-        let started = Platform::on_process_executor(executor, Arc::new(store), logs, settings).await;
+        let builds: Arc<dyn Executor> = executor.clone();
+        let packages = data.join("packages");
+        let builder = Builder::open(builds, Indexes::of_host()?, &packages, Limits::default())?;
+        let started =
+            Platform::on_process_executor(executor, Arc::new(store), Some(Arc::new(builder)), logs, settings).await;
         started.map_err(|error| disk::explained(error, database))
     }
 }

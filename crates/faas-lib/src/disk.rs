@@ -26,6 +26,8 @@ pub(crate) fn explained(cause: PlatformError, directory: &Path) -> PlatformError
         )
         | PlatformError::Orchestrator(StartError::Executor(_))
         | PlatformError::Launcher(_)
+        | PlatformError::Index(_)
+        | PlatformError::Packages(_)
         | PlatformError::Disk { .. } => false,
     };
     if !is_of_the_disk {

@@ -16,6 +16,12 @@ pub enum PlatformError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The package indexes of the host are set wrongly.
+    #[error(transparent)]
+    Index(#[from] faas_build::IndexError),
+    /// The installed packages cannot be used.
+    #[error(transparent)]
+    Packages(#[from] faas_build::BuildError),
     /// What an earlier life left could not be dealt with.
     #[error(transparent)]
     Orchestrator(#[from] faas_orchestrator::StartError),
@@ -41,6 +47,8 @@ impl PlatformError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Launcher(error) => error.code(),
+            Self::Index(_) => ErrorCode::ConfigInvalid,
+            Self::Packages(error) => error.code(),
             Self::Data(_) | Self::Disk { .. } | Self::Orchestrator(faas_orchestrator::StartError::Store(_)) => {
                 ErrorCode::StorageUnavailable
             }

@@ -4,6 +4,7 @@
 
 use crate::bootstrap::{EMBEDDED_HISTORY, EMBEDDED_LOGS};
 use crate::{ExecuteError, Execution, ExecutionRequest, PlatformError};
+use faas_build::Builder;
 use faas_executor_api::{Capabilities, Executor};
 use faas_executor_process::ProcessExecutor;
 use faas_orchestrator::{
@@ -41,31 +42,33 @@ impl Platform {
             log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
         };
         let store = Arc::new(MemoryStore::new(EMBEDDED_HISTORY));
-        Self::new(executor, store, Logs::memory(), settings).await
+        Self::new(executor, store, None, Logs::memory(), settings).await
     }
 
-    /// A platform on any executor and any store. Called inside a tokio runtime.
+    /// A platform on any executor and any store; without a builder functions have no dependencies. Called inside a tokio runtime.
     ///
     /// # Errors
     /// The executor or the store cannot deal with what an earlier process left.
     pub async fn new(
         executor: Arc<dyn Executor>,
         store: Arc<dyn Store>,
+        builder: Option<Arc<Builder>>,
         logs: Logs,
         settings: Settings,
     ) -> Result<Self, PlatformError> {
-        let orchestrator = Orchestrator::start(Parts { executor, store, logs, settings }).await?;
+        let orchestrator = Orchestrator::start(Parts { executor, store, builder, logs, settings }).await?;
         Ok(Self { orchestrator, process: None })
     }
 
     pub(crate) async fn on_process_executor(
         process: Arc<ProcessExecutor>,
         store: Arc<dyn Store>,
+        builder: Option<Arc<Builder>>,
         logs: Logs,
         settings: Settings,
     ) -> Result<Self, PlatformError> {
         let executor: Arc<dyn Executor> = process.clone();
-        Ok(Self { process: Some(process), ..Self::new(executor, store, logs, settings).await? })
+        Ok(Self { process: Some(process), ..Self::new(executor, store, builder, logs, settings).await? })
     }
 
     /// What runs the executions; what a gateway serves.

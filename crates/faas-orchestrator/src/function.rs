@@ -15,7 +15,7 @@ mod version;
 pub use error::FunctionError;
 pub use registry::{FunctionStats, FunctionView, Functions};
 pub use routes::{Routed, RowTarget};
-pub use spec::{Access, FunctionSpec};
+pub use spec::{Access, FunctionSpec, Packages};
 pub use version::{CallInput, Called, Version};
 
 pub(crate) use cache::Cache;

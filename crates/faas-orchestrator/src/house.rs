@@ -10,6 +10,7 @@ use crate::stats::{Calls, Totals};
 use crate::submit::purpose_of;
 use crate::warm::{Purpose, Unneeded, Warm};
 use crate::{ExecutionRequest, Logs, SubmitError, end};
+use faas_build::Builder;
 use faas_executor_api::{CallError, DestroyReason, Executor, Verb};
 use faas_store_api::{Lease, Store, StoreError, StoredFunction};
 use faas_types::{Contract, ErrorKind, ExecutionState, FunctionId, FunctionKey, Mode, TenantId, Timestamp};
@@ -28,6 +29,7 @@ const LEASE: Duration = Duration::from_secs(30);
 pub(crate) struct House {
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) builder: Option<Arc<Builder>>,
     pub(crate) logs: Logs,
     pub(crate) settings: Settings,
     pub(crate) epoch: u64,
@@ -101,12 +103,13 @@ impl Drop for Slot {
 
 impl House {
     pub(crate) fn new(parts: crate::Parts, epoch: u64, stored: u64) -> Self {
-        let crate::Parts { executor, store, logs, settings } = parts;
+        let crate::Parts { executor, store, builder, logs, settings } = parts;
         let totals = Totals::default();
         totals.stored.store(stored, Ordering::Relaxed);
         Self {
             executor,
             store,
+            builder,
             logs,
             settings,
             epoch,

@@ -42,8 +42,8 @@ mod watch;
 pub use error::{NotStarted, StartError, SubmitError};
 pub use events::{EventFeed, EventKind, PlatformEvent};
 pub use function::{
-    Access, CallInput, Called, FunctionError, FunctionSpec, FunctionStats, FunctionView, Functions, Routed, RowTarget,
-    Version,
+    Access, CallInput, Called, FunctionError, FunctionSpec, FunctionStats, FunctionView, Functions, Packages, Routed,
+    RowTarget, Version,
 };
 pub use instances::Worker;
 pub use live::Canceller;

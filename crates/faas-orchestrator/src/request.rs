@@ -14,7 +14,7 @@ use crate::function::{Called, FunctionSpec};
 use bytes::Bytes;
 use faas_executor_api::{CallError, Command, FileIn, Invocation, MAX_CODE_BYTES, Program};
 use faas_types::{
-    ByteSize, Contract, ErrorCode, IsolationLevel, Language, Mode, OutputLimits, Resources, ResourcesError,
+    ByteSize, Contract, ErrorCode, IsolationLevel, Language, Mode, OutputLimits, PackagesId, Resources, ResourcesError,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -64,6 +64,8 @@ pub struct ExecutionRequest {
     pub http: Option<HttpCall>,
     /// The function it is a call of.
     pub function: Option<Called>,
+    /// Installed packages that its sandbox has.
+    pub packages: Option<PackagesId>,
     /// The limits of its sandbox.
     pub resources: Resources,
     /// The isolation insisted on.
@@ -91,6 +93,7 @@ impl ExecutionRequest {
             entry: FunctionSpec::ENTRY.to_owned(),
             http: None,
             function: None,
+            packages: None,
             resources: Resources::default(),
             isolation: IsolationLevel::default(),
             timeout: Duration::from_secs(30),

@@ -1,6 +1,7 @@
 //! What an orchestrator is made of and how much it may hold.
 
 use crate::{Logs, WarmSettings};
+use faas_build::Builder;
 use faas_executor_api::Executor;
 use faas_store_api::{Retention, Store};
 use faas_types::NodeId;
@@ -12,6 +13,8 @@ pub struct Parts {
     pub executor: Arc<dyn Executor>,
     /// What remembers.
     pub store: Arc<dyn Store>,
+    /// What installs dependencies of functions, where anything does.
+    pub builder: Option<Arc<Builder>>,
     /// Where output goes.
     pub logs: Logs,
     /// How much it may hold.

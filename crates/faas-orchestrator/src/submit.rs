@@ -28,7 +28,7 @@ const INPUTS: usize = 2;
 /// The sandbox an execution runs in.
 fn spec_of(tenant: TenantId, request: &ExecutionRequest) -> SandboxSpec {
     let (resources, isolation) = (request.resources, request.isolation);
-    SandboxSpec { tenant, language: request.language(), resources, isolation, packages: None }
+    SandboxSpec { tenant, language: request.language(), resources, isolation, packages: request.packages }
 }
 
 /// What its sandbox can be used for again.

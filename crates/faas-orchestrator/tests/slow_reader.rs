@@ -37,6 +37,7 @@ async fn the_program_ends_and_memory_stays_flat() {
     let parts = Parts {
         executor: Arc::new(FakeExecutor::new(FakeHost::default())),
         store: Arc::new(MemoryStore::default()),
+        builder: None,
         logs: Logs::directory(&place.path().join("logs")).expect("made"),
         settings,
     };

@@ -30,6 +30,9 @@ pub struct FunctionAnswer {
     pub updated_at: Timestamp,
     /// When the version that is shown was made.
     pub deployed_at: Timestamp,
+    /// What its dependencies led to: a line for each package with its version and its digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
     /// What the version is: the members of a function's body. In lists without its source.
     #[serde(flatten)]
     pub definition: Map<String, Value>,

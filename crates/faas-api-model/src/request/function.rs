@@ -88,6 +88,8 @@ pub struct FunctionBody {
     pub output_limit: Option<ByteSize>,
     /// What happens past that.
     pub on_output_limit: Option<OnOutputLimit>,
+    /// The packages it needs, as their tool writes them.
+    pub dependencies: Vec<String>,
     /// How many warm instances it has.
     pub scaling: ScalingBody,
     /// Where it is called by HTTP: `METHOD:/path`.
@@ -229,7 +231,8 @@ impl Object for Gathered {
                     )),
                 })?;
             }
-            "secrets" | "dependencies" => {
+            "dependencies" => body.dependencies = value.get::<Texts>()?.unwrap_or_default().0,
+            "secrets" => {
                 value.judge(|Texts(names)| if names.is_empty() { Ok(()) } else { Err(to_come(field)) })?;
             }
             other => {

@@ -37,8 +37,9 @@ fn problem() -> Value {
             "field": text("The field that is wrong."),
             "limit": count("The limit that was passed."),
             "retry_after_ms": count("When trying again may help."),
+            "log": text("What the tools said that failed."),
         }),
-        &["request_id", "field", "limit", "retry_after_ms"],
+        &["request_id", "field", "limit", "retry_after_ms", "log"],
     )
 }
 

@@ -35,7 +35,12 @@ fn members() -> Map<String, Value> {
         ("image", to_come(json!([null]), "To come.")),
         ("secrets", to_come(json!([null, []]), "To come.")),
         ("network", to_come(json!([null, "none"]), "Only none so far.")),
-        ("dependencies", to_come(json!([null, []]), "To come.")),
+        (
+            "dependencies",
+            texts(
+                "Packages as pip or npm writes them: requests==2.28.0, left-pad@1.3.0; installed when it is deployed.",
+            ),
+        ),
     ];
     members.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
@@ -148,8 +153,8 @@ fn moment(description: &str) -> Value {
 }
 
 /// Members of its own, all there, and those of what it is, some there.
-fn shown(description: &str, own: Value) -> Value {
-    let mut schema = exact(description, own, &[]);
+fn shown(description: &str, own: Value, optional: &[&str]) -> Value {
+    let mut schema = exact(description, own, optional);
     if let Some(properties) = schema["properties"].as_object_mut() {
         for (name, member) in members() {
             properties.entry(name).or_insert(member);
@@ -173,7 +178,9 @@ fn function() -> Value {
             "created_at": moment("When it was made."),
             "updated_at": moment("When it was changed last."),
             "deployed_at": moment("When the version that is shown was made."),
+            "lock": text("What its dependencies led to: a line for each package with its version and its digest."),
         }),
+        &["lock"],
     )
 }
 
@@ -187,6 +194,7 @@ fn version() -> Value {
             "aliases": {"type": "array", "items": {"type": "string"}, "description": "The aliases that mean it."},
             "deployed_at": moment("When it was made."),
         }),
+        &[],
     )
 }
 

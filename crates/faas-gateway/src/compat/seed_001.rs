@@ -19,7 +19,7 @@ use faas_types::{ErrorCode, InstanceId};
 use serde_json::{Value, json};
 
 /// What a function's body may be refused with.
-const DEFINITION: [ErrorCode; 10] = [
+const DEFINITION: [ErrorCode; 14] = [
     ErrorCode::CodeEmpty,
     ErrorCode::CodeTooLarge,
     ErrorCode::NotText,
@@ -30,6 +30,10 @@ const DEFINITION: [ErrorCode; 10] = [
     ErrorCode::ResourcesAboveHost,
     ErrorCode::FieldUnsupported,
     ErrorCode::StorageUnavailable,
+    ErrorCode::DependencyNotFound,
+    ErrorCode::DependencyRefused,
+    ErrorCode::BuildFailed,
+    ErrorCode::SandboxAssemblyFailed,
 ];
 
 /// What may be missing where a function is looked for.

@@ -100,6 +100,7 @@ impl House {
         let parts = Parts {
             executor: Arc::new(FakeExecutor::new(host)),
             store: Arc::new(MemoryStore::new(retention)),
+            builder: None,
             logs: Logs::memory(),
             settings,
         };

@@ -7,10 +7,11 @@
 use super::registry::{live, loaded};
 use super::routes::Deployed;
 use super::version::Version;
-use super::{FunctionError, FunctionSpec, FunctionView, Functions, RowTarget};
+use super::{FunctionError, FunctionSpec, FunctionView, Functions, Packages, RowTarget};
 use crate::StartError;
 use crate::events::EventKind;
 use crate::house::House;
+use faas_build::{Built, Dependencies};
 use faas_routes::{Collision, Route};
 use faas_store_api::{FunctionChange, NewFunction, StoredFunction};
 use faas_types::{
@@ -37,6 +38,7 @@ impl Functions {
         self.check(tenant, &spec)?;
         let functions = self.clone();
         self.to_end(async move {
+            let spec = functions.install(tenant, spec).await?;
             let changing = functions.house.routes.change().await;
             let (id, version, at) = (FunctionId::generate(), VersionId::generate(), Timestamp::now());
             let after = routes_of(&spec)?;
@@ -67,6 +69,13 @@ impl Functions {
         self.check(tenant, &spec)?;
         let (functions, which) = (self.clone(), live(key));
         self.to_end(async move {
+            // Before it is installed, what makes it vain is looked for.
+            functions
+                .function(tenant, &which.function)
+                .await?
+                .check_revision(expected)
+                .map_err(|error| FunctionError::of_change(error, &which))?;
+            let spec = functions.install(tenant, spec).await?;
             let changing = functions.house.routes.change().await;
             let current = functions.view(tenant, &which).await?;
             let (before, after) = (routes_of(&current.version.spec)?, routes_of(&spec)?);
@@ -157,6 +166,21 @@ impl Functions {
             Ok(function)
         })
         .await
+    }
+
+    /// Installs what a function depends on. Whatever fails here, nothing has changed.
+    async fn install(&self, tenant: TenantId, mut spec: FunctionSpec) -> Result<FunctionSpec, FunctionError> {
+        let dependencies = Dependencies::parse(spec.runtime.language, &spec.dependencies);
+        let dependencies = dependencies.map_err(FunctionError::Dependencies)?;
+        spec.packages = if dependencies.is_empty() {
+            None
+        } else {
+            let builder = self.house.builder.as_ref().ok_or(FunctionError::NoBuilds)?;
+            let built = builder.build(tenant, &dependencies, false, Arc::new(|_: &str| {})).await;
+            let Built { packages, lock, .. } = built.map_err(|error| FunctionError::Build(Box::new(error)))?;
+            Some(Packages { id: packages, lock })
+        };
+        Ok(spec)
     }
 
     /// A version of a function that is in no store, such as one of the routes file.

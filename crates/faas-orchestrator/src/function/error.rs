@@ -1,6 +1,7 @@
 //! Why an operation on functions failed. Nothing has changed then.
 
 use crate::RequestError;
+use faas_build::{BuildError, DependencyError};
 use faas_executor_api::SpecError;
 use faas_routes::RouteError;
 use faas_store_api::{ChangeError, CreateFunctionError, StoreError};
@@ -77,6 +78,15 @@ pub enum FunctionError {
     /// The platform is stopping.
     #[error("the platform is stopping and changes nothing any more; retry when it is back")]
     Stopping,
+    /// Its dependencies are not what is accepted.
+    #[error(transparent)]
+    Dependencies(DependencyError),
+    /// Its dependencies could not be installed.
+    #[error(transparent)]
+    Build(Box<BuildError>),
+    /// Nothing here installs dependencies.
+    #[error("dependencies are not installed here; leave them out, or put them among the files")]
+    NoBuilds,
     /// What is kept of a version cannot be read.
     #[error("what is kept of the function cannot be read: {reason}")]
     Unreadable {
@@ -102,6 +112,9 @@ impl FunctionError {
             Self::Scaling(_) => ErrorCode::InvalidField,
             Self::Spec(error) => error.code(),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => ErrorCode::RuntimeMissing,
+            Self::Dependencies(_) => ErrorCode::InvalidField,
+            Self::Build(error) => error.code(),
+            Self::NoBuilds => ErrorCode::FieldUnsupported,
             Self::Route(_) => ErrorCode::InvalidField,
             Self::RouteTaken { .. } => ErrorCode::RouteTaken,
             Self::Stopping => ErrorCode::Stopping,
@@ -117,6 +130,7 @@ impl FunctionError {
             Self::Request(error) => error.field(),
             Self::Scaling(_) => Some("scaling"),
             Self::Route(_) | Self::RouteTaken { .. } => Some("routes"),
+            Self::Dependencies(_) | Self::Build(_) | Self::NoBuilds => Some("dependencies"),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => Some("runtime"),
             Self::Unknown { .. }
             | Self::NoVersion { .. }
@@ -127,6 +141,15 @@ impl FunctionError {
             | Self::Stopping
             | Self::Unreadable { .. }
             | Self::Store(_) => None,
+        }
+    }
+
+    /// What the tools said that should have installed its dependencies.
+    #[must_use]
+    pub fn log(&self) -> Option<&str> {
+        match self {
+            Self::Build(error) => error.log(),
+            _ => None,
         }
     }
 

@@ -3,9 +3,10 @@
 use super::FunctionError;
 use crate::ExecutionRequest;
 use crate::request::{RequestError, StoredFile, Work};
+use faas_build::Dependencies;
 use faas_executor_api::{Capabilities, FileIn};
 use faas_routes::Route;
-use faas_types::{Contract, IsolationLevel, Language, Mode, OutputLimits, Resources, Runtime, Scaling};
+use faas_types::{Contract, IsolationLevel, Language, Mode, OutputLimits, PackagesId, Resources, Runtime, Scaling};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -21,6 +22,15 @@ pub enum Access {
     Key,
     /// Everybody.
     Public,
+}
+
+/// Installed packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packages {
+    /// What they are known as.
+    pub id: PackagesId,
+    /// What the dependencies led to: a line for each package, with its version and its digest.
+    pub lock: String,
 }
 
 /// What one version of a function is.
@@ -48,6 +58,10 @@ pub struct FunctionSpec {
     pub output: OutputLimits,
     /// What becomes of a sandbox after a call.
     pub mode: Mode,
+    /// The packages it needs, as their tool writes them: `requests==2.28.0`.
+    pub dependencies: Vec<String>,
+    /// Those packages, installed. A deploy installs them.
+    pub packages: Option<Packages>,
     /// How many sandboxes there may be.
     pub scaling: Scaling,
     /// Where it is called by HTTP: `METHOD:/path`.
@@ -76,6 +90,8 @@ impl FunctionSpec {
             timeout: Duration::from_secs(30),
             output: OutputLimits::default(),
             mode: Mode::Cached,
+            dependencies: Vec::new(),
+            packages: None,
             scaling: Scaling::default(),
             routes: Vec::new(),
             access: Access::default(),
@@ -88,6 +104,7 @@ impl FunctionSpec {
     /// Names the field and what is accepted.
     pub(crate) fn check(&self, host: &Capabilities) -> Result<(), FunctionError> {
         self.check_runtime(host)?;
+        Dependencies::parse(self.runtime.language, &self.dependencies).map_err(FunctionError::Dependencies)?;
         self.scaling.check().map_err(FunctionError::Scaling)?;
         if self.routes.len() > MAX_ROUTES {
             return Err(field("routes", format!("there are {}", self.routes.len()), "at most 256").into());
@@ -144,6 +161,7 @@ impl FunctionSpec {
             timeout: self.timeout,
             output: self.output,
             mode: self.mode,
+            packages: self.packages.as_ref().map(|packages| packages.id),
             ..ExecutionRequest::new(work)
         })
     }
@@ -181,6 +199,10 @@ struct Stored {
     timeout: Duration,
     output: OutputLimits,
     mode: Mode,
+    #[serde(default)]
+    dependencies: Vec<String>,
+    #[serde(default)]
+    packages: Option<Packages>,
     scaling: Scaling,
     routes: Vec<String>,
     access: Access,
@@ -201,6 +223,8 @@ impl FunctionSpec {
             timeout: self.timeout,
             output: self.output,
             mode: self.mode,
+            dependencies: self.dependencies.clone(),
+            packages: self.packages.clone(),
             scaling: self.scaling,
             routes: self.routes.clone(),
             access: self.access,
@@ -225,6 +249,8 @@ impl FunctionSpec {
             timeout: stored.timeout,
             output: stored.output,
             mode: stored.mode,
+            dependencies: stored.dependencies,
+            packages: stored.packages,
             scaling: stored.scaling,
             routes: stored.routes,
             access: stored.access,
@@ -245,6 +271,9 @@ mod tests {
         spec.files.push(FileIn { path: "a/b".to_owned(), content: Bytes::from_static(b"\xff\0"), executable: true });
         spec.env.push(("A".to_owned(), "line\nbreak".to_owned()));
         spec.routes.push("POST:/a".to_owned());
+        spec.dependencies.push("a==1".to_owned());
+        spec.packages =
+            Some(super::Packages { id: faas_types::PackagesId::from_bytes([7; 32]), lock: "a 1".to_owned() });
         spec.runtime.version = Some("3.11".to_owned());
         assert_eq!(FunctionSpec::from_bytes(&spec.to_bytes()), Ok(spec));
         assert!(FunctionSpec::from_bytes(b"{").is_err());

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use faas_executor_api::FileIn;
-use faas_types::{Contract, IsolationLevel, Language, Mode, OutputLimits, Resources};
+use faas_types::{Contract, IsolationLevel, Language, Mode, OutputLimits, PackagesId, Resources};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +34,8 @@ struct StoredRequest {
     http: Option<HttpCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     function: Option<Called>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    packages: Option<PackagesId>,
     resources: Resources,
     isolation: IsolationLevel,
     timeout: Duration,
@@ -99,6 +101,7 @@ impl ExecutionRequest {
             entry: self.entry.clone(),
             http: self.http.clone(),
             function: self.function.clone(),
+            packages: self.packages,
             resources: self.resources,
             isolation: self.isolation,
             timeout: self.timeout,
@@ -132,6 +135,7 @@ impl ExecutionRequest {
             entry: stored.entry,
             http: stored.http,
             function: stored.function,
+            packages: stored.packages,
             resources: stored.resources,
             isolation: stored.isolation,
             timeout: stored.timeout,

@@ -323,7 +323,8 @@ pub(crate) async fn house_on(ground: &Ground, concurrency: u32, queue: u32) -> H
         retention: Retention { rows: 100_000, bytes: u64::MAX },
         log_retention_bytes: 1 << 30,
     };
-    let parts = Parts { executor: executor.clone(), store: store.clone(), logs: ground.logs.clone(), settings };
+    let parts =
+        Parts { executor: executor.clone(), store: store.clone(), builder: None, logs: ground.logs.clone(), settings };
     House { orchestrator: Orchestrator::start(parts).await.expect("started"), executor, store }
 }
 

@@ -40,6 +40,9 @@ impl Serialize for FunctionBody {
         if self.scaling != ScalingBody::default() {
             map.serialize_entry("scaling", &self.scaling)?;
         }
+        if !self.dependencies.is_empty() {
+            map.serialize_entry("dependencies", &self.dependencies)?;
+        }
         if !self.routes.is_empty() {
             map.serialize_entry("routes", &self.routes)?;
         }

@@ -26,6 +26,7 @@ pub(super) fn function(view: &FunctionView, with_source: bool) -> FunctionAnswer
         created_at: function.created_at,
         updated_at: function.updated_at,
         deployed_at: version.created_at,
+        lock: version.spec.packages.as_ref().filter(|_| with_source).map(|packages| packages.lock.clone()),
         definition: definition(&version.spec, with_source),
     }
 }

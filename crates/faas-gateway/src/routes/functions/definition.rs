@@ -51,6 +51,8 @@ pub(super) fn spec(state: &State, body: FunctionBody) -> Result<FunctionSpec, Ap
             on_limit: body.on_output_limit.unwrap_or(defaults.output.on_limit),
         },
         mode: body.mode.unwrap_or(Mode::Cached),
+        dependencies: body.dependencies,
+        packages: None,
         scaling: Scaling {
             min: body.scaling.min.unwrap_or(scaling.min),
             max: body.scaling.max.unwrap_or(scaling.max),
@@ -101,6 +103,7 @@ pub(super) fn body(spec: &FunctionSpec, with_source: bool) -> FunctionBody {
         output_limit: Some(ByteSize::from_bytes(spec.output.bytes.as_bytes())),
         on_output_limit: Some(spec.output.on_limit),
         scaling: scaling(spec.scaling),
+        dependencies: spec.dependencies.clone(),
         routes: spec.routes.clone(),
         auth: Some(match spec.access {
             Access::Key => RouteAuth::Key,

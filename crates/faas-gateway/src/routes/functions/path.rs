@@ -36,7 +36,8 @@ pub(super) fn key(text: &str) -> Result<FunctionKey, ApiError> {
 
 impl From<FunctionError> for ApiError {
     fn from(error: FunctionError) -> Self {
-        let answer = Self::new(error.code(), error.to_string());
+        let mut answer = Self::new(error.code(), error.to_string());
+        answer.log = error.log().map(str::to_owned);
         match error.field() {
             Some(field) => answer.field(field),
             None => answer,

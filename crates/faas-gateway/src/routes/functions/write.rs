@@ -20,7 +20,7 @@ use serde_json::Value;
 const TRIES: usize = 16;
 
 /// What a function's body may be refused with.
-pub(super) const DEFINITION: [ErrorCode; 12] = [
+pub(super) const DEFINITION: [ErrorCode; 16] = [
     ErrorCode::CodeEmpty,
     ErrorCode::CodeTooLarge,
     ErrorCode::NotText,
@@ -32,6 +32,10 @@ pub(super) const DEFINITION: [ErrorCode; 12] = [
     ErrorCode::ResourcesAboveHost,
     ErrorCode::FieldUnsupported,
     ErrorCode::RouteTaken,
+    ErrorCode::DependencyNotFound,
+    ErrorCode::DependencyRefused,
+    ErrorCode::BuildFailed,
+    ErrorCode::SandboxAssemblyFailed,
     ErrorCode::StorageUnavailable,
 ];
 
