@@ -1,0 +1,244 @@
+//! Functions on the built server: changed under load, answered as they are made, more called than may run,
+//! many, and there again after a restart.
+
+use anyhow::{Context, Result, bail, ensure};
+use faas_tester::server::{Connection, DataDirectory, Options, get, number, until};
+use serde_json::{Value, json};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::task::{JoinSet, LocalSet};
+
+/// How long anything may take that is bound to happen.
+const SOON: Duration = Duration::from_secs(60);
+const FUNCTIONS: &str = "/api/v1/functions";
+
+/// Runs a trial on a server of its own.
+fn on_server<F: Future<Output = Result<()>>>(trial: impl FnOnce(SocketAddr) -> F) -> Result<()> {
+    let data = DataDirectory::make()?;
+    let server = Options::new(data.path()).start()?;
+    let ran = block_on(trial(server.address()))?;
+    ran.with_context(|| server.last_lines())?;
+    server.stop(SOON)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(LocalSet::new().block_on(&runtime, future))
+}
+
+async fn ask(connection: &mut Connection, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+    let answer = connection.call(method, path, &[], body).await.map_err(anyhow::Error::new)?;
+    Ok((answer.status(), answer.json()))
+}
+
+async fn done(connection: &mut Connection, method: &str, path: &str, body: Value) -> Result<Value> {
+    let (status, answer) = ask(connection, method, path, Some(&body)).await?;
+    ensure!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+    Ok(answer)
+}
+
+/// Two files that must be of one version.
+fn version(number: u32) -> Value {
+    let main = format!(
+        "import lib\ncalls = 0\ndef handle(request):\n    global calls\n    calls += 1\n    return {{'main': {number}, 'lib': lib.number}}\n"
+    );
+    json!({"main.py": main, "lib.py": format!("number = {number}\n")})
+}
+
+#[test]
+fn twenty_updates_and_twenty_rollbacks_under_load_fail_no_call() -> Result<()> {
+    on_server(|address| async move {
+        let mut admin = Connection::open(address).await?;
+        let body = json!({"name": "steady", "runtime": "python", "files": version(1), "routes": ["GET:/live"]});
+        done(&mut admin, "POST", FUNCTIONS, body).await?;
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let mut load = JoinSet::new();
+        for _ in 0..3 {
+            load.spawn_local(call_until(address, stopped.clone()));
+        }
+        for number in 2..=21 {
+            done(&mut admin, "PUT", "/api/v1/functions/steady", json!({"files": version(number)})).await?;
+            // Whoever asks after it was answered gets it.
+            let (status, answer) = ask(&mut admin, "GET", "/live", None).await?;
+            ensure!(status == 200 && answer["main"] == number, "after the update to {number}: {status} {answer}");
+        }
+        for number in (1..=20).rev() {
+            done(&mut admin, "POST", "/api/v1/functions/steady/rollback", json!({})).await?;
+            let (status, answer) = ask(&mut admin, "GET", "/live", None).await?;
+            ensure!(status == 200 && answer["main"] == number, "after the rollback to {number}: {status} {answer}");
+        }
+        stop.send_replace(true);
+        let mut calls = 0;
+        while let Some(called) = load.join_next().await {
+            calls += called??;
+        }
+        println!("{calls} calls during 20 updates and 20 rollbacks, none failed, none mixed");
+        ensure!(calls > 40, "only {calls} calls were made");
+        Ok(())
+    })
+}
+
+/// Calls until it is told to stop; every answer must be whole and of one version.
+async fn call_until(address: SocketAddr, stopped: tokio::sync::watch::Receiver<bool>) -> Result<u32> {
+    let mut connection = Connection::open(address).await?;
+    let mut calls = 0;
+    while !*stopped.borrow() {
+        let (status, answer) = ask(&mut connection, "GET", "/live", None).await?;
+        ensure!(status == 200 && answer["main"] == answer["lib"] && answer["main"].is_u64(), "{status} {answer}");
+        calls += 1;
+    }
+    Ok(calls)
+}
+
+/// Row 19: the first byte does not wait for the last.
+#[test]
+fn row_19_an_answer_comes_as_it_is_made() -> Result<()> {
+    on_server(|address| async move {
+        let python = "import time\ndef handle(request):\n    for piece in ('one ', 'two ', 'three'):\n        yield piece\n        time.sleep(0.5)\n";
+        let javascript = "exports.handle = async function* () { for (const piece of ['one ', 'two ', 'three']) { yield piece; await new Promise((then) => setTimeout(then, 500)); } };\n";
+        for (name, runtime, code) in [("python", "python", python), ("javascript", "javascript", javascript)] {
+            let mut connection = Connection::open(address).await?;
+            let body = json!({"name": name, "runtime": runtime, "code": code});
+            done(&mut connection, "POST", FUNCTIONS, body).await?;
+            connection.send("GET", &format!("{FUNCTIONS}/{name}/http"), &[], None).await?;
+            ensure!(connection.head().await?.status == 200);
+            let first = connection.piece().await?.context("a piece")?;
+            let began = Instant::now();
+            let mut whole = first.clone();
+            while let Some(piece) = connection.piece().await? {
+                whole.extend_from_slice(&piece);
+            }
+            let rest = began.elapsed();
+            ensure!(first == b"one " && whole == b"one two three", "{name}: {whole:?}");
+            ensure!(rest >= Duration::from_millis(900), "{name}: the first piece came {rest:?} before the end");
+        }
+        Ok(())
+    })
+}
+
+/// Row 58: many cold starts of one function at once are bounded, and each is answered or refused with 429.
+#[test]
+fn row_58_a_herd_on_a_cold_function_is_bounded() -> Result<()> {
+    const HERD: usize = 200;
+    const MOST: u64 = 4;
+    on_server(|address| async move {
+        let mut connection = Connection::open(address).await?;
+        let code = "import time\ndef handle(request):\n    time.sleep(0.02)\n    return 'ok'\n";
+        let body = json!({"name": "herd", "runtime": "python", "code": code, "scaling": {"max": MOST}});
+        done(&mut connection, "POST", FUNCTIONS, body).await?;
+        let mut herd = JoinSet::new();
+        for _ in 0..HERD {
+            herd.spawn_local(async move {
+                let mut connection = Connection::open(address).await?;
+                let answer = connection.call("GET", "/api/v1/functions/herd/http", &[], None).await?;
+                anyhow::Ok((answer.status(), answer.head.header("retry-after").map(str::to_owned)))
+            });
+        }
+        let (mut answered, mut refused, mut most) = (0, 0, 0);
+        while !herd.is_empty() {
+            let stats = get(address, "/api/v1/functions/herd/stats").await?.json();
+            most = most.max(stats["running"].as_u64().context("a number")?);
+            match herd.join_next().await.context("one of them")?? {
+                Ok((200, _)) => answered += 1,
+                Ok((429, Some(_))) => refused += 1,
+                other => bail!("{other:?}"),
+            }
+        }
+        println!("{answered} answered, {refused} refused, at most {most} at once");
+        ensure!(answered + refused == HERD && answered > 0 && most <= MOST, "{most} ran at once");
+        Ok(())
+    })
+}
+
+/// Rows 55 and 56: whatever a handler does, the next call is answered as the first one.
+#[test]
+fn rows_55_and_56_what_a_handler_does_is_not_the_next_calls_matter() -> Result<()> {
+    on_server(|address| async move {
+        let code = r"
+import os, sys, threading, time
+def late():
+    while True:
+        time.sleep(0.001)
+        print('late', flush=True)
+def recurse():
+    recurse()
+def handle(request):
+    what = request.get_text()
+    if what == 'raise': raise ValueError('mine')
+    if what == 'exit': sys.exit(3)
+    if what == 'hard': os._exit(4)
+    if what == 'recurse': recurse()
+    if what == 'object': return object()
+    if what == 'nan': return {'n': float('nan')}
+    if what == 'thread': threading.Thread(target=late, daemon=True).start()
+    if what == 'files': open('/tmp/left', 'w').write('left')
+    if what == 'patch': sys.stdout = None
+    return {'left': os.path.exists('/tmp/left'), 'threads': threading.active_count()}
+";
+        let mut connection = Connection::open(address).await?;
+        let body = json!({"name": "wild", "runtime": "python", "code": code});
+        done(&mut connection, "POST", FUNCTIONS, body).await?;
+        for what in ["raise", "exit", "hard", "recurse", "object", "nan", "thread", "files", "patch"] {
+            let path = "/api/v1/functions/wild/invoke";
+            let wild = done(&mut connection, "POST", path, json!({"payload": what})).await?;
+            let fails = !matches!(what, "thread" | "files" | "patch");
+            ensure!((wild["error_kind"] == "user_error") == fails, "{what}: {wild}");
+            let next = done(&mut connection, "POST", path, json!({"payload": "calm"})).await?;
+            ensure!(next["result"] == json!({"left": false, "threads": 1}), "after {what}: {next}");
+            ensure!(next["stdout"] == "", "after {what}: output of another call: {next}");
+        }
+        Ok(())
+    })
+}
+
+/// Functions and their routes survive a restart; how many is `FAAS_FUNCTIONS`.
+#[test]
+fn functions_and_routes_are_there_again_after_a_restart() -> Result<()> {
+    let count: u32 = number("FAAS_FUNCTIONS", 200)?;
+    let data = DataDirectory::make()?;
+    let server = Options::new(data.path()).start()?;
+    let address = server.address();
+    block_on(async {
+        let mut makers = JoinSet::new();
+        for maker in 0..8 {
+            makers.spawn_local(async move {
+                let mut connection = Connection::open(address).await?;
+                for number in (maker..count).step_by(8) {
+                    let routes: Vec<String> =
+                        (0..10).map(|route| format!("GET:/many/{number}/{route}/{{id}}")).collect();
+                    let code = format!("def handle(request):\n    return {{'number': {number}}}\n");
+                    let body = json!({"name": format!("many-{number}"), "code": code, "routes": routes});
+                    done(&mut connection, "POST", FUNCTIONS, body).await?;
+                }
+                anyhow::Ok(())
+            });
+        }
+        while let Some(made) = makers.join_next().await {
+            made??;
+        }
+        anyhow::Ok(())
+    })?
+    .with_context(|| server.last_lines())?;
+    server.stop(SOON)?;
+    let began = Instant::now();
+    let server = Options::new(data.path()).start()?;
+    let took = began.elapsed();
+    let address = server.address();
+    block_on(async {
+        let stats = get(address, "/api/v1/stats").await?.json();
+        ensure!(stats["routes"]["deployed"] == u64::from(count) * 10, "{stats}");
+        let memory = faas_tester::server::peak_memory_of(server.process())? >> 10;
+        println!("{count} functions with {} routes: ready in {took:?}, {memory} MiB at most", count * 10);
+        let last = count - 1;
+        let path = format!("/many/{last}/9/some");
+        until("the answer of the last function", SOON, async || {
+            let answer = get(address, &path).await?;
+            ensure!(answer.status() == 200 && answer.json()["number"] == last, "{} {}", answer.status(), answer.json());
+            Ok(Some(()))
+        })
+        .await
+    })?
+    .with_context(|| server.last_lines())?;
+    server.stop(SOON)
+}
