@@ -17,5 +17,5 @@ pub use answer::{
 pub use request::{
     AliasBody, BodyError, ClientFrame, Content, ExecuteBody, FileBody, FunctionBody, InvokeBody, MAX_ENTRIES,
     MAX_INPUT_BYTES, MAX_LABELS, OnDisconnect, RollbackBody, RouteAuth, ScalingBody, SeedFunctionBody, check_label,
-    merge,
+    merge, read_patch,
 };

@@ -22,7 +22,7 @@ pub use content::{Content, FileBody};
 pub use entries::MAX_ENTRIES;
 pub use error::BodyError;
 pub use execute::{ExecuteBody, OnDisconnect};
-pub use function::{FunctionBody, RouteAuth, ScalingBody, merge};
+pub use function::{FunctionBody, RouteAuth, ScalingBody, merge, read_patch};
 pub use input::MAX_INPUT_BYTES;
 pub use invoke::InvokeBody;
 pub use labels::{MAX_LABELS, check_label};

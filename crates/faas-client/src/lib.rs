@@ -6,12 +6,14 @@
 
 mod address;
 mod answer;
+mod asked;
 mod calls;
 mod client;
 mod connect;
 mod error;
 mod event;
 mod follow;
+mod functions;
 mod interactive;
 mod list;
 mod logs;
@@ -20,12 +22,14 @@ mod sse;
 mod transport;
 
 pub use address::{Address, AddressError};
+pub use asked::{Question, Response};
 pub use client::{Client, Timeouts};
 pub use connect::Connect;
 pub use error::ClientError;
 pub use event::Event;
 pub use faas_api_model as model;
 pub use follow::EventStream;
+pub use functions::Functions;
 pub use interactive::{Input, Interactive};
 pub use list::ListFilter;
 pub use logs::Logs;

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 pub struct ListFilter {
     /// Only those that stand here.
     pub status: Option<ExecutionState>,
+    /// Only calls of this function.
+    pub function: Option<String>,
     /// Only those marked with this value of a label.
     pub label: Option<(String, String)>,
     /// At most so many on a page; the server's default otherwise.
@@ -28,6 +30,9 @@ impl ListFilter {
         };
         if let Some(status) = self.status {
             add("status", status.as_str());
+        }
+        if let Some(function) = &self.function {
+            add("function", function);
         }
         if let Some((name, value)) = &self.label {
             add("label", &format!("{name}={value}"));
@@ -64,10 +69,14 @@ mod tests {
         assert_eq!(ListFilter::default().query(), "");
         let filter = ListFilter {
             status: Some(ExecutionState::Failed),
+            function: Some("hello".to_owned()),
             label: Some(("team".to_owned(), "a&b=c d/ü".to_owned())),
             limit: Some(7),
             cursor: Some("x+/=".to_owned()),
         };
-        assert_eq!(filter.query(), "?status=failed&label=team%3Da%26b%3Dc%20d%2F%C3%BC&limit=7&cursor=x%2B%2F%3D");
+        assert_eq!(
+            filter.query(),
+            "?status=failed&function=hello&label=team%3Da%26b%3Dc%20d%2F%C3%BC&limit=7&cursor=x%2B%2F%3D"
+        );
     }
 }

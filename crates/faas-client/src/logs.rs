@@ -1,4 +1,5 @@
-//! What an execution wrote, as bytes and over one connection: one that is lost is an error.
+//! What an execution wrote or a function answers, as bytes and over one connection: one that is lost is an
+//! error.
 
 use crate::transport::Call;
 use crate::{Client, ClientError, answer};
@@ -6,13 +7,17 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-/// The output of one execution, piece by piece.
+/// The output of one execution, or the body of one answer, piece by piece.
 #[derive(Debug)]
 pub struct Logs {
     body: Incoming,
 }
 
 impl Logs {
+    pub(crate) const fn of(body: Incoming) -> Self {
+        Self { body }
+    }
+
     pub(crate) async fn open(client: &Client, path: String) -> Result<Self, ClientError> {
         let call = Call { accept: "text/plain", ..Call::get(path) };
         let mut tried = 0;

@@ -29,7 +29,7 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     /// Path and query.
     pub(crate) path: String,
-    /// JSON, where there is a body.
+    /// JSON, where there is a body and its fields say nothing else.
     pub(crate) body: Option<Bytes>,
     pub(crate) accept: &'static str,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
@@ -130,17 +130,20 @@ impl Transport {
     }
 
     fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, ClientError> {
-        let mut builder = Request::builder()
-            .method(call.method.clone())
-            .uri(&call.path)
-            .header(HOST, self.connect.authority())
-            .header(USER_AGENT, AGENT)
-            .header(ACCEPT, call.accept);
-        if let Some(credentials) = &self.credentials {
-            builder = builder.header(AUTHORIZATION, credentials);
-        }
-        if call.body.is_some() {
-            builder = builder.header(CONTENT_TYPE, "application/json");
+        let mut builder =
+            Request::builder().method(call.method.clone()).uri(&call.path).header(HOST, self.connect.authority());
+        let json = HeaderValue::from_static("application/json");
+        let ours = [
+            (USER_AGENT, Some(HeaderValue::from_static(AGENT))),
+            (ACCEPT, Some(HeaderValue::from_static(call.accept))),
+            (AUTHORIZATION, self.credentials.clone()),
+            (CONTENT_TYPE, call.body.is_some().then_some(json)),
+        ];
+        for (name, value) in ours {
+            // What the call brings itself stands in the place of ours.
+            if let Some(value) = value.filter(|_| call.headers.iter().all(|(given, _)| *given != name)) {
+                builder = builder.header(name, value);
+            }
         }
         for (name, value) in &call.headers {
             builder = builder.header(name, value);

@@ -24,12 +24,13 @@ mod source;
 mod text;
 mod unused;
 mod value;
-mod yaml;
+pub mod yaml;
 
 pub use config::Config;
 pub use entry::{Entry, EntryValue};
 pub use error::ConfigError;
 pub use key::{Key, KeyInfo};
+pub use nearest::nearest;
 pub use path::default_data_dir;
 pub use read::is_own_variable;
 pub use reference::reference;

@@ -22,7 +22,7 @@ use serde::de::{IgnoredAny, MapAccess};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-pub use merge::merge;
+pub use merge::{merge, read_patch};
 
 /// Who may call a function through its routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +116,9 @@ struct GatheredScaling {
 }
 
 impl FunctionBody {
+    /// The name of every member that a body may have.
+    pub const MEMBERS: &'static [&'static str] = Gathered::FIELDS;
+
     /// Reads a body.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Changing what is shown of a function by a JSON merge patch (RFC 7396).
 
+use super::FunctionBody;
+use crate::BodyError;
 use serde_json::{Map, Value};
 
 /// Names of one thing at one place: a patch that uses one of them means all of them.
@@ -12,6 +14,44 @@ const SAME: [(&[&str], &[&str]); 6] = [
     // Whoever sends source anew sends all of it.
     (&[], &["code", "module"]),
 ];
+
+/// Members whose own members have names of the user's choice, each of which a patch may remove.
+const OPEN: [&str; 2] = ["files", "env"];
+
+/// Reads a patch, each of whose members is one that a function may have.
+///
+/// # Errors
+/// Names the field and what is accepted.
+pub fn read_patch(body: &[u8]) -> Result<Value, BodyError> {
+    let patch = serde_json::from_slice(body).map_err(|error| BodyError::Json { reason: error.to_string() });
+    match (FunctionBody::from_json(body), patch) {
+        (Ok(_), patch) => patch,
+        // What a patch removes has no value that could be judged.
+        (Err(refused), Ok(patch)) => match without_removed(&patch) {
+            Some(rest) => FunctionBody::from_json(rest.to_string().as_bytes()).map(|_| patch),
+            None => Err(refused),
+        },
+        (Err(refused), Err(_)) => Err(refused),
+    }
+}
+
+/// The patch without what it removes from open members; `None` where it removes nothing there.
+fn without_removed(patch: &Value) -> Option<Value> {
+    let mut rest = patch.clone();
+    let mut removes = false;
+    for name in OPEN {
+        let Some(members) = rest.get_mut(name).and_then(Value::as_object_mut) else { continue };
+        let before = members.len();
+        members.retain(|_, value| !value.is_null());
+        removes |= members.len() < before;
+        for member in members.values_mut().filter_map(Value::as_object_mut) {
+            let before = member.len();
+            member.retain(|_, value| !value.is_null());
+            removes |= member.len() < before;
+        }
+    }
+    removes.then_some(rest)
+}
 
 /// What is shown, changed by a patch.
 #[must_use]
@@ -67,7 +107,7 @@ fn apply(target: &mut Value, patch: Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::merge;
+    use super::{merge, read_patch};
     use serde_json::{Value, json};
 
     #[test]
@@ -98,6 +138,24 @@ mod tests {
         let patch = json!({"timeout": "5s", "resources": {"memory": "1Gi"}, "scaling": {"idle_ttl": 2}});
         let merged = json!({"timeout": "5s", "resources": {"memory": "1Gi", "pids": 64}, "scaling": {"idle_ttl": 2}});
         assert_eq!(merge(shown, patch), merged);
+    }
+
+    #[test]
+    fn a_patch_may_remove_a_file_a_variable_and_the_other_form_of_a_content() {
+        let patch = json!({"files": {"a": null, "b": {"text": null, "base64": "/w=="}}, "env": {"A": null, "B": "c"}});
+        let read = read_patch(patch.to_string().as_bytes()).expect("a patch");
+        assert_eq!(read, patch);
+        let shown = json!({"files": {"a": "1", "b": {"text": "2"}}, "env": {"A": "1"}});
+        assert_eq!(merge(shown, read), json!({"files": {"b": {"base64": "/w=="}}, "env": {"B": "c"}}));
+        for (patch, field) in [
+            (json!({"files": {"a": null, "b": 7}}), Some("files")),
+            (json!({"env": {"A": null}, "nobody": 1}), Some("nobody")),
+            (json!({"env": {"A": 7}}), Some("env")),
+            (json!([]), None),
+        ] {
+            let refused = read_patch(patch.to_string().as_bytes()).expect_err("refused");
+            assert_eq!(refused.field_name(), field, "{patch}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use faas_api_model::{FunctionBody, merge};
+use faas_api_model::{FunctionBody, merge, read_patch};
 use faas_orchestrator::{FunctionError, FunctionView};
 use faas_types::{ErrorCode, FunctionKey, FunctionRef, TenantId, VersionSelector};
 use serde_json::Value;
@@ -112,16 +112,10 @@ async fn update_function(
     parameters.only(&[])?;
     let key = key(&function)?;
     let expected = etag::expected(&headers)?;
-    let (patch, paid) = body.read(patch).await?;
+    let (patch, paid) = body.read(|bytes| Ok(read_patch(bytes)?)).await?;
     let view = update(&state, tenant, &key, expected, &patch).await?;
     drop(paid);
     Ok(answer::shown(StatusCode::OK, &view))
-}
-
-/// A patch, each of whose members is one that a function may have.
-fn patch(bytes: &[u8]) -> Result<Value, ApiError> {
-    FunctionBody::from_json(bytes)?;
-    serde_json::from_slice(bytes).map_err(|error| ApiError::new(ErrorCode::InvalidJson, error.to_string()))
 }
 
 /// Changes a function by a patch of what is live. Of several at once that name no etag each is made upon the
