@@ -1,8 +1,9 @@
 //! The commands and their options, as clap reads them. The help texts stand here.
 
 use crate::commands::{
-    CompletionsOptions, ConfigOptions, ContextOptions, DoctorOptions, EventsOptions, ExecOptions, ExecutionsOptions,
-    LimitsOptions, ManOptions, RunOptions, ServeOptions, StatsOptions,
+    CompletionsOptions, ConfigOptions, ContextOptions, DeployOptions, DevOptions, DoctorOptions, EventsOptions,
+    ExecOptions, ExecutionsOptions, FunctionsOptions, InvokeOptions, LimitsOptions, LogsOptions, ManOptions,
+    NewOptions, RunOptions, ServeOptions, StatsOptions,
 };
 use clap::{Parser, Subcommand};
 use faas_config::{Flags, Key};
@@ -62,6 +63,18 @@ pub(crate) enum Command {
     Exec(Box<ExecOptions>),
     /// Run the server: the same over HTTP, recorded and queued
     Serve(Box<ServeOptions>),
+    /// Make a folder with a function to begin with
+    New(NewOptions),
+    /// Make or change a function of a server: a folder with faas.yaml, or one source file
+    Deploy(DeployOptions),
+    /// Call a function
+    Invoke(Box<InvokeOptions>),
+    /// List, show and delete functions, and choose their versions
+    Functions(FunctionsOptions),
+    /// Print what calls of a function wrote
+    Logs(LogsOptions),
+    /// Deploy a function at every save, and show what its calls write
+    Dev(DevOptions),
     /// List, show, read, cancel and await the executions of a server
     Executions(ExecutionsOptions),
     /// Print every limit of a server

@@ -20,6 +20,12 @@ pub(crate) fn complain(kind: &str, code: Option<&str>, message: &str) {
     if coloured { say(&format!("{RED}{label}{RESET}: "), message) } else { say(&format!("{label}: "), message) }
 }
 
+/// Asks on stderr; the answer comes on the same line.
+pub(crate) fn ask(question: &str) {
+    // Nobody to tell when this fails.
+    drop(io::stderr().write_all(crate::terminal::one_line(question).as_bytes()));
+}
+
 /// One more line below a complaint.
 pub(crate) fn note(kind: &str, message: &str) {
     say(&format!("  {kind}: "), message);

@@ -27,6 +27,12 @@ impl CliError {
         Self { code: Cow::Borrowed(code.as_str()), message, help: next_step(code), exit: exit::REFUSED }
     }
 
+    /// The same with another next step.
+    pub(crate) const fn help(mut self, help: &'static str) -> Self {
+        self.help = help;
+        self
+    }
+
     /// A bad option or argument.
     pub(crate) const fn invalid(message: String) -> Self {
         Self::new(ErrorCode::InvalidField, message)

@@ -14,6 +14,7 @@ mod doctor;
 mod embedded;
 mod exit;
 mod files;
+mod function;
 mod language;
 mod output;
 mod printed;

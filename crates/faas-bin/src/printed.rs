@@ -5,6 +5,7 @@
 use crate::diagnostic::CliError;
 use crate::terminal::{is_control, one_line};
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt::Write as _;
 
 /// Rows under headings, each cell on one line.
@@ -45,20 +46,39 @@ impl std::fmt::Display for Table {
 /// One JSON document on a line of its own. What a terminal obeys is written as `\u` escapes, which
 /// mean the same.
 pub(crate) fn json_line(value: &impl Serialize) -> Result<String, CliError> {
-    let text = serde_json::to_string(value)
-        .map_err(|error| CliError::invalid(format!("the answer cannot be written as JSON: {error}")))?;
-    let mut line = String::with_capacity(text.len() + 1);
-    for character in text.chars() {
+    Ok(escaped(&serde_json::to_string(value).map_err(no_json)?))
+}
+
+/// A result: a text as it is, everything else as JSON, indented for people.
+pub(crate) fn result_text(result: &Value, for_people: bool) -> Result<Vec<u8>, CliError> {
+    match result {
+        Value::String(text) => {
+            // A prompt behind it stands on a line of its own.
+            let end = if text.is_empty() || text.ends_with('\n') || !for_people { "" } else { "\n" };
+            Ok(format!("{text}{end}").into_bytes())
+        }
+        value if for_people => Ok(escaped(&serde_json::to_string_pretty(value).map_err(no_json)?).into_bytes()),
+        value => Ok(json_line(value)?.into_bytes()),
+    }
+}
+
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len() + 1);
+    for character in json.chars() {
         // Outside of texts JSON has none of these.
         if character == '\u{7f}' || is_control(character) {
-            write!(line, "\\u{:04x}", u32::from(character))
-                .map_err(|error| CliError::invalid(format!("the answer cannot be written as JSON: {error}")))?;
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\u{:04x}", u32::from(character));
         } else {
-            line.push(character);
+            text.push(character);
         }
     }
-    line.push('\n');
-    Ok(line)
+    text.push('\n');
+    text
+}
+
+fn no_json(error: serde_json::Error) -> CliError {
+    CliError::invalid(format!("the answer cannot be written as JSON: {error}"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod forward;
 use crate::diagnostic::CliError;
 use crate::embedded::Embedded;
 use crate::output::{Output, Stream};
-use crate::printed::json_line;
+use crate::printed::{json_line, result_text};
 use crate::runtime::on_runtime;
 use crate::signals::Signals;
 use crate::stdin::StdinSource;
@@ -27,8 +27,7 @@ use faas_config::Config;
 use faas_lib::Bootstrap;
 use faas_types::{ByteSize, ExecutionRecord};
 use forward::{End, forward};
-use serde_json::Value;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use tokio::sync::watch;
 
@@ -127,7 +126,7 @@ async fn run(client: Client, plan: Plan, mut cancelled: Cancelled) -> Result<Exi
     };
 
     let record = if json { client.get(&record.id.to_string()).await? } else { *record };
-    let answer = if json { Some(json_line(&record)?) } else { answer(&record)? };
+    let answer = if json { Some(json_line(&record)?.into_bytes()) } else { answer(&record)? };
     if let Some(answer) = answer {
         // A reader that went away is found out about below.
         drop(output.write(Stream::Stdout, Bytes::from(answer)).await);
@@ -154,13 +153,10 @@ async fn run(client: Client, plan: Plan, mut cancelled: Cancelled) -> Result<Exi
     }
 }
 
-/// What a program that answers has answered: a text as it is, everything else as a line of JSON.
-fn answer(record: &ExecutionRecord) -> Result<Option<String>, CliError> {
-    match record.result.as_ref().filter(|_| record.contract.answers()) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(value) => json_line(value).map(Some),
-    }
+/// What a program that answers has answered; every other one has written its result itself.
+fn answer(record: &ExecutionRecord) -> Result<Option<Vec<u8>>, CliError> {
+    let result = record.result.as_ref().filter(|_| record.contract.answers());
+    result.map(|result| result_text(result, io::stdout().is_terminal())).transpose()
 }
 
 /// The signal that cancels us, once it is there.

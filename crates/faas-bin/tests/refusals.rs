@@ -79,6 +79,7 @@ fn other_options_name_what_they_accept() {
         (&["--runtime-dir", "relative"], "invalid_field", &["--runtime-dir", "an absolute path"]),
         (&["--default-language", "ruby"], "invalid_field", &["--default-language", "python, javascript, bash or php"]),
         (&["--contract", "ring"], "invalid_field", &["--contract", "script, command, argv-json, handler, cgi"]),
+        (&["--contract", "handler", "--lang", "bash"], "invalid_field", &["contract", "bash"]),
         (&["--input", "{"], "invalid_field", &["--input", "JSON"]),
         (&["--input", "1", "--contract", "command"], "invalid_field", &["contract", "argv-json"]),
         (&["--env", "NAME"], "invalid_field", &["--env", "NAME=VALUE"]),

@@ -2,12 +2,15 @@
 
 use crate::functions::{Functions, of_function};
 use crate::transport::{Answer, Call};
-use crate::{ClientError, Logs};
+use crate::{ClientError, Logs, answer};
 use bytes::Bytes;
 use faas_types::ErrorCode;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use std::time::Duration;
+
+/// What stands in the head of every answer of a function.
+const EXECUTION: &str = "x-faas-execution-id";
 
 /// A request to a function.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +40,7 @@ impl Functions<'_> {
     /// Asks a function through its own address; the head of the answer comes within `patience`.
     ///
     /// # Errors
-    /// The server cannot be reached. Every answer is an answer, whatever its status.
+    /// The server cannot be reached or refuses. What the function answers is an answer, whatever its status.
     pub async fn ask_http(
         &self,
         function: &str,
@@ -46,10 +49,18 @@ impl Functions<'_> {
     ) -> Result<Response, ClientError> {
         let call = call(function, question)?;
         let asked = self.client.transport.send(&call, self.client.timeouts.connect);
-        let Answer { response, .. } = tokio::time::timeout(patience, asked).await.map_err(|_| {
+        let answered = tokio::time::timeout(patience, asked).await.map_err(|_| {
             let detail = format!("the function did not begin to answer within {patience:?}; give it longer");
             ClientError::ours(ErrorCode::ServerUnreachable, detail)
         })??;
+        let headers = answered.response.headers();
+        let is_problem = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+        // A function may answer with a problem as well, and then there is an execution.
+        if is_problem && !headers.contains_key(EXECUTION) && !answered.response.status().is_success() {
+            drop(answer::streamed(answered).await?);
+            return Err(ClientError::broken("a refusal without a reason"));
+        }
+        let Answer { response, .. } = answered;
         let (head, body) = response.into_parts();
         Ok(Response { status: head.status, headers: head.headers, body: Logs::of(body) })
     }
@@ -69,6 +80,8 @@ fn call(function: &str, question: Question) -> Result<Call, ClientError> {
             .map_err(|_| refused(name.as_str(), "the value of a header", "text of one line"))?;
         fields.push((name, value));
     }
+    // The root has an address without a slash at its end.
+    let path = if path == "/" || path.starts_with("/?") { &path[1..] } else { &path };
     let path = of_function(function, &format!("/http{path}"));
     Ok(Call { method, body, accept: "*/*", headers: fields, repeatable: false, ..Call::get(path) })
 }
@@ -90,6 +103,10 @@ mod tests {
         let good = Question { path: "/a?b=c".to_owned(), ..Question::default() };
         let made = call("hello", good.clone()).expect("a request");
         assert_eq!((made.method.as_str(), made.path.as_str()), ("GET", "/api/v1/functions/hello/http/a?b=c"));
+        for (path, address) in [("/", "/http"), ("/?a=b", "/http?a=b"), ("//", "/http//")] {
+            let made = call("a", Question { path: path.to_owned(), ..Question::default() }).expect("a request");
+            assert_eq!(made.path, format!("/api/v1/functions/a{address}"));
+        }
         for (question, part) in [
             (Question { method: "A B".to_owned(), ..good.clone() }, "the method"),
             (Question { path: "a".to_owned(), ..good.clone() }, "the path"),

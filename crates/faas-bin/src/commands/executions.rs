@@ -49,6 +49,10 @@ struct ListOptions {
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
 
+    /// Only calls of this function
+    #[arg(long, value_name = "NAME")]
+    function: Option<String>,
+
     /// Only those with this label
     #[arg(long, value_name = "NAME=VALUE")]
     label: Option<String>,
@@ -138,6 +142,7 @@ fn list(options: &ListOptions) -> Result<ExitCode, CliError> {
     });
     let mut filter = ListFilter {
         status: status.map_err(|error| CliError::invalid(format!("--status: {error}")))?,
+        function: options.function.clone(),
         label: label.transpose()?,
         limit: None,
         cursor: None,
