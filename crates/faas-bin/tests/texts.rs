@@ -15,6 +15,12 @@ fn help_names_every_command_and_option() {
                 "run",
                 "exec",
                 "serve",
+                "new",
+                "deploy",
+                "invoke",
+                "functions",
+                "logs",
+                "dev",
                 "executions",
                 "limits",
                 "stats",
@@ -31,8 +37,33 @@ fn help_names_every_command_and_option() {
             .as_slice(),
         ),
         (&["serve", "--help"], &["--listen", "--data-dir", "--drain-timeout", "--http-body-limit", "SIGTERM"]),
+        (&["new", "--help"], &["--lang", "--contract", "--dir", "<NAME>"]),
+        (&["deploy", "--help"], &["--name", "--dry-run", "--json", "--server", "[DIR|FILE]"]),
+        (
+            &["invoke", "--help"],
+            &[
+                "--data",
+                "--file",
+                "--stdin",
+                "--async",
+                "--json",
+                "--trace",
+                "--idempotency-key",
+                "--method",
+                "--path",
+                "--header",
+                "--include",
+            ],
+        ),
+        (&["functions", "--help"], &["ls", "get", "rm", "versions", "rollback", "alias"]),
+        (&["functions", "rm", "--help"], &["--yes", "--json"]),
+        (&["logs", "--help"], &["--follow", "half a second", "--last"]),
+        (&["dev", "--help"], &["[DIR|FILE]", "--server", "Ctrl-C"]),
         (&["executions", "--help"], &["ls", "get", "logs", "cancel", "wait"]),
-        (&["executions", "ls", "--help"], &["--status", "--label", "--limit", "--json", "--server", "--context"]),
+        (
+            &["executions", "ls", "--help"],
+            &["--status", "--function", "--label", "--limit", "--json", "--server", "--context"],
+        ),
         (&["context", "--help"], &["add", "use", "ls", "rm", "contexts.toml"]),
         (
             &["run", "--help"],
@@ -80,7 +111,9 @@ fn completions_know_the_options_in_each_shell() {
     for shell in ["bash", "zsh", "fish"] {
         let finished = run(&["completions", shell]);
         assert_eq!(finished.code, Some(0), "{finished:?}");
-        for name in ["faas", "doctor", "check-system", "on-output-limit"] {
+        for name in
+            ["faas", "doctor", "check-system", "on-output-limit", "invoke", "idempotency-key", "rollback", "dry-run"]
+        {
             assert!(finished.stdout.contains(name), "{shell}: {name:?} is missing");
         }
     }
@@ -102,6 +135,13 @@ fn manual_pages_are_made_for_every_command() {
         "faas-man.1",
         "faas-serve.1",
         "faas-executions-ls.1",
+        "faas-new.1",
+        "faas-deploy.1",
+        "faas-invoke.1",
+        "faas-functions-rollback.1",
+        "faas-functions-alias-set.1",
+        "faas-logs.1",
+        "faas-dev.1",
     ] {
         let text = fs::read_to_string(directory.path().join(page)).unwrap();
         assert!(text.contains(".TH"), "{page}");

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 /// How often files are looked at.
@@ -52,7 +53,10 @@ pub(super) fn dev(options: &DevOptions) -> Result<ExitCode, CliError> {
     let named = options.remote.chosen()?;
     let usual = options.remote.client()?;
     on_runtime(async {
-        let mut signals = Signals::take_over().map_err(|error| CliError::io("signals cannot be handled", &error))?;
+        let cannot = |error| CliError::io("signals cannot be handled", &error);
+        let mut signals = Signals::take_over().map_err(cannot)?;
+        // A terminal that is closed must not leave a server behind.
+        let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
         let (client, own) = match named {
             Some(client) => {
                 client.health().await?;
@@ -70,6 +74,7 @@ pub(super) fn dev(options: &DevOptions) -> Result<ExitCode, CliError> {
         let ended = tokio::select! {
             ended = watch(options, client) => ended,
             _ = signals.next() => Ok(ExitCode::SUCCESS),
+            _ = hangup.recv() => Ok(ExitCode::SUCCESS),
         };
         if let Some(own) = own {
             own.stop().await;

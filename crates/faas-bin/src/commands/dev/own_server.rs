@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 
 /// How long it may take until it serves.
 const START: Duration = Duration::from_secs(30);
+/// How long it may take until it is gone.
+const STOP: Duration = Duration::from_secs(10);
 /// How long its executions may take to end with it.
 const DRAIN: &str = "1s";
 
@@ -74,12 +76,16 @@ impl OwnServer {
 
     /// Ends it in order.
     pub(super) async fn stop(mut self) {
-        if kill_process(Pid::from_child(&self.child), Signal::TERM).is_ok() {
-            let waited = tokio::task::spawn_blocking(move || {
-                drop(self.child.wait());
-                self
-            });
-            // What does not end is ended by dropping the thread's result with the process.
+        let pid = Pid::from_child(&self.child);
+        if kill_process(pid, Signal::TERM).is_err() {
+            return;
+        }
+        let mut waited = tokio::task::spawn_blocking(move || {
+            drop(self.child.wait());
+            self
+        });
+        if tokio::time::timeout(STOP, &mut waited).await.is_err() {
+            drop(kill_process(pid, Signal::KILL));
             drop(waited.await);
         }
     }
