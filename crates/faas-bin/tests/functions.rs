@@ -120,6 +120,10 @@ fn every_template_deploys_and_answers() {
         ("javascript", "command", "Hello, you!\n"),
         ("bash", "script", "Hello! You sent {\"name\":\"you\"}\n"),
         ("bash", "command", "Hello! You sent {\"name\":\"you\"}\n"),
+        ("python", "cgi", message),
+        ("javascript", "cgi", message),
+        ("bash", "cgi", "Hello! You sent {\"name\":\"you\"} to /\n"),
+        ("php", "cgi", message),
         ("bash", "argv-json", "{\"message\":\"Hello!\",\"you_sent\":{\"name\":\"you\"}}\n"),
     ] {
         let name = format!("{language}-{contract}");
@@ -132,7 +136,7 @@ fn every_template_deploys_and_answers() {
         assert!(json_of(&server, &["deploy", text(&made), "--json"])["changed"] == false, "{name}");
     }
     let refused = run(&["new", "x", "--dir", &directory, "--lang", "bash", "--contract", "handler"]);
-    assert_refused(&refused, "invalid_field", &["--contract handler", "script, command, argv-json"]);
+    assert_refused(&refused, "invalid_field", &["--contract handler", "script, command, argv-json, cgi"]);
 }
 
 #[test]

@@ -102,7 +102,8 @@ async fn print(record: &ExecutionRecord) -> Result<ExitCode, CliError> {
     let stdout = bytes_of(&record.stdout, record.stdout_base64.as_deref());
     let stderr = bytes_of(&record.stderr, record.stderr_base64.as_deref());
     // What a program that has no result writes is what was asked for.
-    let stdout_to = if has_result(record.contract) { Stream::Stderr } else { Stream::Stdout };
+    let has_result = record.contract.answers() || record.contract == Contract::ArgvJson;
+    let stdout_to = if has_result { Stream::Stderr } else { Stream::Stdout };
     let mut pieces = vec![(stdout_to, without_result(record, stdout)), (Stream::Stderr, stderr)];
     if let Some(result) = record.result.as_ref().filter(|_| record.error_kind.is_none()) {
         pieces.push((Stream::Stdout, result_text(result, io::stdout().is_terminal())?));
@@ -126,10 +127,6 @@ async fn print(record: &ExecutionRecord) -> Result<ExitCode, CliError> {
         console::note("execution", &record.id.to_string());
     }
     Ok(ExitCode::from(exit::of_record(record)))
-}
-
-const fn has_result(contract: Contract) -> bool {
-    !matches!(contract, Contract::Script | Contract::Command)
 }
 
 /// Under argv-json the last line on standard output is the result, which is printed as such.

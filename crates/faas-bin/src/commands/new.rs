@@ -24,13 +24,17 @@ templates! {
     Python Script "python/script.py",
     Python Command "python/command.py",
     Python ArgvJson "python/argv-json.py",
+    Python Cgi "python/cgi.py",
     JavaScript Handler "javascript/handler.js",
     JavaScript Script "javascript/script.js",
     JavaScript Command "javascript/command.js",
     JavaScript ArgvJson "javascript/argv-json.js",
+    JavaScript Cgi "javascript/cgi.js",
     Bash Script "bash/script.sh",
     Bash Command "bash/command.sh",
     Bash ArgvJson "bash/argv-json.sh",
+    Bash Cgi "bash/cgi.sh",
+    Php Cgi "php/cgi.php",
 }
 
 /// Options of `faas new`.
@@ -42,11 +46,11 @@ pub(crate) struct NewOptions {
     #[arg(value_name = "NAME", help_heading = "Arguments")]
     name: String,
 
-    /// Its language: python, javascript or bash
+    /// Its language: python, javascript, bash or php
     #[arg(long, value_name = "LANGUAGE", default_value = "python")]
     lang: String,
 
-    /// How it is called: handler, script, command or argv-json [default: handler; bash: command]
+    /// How it is called: handler, script, command, argv-json or cgi [default: handler; bash: command; php: cgi]
     #[arg(long, value_name = "CONTRACT")]
     contract: Option<String>,
 

@@ -85,7 +85,8 @@ impl OwnServer {
             self
         });
         if tokio::time::timeout(STOP, &mut waited).await.is_err() {
-            drop(kill_process(pid, Signal::KILL));
+            // It may have ended just now.
+            let _ = kill_process(pid, Signal::KILL);
             drop(waited.await);
         }
     }

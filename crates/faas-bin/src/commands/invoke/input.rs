@@ -14,12 +14,12 @@ const MOST_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
 pub(super) struct InputOptions {
-    /// Its data as JSON, or @FILE for JSON in a file: the body of a handler's request, the first argument under
-    /// argv-json, $`FAAS_INPUT` of a script, standard input of a command
+    /// Its data as JSON, or @FILE for JSON in a file: the body of a request to a handler or under cgi, the first
+    /// argument under argv-json, $`FAAS_INPUT` of a script, standard input of a command
     #[arg(long, short = 'd', value_name = "JSON", allow_hyphen_values = true)]
     data: Option<String>,
 
-    /// The content of a file as it is: the body of a handler's request, else standard input
+    /// The content of a file as it is: the body of a request, else standard input
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
 
