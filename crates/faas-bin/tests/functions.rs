@@ -5,6 +5,8 @@ mod support;
 
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use support::server::{Place, Server};
 use support::{Finished, assert_refused, root, run};
@@ -176,7 +178,7 @@ fn a_call_takes_its_input_from_everywhere_and_says_how_it_went() {
     assert_eq!(good(&server, &["invoke", "echo", "--file", text(&data)]).stdout, "{\"A\": 1}");
     let mut command = server.command(&["invoke", "echo", "--stdin", "--trace"]);
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().expect("starts");
-    std::io::Write::write_all(&mut child.stdin.take().expect("piped"), b"words").expect("written");
+    child.stdin.take().expect("piped").write_all(b"words").expect("written");
     let finished = support::finish(child);
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "WORDS"), "{finished:?}");
     for part in ["seen\n", "wrong\n", "trace: exe_", "echo@1: start ", "queued ", "run ", "total "] {
@@ -293,4 +295,50 @@ fn what_the_server_refuses_is_said_and_leaves_the_live_version() {
     assert_eq!(good(&server, &["invoke", "hello"]).stdout, "{\"message\":\"Hello, World!\"}\n");
     // Asked through HTTP, a function that is missing is a refusal, not an answer.
     assert_refused(&server.run(&["invoke", "nobody", "-i"]), "function_not_found", &["nobody"]);
+}
+
+/// A server that shows one function and says that it was changed when it is to be changed; what it was sent.
+fn changed_in_between() -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let id = "01890000000070008000000000000000";
+    let at = "2026-01-01T00:00:00Z";
+    let function = json!({"id": format!("fn_{id}"), "name": "hello", "version": 4, "version_id": format!("ver_{id}"),
+                          "live": 4, "newest": 4, "etag": "9", "aliases": {}, "created_at": at, "updated_at": at,
+                          "deployed_at": at, "runtime": "python", "code": "old"});
+    let limits = json!({"http": {}, "execution": {}, "defaults": {}, "platform": {}});
+    let problem = json!({"type": "t", "title": "t", "status": 412, "detail": "hello has changed",
+                         "code": "function_changed", "error": "e"});
+    let answers = [("200 OK", function), ("200 OK", limits), ("412 Precondition Failed", problem)];
+    let server = std::thread::spawn(move || {
+        let answer = |(status, body): (&str, Value)| {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            stream.set_read_timeout(Some(support::BOUND)).expect("a bound");
+            let (mut request, mut buffer) = (String::new(), [0; 4096]);
+            while !request.contains("\r\n\r\n") || (request.starts_with("PUT") && !request.ends_with('}')) {
+                let length = stream.read(&mut buffer).expect("readable");
+                assert!(length > 0, "it ends early: {request}");
+                request.push_str(&String::from_utf8_lossy(&buffer[..length]));
+            }
+            let body = body.to_string();
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all((head + &body).as_bytes()).expect("written");
+            request
+        };
+        answers.into_iter().map(answer).collect()
+    });
+    (address, server)
+}
+
+#[test]
+fn a_deployment_in_between_is_noticed() {
+    let (address, server) = changed_in_between();
+    let (_kept, directory) = folder();
+    let hello = new(&directory, "hello", &[]);
+    let refused = run(&["deploy", text(&hello), "--server", &address]);
+    assert_refused(&refused, "function_changed", &["hello has changed", "deploy again"]);
+    let requests = server.join().expect("served");
+    let put = requests[2].to_ascii_lowercase();
+    assert!(put.starts_with("put ") && put.contains("if-match: \"9\"\r\n"), "what was seen is what is changed: {put}");
 }
