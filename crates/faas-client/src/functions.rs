@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// The longest installation of dependencies that is waited for.
+const INSTALLATION: Duration = Duration::from_secs(15 * 60);
 pub(crate) const FUNCTIONS: &str = "/api/v1/functions";
 
 /// The functions of a server. A function is named as `hello` or by its id, where one of its versions may be
@@ -36,7 +38,8 @@ impl Functions<'_> {
     /// # Errors
     /// The server cannot be reached or refuses; `function_exists` where the name is taken.
     pub async fn create(&self, body: &FunctionBody) -> Result<FunctionAnswer, ClientError> {
-        self.ask(Method::POST, FUNCTIONS.to_owned(), Some(body), None).await
+        let call = call(Method::POST, FUNCTIONS.to_owned(), Some(body), None)?;
+        answer::json(&self.client.whole(&call, self.installed()).await?)
     }
 
     /// A function with one of its versions and that version's source.
@@ -66,7 +69,8 @@ impl Functions<'_> {
         patch: &Value,
         etag: Option<&str>,
     ) -> Result<FunctionAnswer, ClientError> {
-        self.ask(Method::PUT, of_function(function, ""), Some(patch), etag).await
+        let call = call(Method::PUT, of_function(function, ""), Some(patch), etag)?;
+        answer::json(&self.client.whole(&call, self.installed()).await?)
     }
 
     /// Deletes a function with all its versions.
@@ -97,7 +101,7 @@ impl Functions<'_> {
     /// The server cannot be reached or knows no such function or version.
     pub async fn rollback(&self, function: &str, version: Option<&str>) -> Result<FunctionAnswer, ClientError> {
         let body = version.map_or_else(|| json!({}), |version| json!({ "version": version }));
-        self.ask(Method::POST, of_function(function, "/rollback"), Some(&body), None).await
+        self.ask(Method::POST, of_function(function, "/rollback"), Some(&body)).await
     }
 
     /// Lets an alias mean a version.
@@ -105,7 +109,7 @@ impl Functions<'_> {
     /// # Errors
     /// The server cannot be reached or knows no such function or version.
     pub async fn set_alias(&self, function: &str, alias: &str, version: u32) -> Result<AliasesAnswer, ClientError> {
-        self.ask(Method::PUT, of_alias(function, alias), Some(&json!({ "version": version })), None).await
+        self.ask(Method::PUT, of_alias(function, alias), Some(&json!({ "version": version }))).await
     }
 
     /// Lets an alias mean nothing any more.
@@ -113,7 +117,7 @@ impl Functions<'_> {
     /// # Errors
     /// The server cannot be reached or knows no such function.
     pub async fn remove_alias(&self, function: &str, alias: &str) -> Result<AliasesAnswer, ClientError> {
-        self.ask(Method::DELETE, of_alias(function, alias), None::<&()>, None).await
+        self.ask(Method::DELETE, of_alias(function, alias), None::<&()>).await
     }
 
     /// Calls a function with what the body brings: input or standard input, labels, and whether its end is
@@ -138,6 +142,11 @@ impl Functions<'_> {
         answer::json(&self.client.whole(&call, patience).await?)
     }
 
+    /// How long a deployment may take: what a function depends on is installed before it is answered.
+    fn installed(&self) -> Duration {
+        self.client.timeouts.answer.max(INSTALLATION)
+    }
+
     async fn read<T: DeserializeOwned>(&self, path: String) -> Result<T, ClientError> {
         answer::json(&self.client.whole(&Call::get(path), self.client.timeouts.answer).await?)
     }
@@ -147,9 +156,8 @@ impl Functions<'_> {
         method: Method,
         path: String,
         body: Option<&impl Serialize>,
-        etag: Option<&str>,
     ) -> Result<T, ClientError> {
-        let call = call(method, path, body, etag)?;
+        let call = call(method, path, body, None)?;
         answer::json(&self.client.whole(&call, self.client.timeouts.answer).await?)
     }
 }

@@ -1,4 +1,5 @@
 //! What the client sends about functions, and what it takes for an answer of theirs.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

@@ -56,12 +56,24 @@ pub(super) fn request() -> Value {
 }
 
 pub(super) fn patch() -> Value {
-    json!({
+    let mut patch = json!({
         "type": "object",
         "description": "A JSON merge patch (RFC 7396) of the function: null removes a member, what is absent stays.",
         "additionalProperties": false,
         "properties": members(),
-    })
+    });
+    // A file, a variable and the other form of a file's content can be removed as well.
+    if let Some(forms) = patch.pointer_mut("/properties/files/additionalProperties/anyOf").and_then(Value::as_array_mut)
+    {
+        let form = json!({"type": ["string", "null"]});
+        let both = json!({"text": form, "base64": form, "executable": {"type": "boolean"}});
+        forms.push(json!({"type": "object", "additionalProperties": false, "properties": both}));
+        forms.push(json!({"type": "null"}));
+    }
+    if let Some(variable) = patch.pointer_mut("/properties/env/anyOf/0/additionalProperties") {
+        *variable = json!({"type": ["string", "null"]});
+    }
+    patch
 }
 
 pub(super) fn scaling() -> Value {
