@@ -27,6 +27,14 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "sqlite:PATH")]
     database: Option<String>,
 
+    /// Routes file [default: ./faas_meta.db where it or ./examples/init.sql is there, else in the data directory]
+    #[arg(long, value_name = "PATH")]
+    routes_db: Option<String>,
+
+    /// Directories of the routes file's modules [default: functions in the data directory,/opt/functions,./examples]
+    #[arg(long, value_name = "PATH,...")]
+    function_roots: Option<String>,
+
     /// What makes sandboxes [default: platform, the strongest one here]
     #[arg(long, value_name = "platform|process")]
     executor: Option<String>,
@@ -153,6 +161,8 @@ impl ServerOptions {
             .with(Key::CompatPorts, self.compat_ports.as_deref())
             .with(Key::DataDir, self.data_dir.as_deref())
             .with(Key::Database, self.database.as_deref())
+            .with(Key::RoutesDb, self.routes_db.as_deref())
+            .with(Key::FunctionRoots, self.function_roots.as_deref())
             .with(Key::Executor, self.executor.as_deref())
             .with(Key::DrainTimeout, self.drain_timeout.as_deref())
             .with(Key::QueueWaiting, self.queue_waiting.as_deref())

@@ -45,6 +45,12 @@ impl Config {
             Key::CompatPorts => shown(&server.compat_ports, |value| EntryValue::Truth(*value)),
             Key::DataDir => shown(&server.data_dir, |path| directory(path.as_ref(), "")),
             Key::Database => shown(&server.database, |path| directory(path.as_ref(), "sqlite:")),
+            Key::RoutesDb => shown(&server.routes_db, |path| directory(path.as_ref(), "")),
+            Key::FunctionRoots => shown(&server.function_roots, |paths| {
+                paths.as_ref().map_or(EntryValue::Unset, |all| {
+                    EntryValue::List(all.iter().map(|path| path.display().to_string()).collect())
+                })
+            }),
             Key::Executor => shown(&server.executor, |executor| text(executor.as_str())),
             Key::DrainTimeout => shown(&server.drain_timeout, duration),
             Key::QueueWaiting => shown(&server.queue_waiting, number),

@@ -195,7 +195,7 @@ fn is_section(dotted: &str) -> bool {
 fn text_of(key: Key, value: &toml::Value) -> Option<String> {
     match (key, value) {
         (Key::CompatPorts, toml::Value::Boolean(value)) => Some(value.to_string()),
-        (Key::Listen, toml::Value::Array(parts)) => {
+        (Key::Listen | Key::FunctionRoots, toml::Value::Array(parts)) => {
             parts.iter().map(scalar_text).collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
         }
         _ => scalar_text(value),

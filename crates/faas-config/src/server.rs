@@ -35,6 +35,10 @@ pub struct ServerConfig {
     pub data_dir: Setting<Option<PathBuf>>,
     /// See [`Key::Database`]: the directory of the database; `None` is the data directory.
     pub database: Setting<Option<PathBuf>>,
+    /// See [`Key::RoutesDb`]; `None` leaves the choice to the server.
+    pub routes_db: Setting<Option<PathBuf>>,
+    /// See [`Key::FunctionRoots`]; `None` leaves the choice to the server.
+    pub function_roots: Setting<Option<Vec<PathBuf>>>,
     /// See [`Key::Executor`].
     pub executor: Setting<ExecutorChoice>,
     /// See [`Key::DrainTimeout`].
@@ -96,6 +100,8 @@ impl ServerConfig {
             compat_ports: pick(layers, Key::CompatPorts, false, |text| text.parse().ok())?,
             data_dir: pick(layers, Key::DataDir, None, |text| path::absolute(text).map(Some))?,
             database: pick_built(layers, Key::Database, None, |text| database::directory(text).map(Some))?,
+            routes_db: pick(layers, Key::RoutesDb, None, |text| path::file(text).map(Some))?,
+            function_roots: pick(layers, Key::FunctionRoots, None, |text| path::several(text).map(Some))?,
             executor: pick_built(layers, Key::Executor, ExecutorChoice::Process, ExecutorChoice::parse)?,
             drain_timeout: pick(layers, Key::DrainTimeout, DEFAULT_DRAIN_TIMEOUT, duration)?,
             queue_waiting: pick(layers, Key::QueueWaiting, DEFAULT_QUEUE_WAITING, |text| {

@@ -72,6 +72,29 @@ fn names_that_other_documents_use_are_read() {
 }
 
 #[test]
+fn the_routes_file_and_the_function_roots_are_paths_from_here_or_from_the_root() {
+    let server = from_env(&[]).unwrap();
+    assert_eq!((server.routes_db.value, server.function_roots.value), (None, None));
+    for text in ["/srv/faas_meta.db", "./faas_meta.db", "../a/b.db"] {
+        assert_eq!(from_env(&[("FAAS_ROUTES_DB", text)]).unwrap().routes_db.value, Some(PathBuf::from(text)));
+    }
+    let roots = Some(["/srv/functions", "./examples"].map(PathBuf::from).to_vec());
+    for text in ["/srv/functions, ./examples", "/srv/functions,./examples"] {
+        assert_eq!(from_env(&[("FAAS_FUNCTION_ROOTS", text)]).unwrap().function_roots.value, roots, "{text}");
+    }
+    assert_eq!(from_file("function_roots = ['/srv/functions', './examples']").unwrap().function_roots.value, roots);
+    for (name, texts) in [
+        ("FAAS_ROUTES_DB", ["", "faas_meta.db", "/", "/srv/", "/srv/..", "./.", "~/a.db"].as_slice()),
+        ("FAAS_FUNCTION_ROOTS", &["", "examples", "/srv,", "/srv,/srv", "/srv,~/a"]),
+    ] {
+        for text in texts {
+            let error = from_env(&[(name, *text)]).unwrap_err();
+            assert!(matches!(error, ConfigError::Value { .. }), "{name}={text}: {error}");
+        }
+    }
+}
+
+#[test]
 fn compatible_ports_are_added_to_those_that_are_named() {
     let asked = |text: &str| from_file(text).unwrap().addresses();
     assert_eq!(asked("compat_ports = false"), addresses(&["127.0.0.1:8080"]));

@@ -71,6 +71,18 @@ keys! {
         default: "the data directory",
         about: "Where executions are recorded, when not in the data directory.",
     }
+    RoutesDb {
+        name: "routes_db", env: "FAAS_ROUTES_DB", flag: "--routes-db",
+        accepted: "the path of a file: absolute, or ./ or ../ and so on from the working directory",
+        default: "faas_meta.db in the working directory where it or examples/init.sql is there, else in the data directory",
+        about: "The routes file, a SQLite database whose rows are functions with their routes; made with the sample rows where it is named and not there.",
+    }
+    FunctionRoots {
+        name: "function_roots", env: "FAAS_FUNCTION_ROOTS", flag: "--function-roots",
+        accepted: "paths of directories with commas or as a list: absolute, or ./ or ../ and so on from the working directory",
+        default: "functions in the data directory, /opt/functions, ./examples",
+        about: "Directories beneath which the modules of the routes file's rows are; the first that has one wins.",
+    }
     Executor {
         name: "executor", env: "FAAS_EXECUTOR", also: ["FAAS_EXECUTOR_TYPE", "FAAS_DEFAULT_MODE"], flag: "--executor",
         accepted: "platform (the strongest one here) or process",
