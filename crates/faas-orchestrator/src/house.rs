@@ -195,11 +195,11 @@ impl House {
     }
 
     /// Whether a warm sandbox of this purpose may be found: of a function only where its name or an alias of
-    /// it means the version.
+    /// it means the version, or a row of the routes file is it.
     pub(crate) fn is_wanted(&self, purpose: &Purpose) -> bool {
-        let Some((function, number)) = purpose.called else { return true };
-        let function = self.functions.function(purpose.spec.tenant, &FunctionKey::Id(function));
-        function.is_some_and(|function| function.means(number))
+        let Some((id, number)) = purpose.called else { return true };
+        let function = self.functions.function(purpose.spec.tenant, &FunctionKey::Id(id));
+        function.map_or_else(|| self.routes.has_row_of(id), |function| function.means(number))
     }
 
     /// Whether the program of a call is to stay for the next one: state between calls is a handler's, and only

@@ -206,7 +206,10 @@ impl Functions {
     /// Another route of the file collides with it.
     pub fn set_row(&self, route: Route, target: Option<RowTarget>) -> Result<Option<(Route, FunctionName)>, Collision> {
         let before = target.is_some().then(|| self.house.routes.before_row(&route)).flatten();
-        self.house.routes.set_row(route, target)?;
+        // What waits warm for the replaced version waits for calls that never come.
+        if let Some(RowTarget::Version(_, version)) = self.house.routes.set_row(route, target)? {
+            self.house.retire_function(version.function);
+        }
         Ok(before)
     }
 

@@ -7,6 +7,7 @@
 use super::Version;
 use faas_routes::{Collision, Lookup, Method, MethodSet, Route, Table};
 use faas_types::{ErrorCode, FunctionId, FunctionName, TenantId};
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -53,6 +54,8 @@ pub(super) enum Found {
 pub(crate) struct Routes {
     deployed: RwLock<Table<Deployed>>,
     rows: RwLock<Table<RowTarget>>,
+    /// The functions that routes of the file lead to.
+    of_rows: RwLock<HashSet<FunctionId>>,
     changing: Mutex<()>,
 }
 
@@ -91,11 +94,26 @@ impl Routes {
         Changing { routes: self, _alone: self.changing.lock().await }
     }
 
-    /// Lets a route of the file lead somewhere, or nowhere any more.
-    pub(super) fn set_row(&self, route: Route, target: Option<RowTarget>) -> Result<(), Collision> {
+    /// Lets a route of the file lead somewhere, or nowhere any more. Gives what it led to.
+    pub(super) fn set_row(&self, route: Route, target: Option<RowTarget>) -> Result<Option<RowTarget>, Collision> {
         let mut rows = write(&self.rows);
-        rows.remove(&route);
-        target.map_or(Ok(()), |target| rows.insert(route, target))
+        let mut of_rows = write(&self.of_rows);
+        let before = rows.remove(&route);
+        if let Some(RowTarget::Version(_, version)) = &before {
+            of_rows.remove(&version.function);
+        }
+        let after = match &target {
+            Some(RowTarget::Version(_, version)) => Some(version.function),
+            Some(RowTarget::Refused(..)) | None => None,
+        };
+        target.map_or(Ok(()), |target| rows.insert(route, target))?;
+        of_rows.extend(after);
+        Ok(before)
+    }
+
+    /// Whether a route of the file leads to this function, which has one version.
+    pub(crate) fn has_row_of(&self, function: FunctionId) -> bool {
+        read(&self.of_rows).contains(&function)
     }
 
     /// How many there are, deployed and in the file.
