@@ -18,6 +18,6 @@ pub use access::{Access, Caller};
 pub use limits::HttpLimits;
 pub use middleware::{Measure, not_found, protect};
 pub use problem::{ApiError, PROBLEM_JSON, status_of};
-pub use router::Gateway;
+pub use router::{Gateway, reserved_routes};
 pub use server::{BindError, DRAIN_GRACE, Server, bind_address};
 pub use state::{Defaults, GatewayParts};

@@ -9,6 +9,13 @@ use bytes::Bytes;
 use faas_routes::Reserved;
 use std::sync::{Arc, OnceLock};
 
+/// The paths that belong to the system: no route of a user may match a request that it answers.
+#[must_use]
+pub fn reserved_routes() -> Reserved {
+    let endpoints = routes::endpoints();
+    Reserved::new(endpoints.iter().map(|endpoint| (endpoint.method.as_str(), endpoint.path)))
+}
+
 /// The HTTP interface of one platform.
 #[derive(Clone)]
 pub struct Gateway {
@@ -23,7 +30,6 @@ impl Gateway {
         let GatewayParts { orchestrator, access, limits, defaults, metrics } = parts;
         let limits_answer = routes::limits_answer(&limits, &defaults, orchestrator.settings());
         let cursor_key = routes::cursor_key(orchestrator.settings().node);
-        let endpoints = routes::endpoints();
         let state = State {
             orchestrator,
             limits,
@@ -31,7 +37,7 @@ impl Gateway {
             metrics,
             watchers: Watchers::new(limits.all_streams()),
             cursor_key,
-            reserved: Reserved::new(endpoints.iter().map(|endpoint| (endpoint.method.as_str(), endpoint.path))),
+            reserved: reserved_routes(),
             // Texts and numbers always serialise.
             limits_answer: Bytes::from(serde_json::to_vec(&limits_answer).unwrap_or_default()),
             document: OnceLock::new(),

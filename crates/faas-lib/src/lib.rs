@@ -1,11 +1,11 @@
 //! Layer 6: the composition root. Embeds the platform; knows no HTTP.
 //!
-//! The only crate that names a concrete executor or store. The order of a process that embeds it:
+//! The only crate that names a concrete executor, store or routes file. The order of a process that embeds it:
 //! [`Bootstrap::start`] before any thread exists, [`Bootstrap::become_unprivileged`], then inside a
 //! tokio runtime [`Bootstrap::into_platform`], which forgets everything with the process, or
 //! [`Bootstrap::into_server`], which keeps it in a data directory. Either gives a [`Platform`]:
-//! [`Platform::orchestrator`] is what a gateway serves, [`Platform::start`] runs one execution, and
-//! [`Platform::shutdown`] returns when nothing of any execution is left.
+//! [`Platform::orchestrator`] is what a gateway serves, [`Platform::start`] runs one execution,
+//! [`Platform::watch_routes`] serves the routes file, and [`Platform::shutdown`] returns when nothing of any execution is left.
 
 mod bootstrap;
 mod data;
@@ -13,6 +13,7 @@ mod disk;
 mod error;
 mod execution;
 mod platform;
+mod routes_file;
 
 pub use bootstrap::{
     Bootstrap, DelegateError, Host, SLOT_UIDS, StartError, UIDS_PER_SLOT, delegate, is_server_uid, undelegate,
@@ -24,5 +25,7 @@ pub use faas_executor_api::{CallError, Capabilities, FileIn, InputClosed, InputI
 pub use faas_orchestrator::{
     Canceller, ExecutionRequest, NotStarted, Orchestrator, RequestError, SubmitError, Work, contract,
 };
+pub use faas_routes_file::CreateError;
 pub use faas_types::{ExecutionRecord, ExecutionState, StartRecord, Timestamp, UsageRecord};
 pub use platform::Platform;
+pub use routes_file::{RoutesError, RoutesSettings, RoutesWatch, create_routes_file};

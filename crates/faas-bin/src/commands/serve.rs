@@ -7,6 +7,7 @@ mod banner;
 mod data;
 mod descriptors;
 mod listeners;
+mod routes_file;
 
 use crate::cli::GlobalOptions;
 use crate::diagnostic::CliError;
@@ -15,16 +16,19 @@ use crate::signals::Signals;
 use crate::{console, exit, served, settings};
 use faas_config::{Config, Unused};
 use faas_gateway::{DRAIN_GRACE, HttpLimits};
-use faas_lib::{Bootstrap, Platform};
+use faas_lib::{Bootstrap, Platform, RoutesWatch};
 use faas_telemetry::{Exporter, Log, LogSettings, Metrics};
 use faas_types::ErrorCode;
+use routes_file::RoutesPlace;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 /// How much longer than executions their answers have.
@@ -33,6 +37,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// Options of `faas serve`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The server's state is in its data directory; `faas config` shows what would hold.\n\
+Rows of the routes file are functions with their routes, live: docs/routes.md. Without --routes-db it is ./faas_meta.db \
+where that is there or where ./examples/init.sql is (then it is made), else faas_meta.db in the data directory.\n\
 SIGTERM and Ctrl-C let running executions come to their end within --drain-timeout; a second one ends it at once.\n\
 Exit codes: 0 stopped as asked; 2 an address that other machines can reach, without credentials; 125 not started.")]
 pub(crate) struct ServeOptions {
@@ -58,6 +64,8 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
     if let Some(database) = database {
         taken.push(data::take(database, "--database", user)?);
     }
+    // Before the umask: whoever starts the server writes it, and the user that the server becomes reads it.
+    let routes = routes_file::find(&config, &data)?;
     // Whatever else is made is in them, and nobody else's.
     umask(Mode::RWXG | Mode::RWXO);
     let listeners = listeners::bind(&addresses)?;
@@ -73,7 +81,7 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
         .enable_all()
         .build()
         .map_err(|error| CliError::io("the runtime cannot be started", &error))?;
-    let result = runtime.block_on(run(bootstrap, &config, &data, listeners, limits(&config, connections)));
+    let result = runtime.block_on(run(bootstrap, &config, &data, &routes, listeners, limits(&config, connections)));
     // A disk that hangs must not keep a server that was told to end.
     runtime.shutdown_background();
     if let Some(exporter) = exporter {
@@ -101,11 +109,14 @@ async fn run(
     bootstrap: Bootstrap,
     config: &Config,
     data: &Path,
+    routes: &RoutesPlace,
     listeners: Vec<TcpListener>,
     limits: HttpLimits,
 ) -> Result<ExitCode, CliError> {
     let mut signals = Signals::take_over().map_err(|error| CliError::io("signals cannot be handled", &error))?;
-    let platform = bootstrap.into_server(config, data).await?;
+    let platform = Arc::new(bootstrap.into_server(config, data).await?);
+    // Before the first request, so that what the file holds works at once.
+    let watch = watch_routes(&platform, config, routes).await?;
     let listeners = listeners::in_runtime(listeners)?;
     let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     let server = served::server(&platform, config, limits, &Metrics::new());
@@ -120,7 +131,8 @@ async fn run(
     };
     tokio::pin!(serving);
     // A reader of the banner that went away is no reason to stop.
-    console::print(banner::text(&addresses, data).as_bytes())?;
+    console::print(banner::text(&addresses, data, &routes.file).as_bytes())?;
+    let mut watch = Some(watch);
     loop {
         tokio::select! {
             () = &mut serving => return Ok(ExitCode::SUCCESS),
@@ -131,9 +143,24 @@ async fn run(
                 }
                 tracing::info!(signal, "stopping: running executions may end within the drain timeout");
                 stop.send_replace(true);
+                // It ends with the reading that is under way, and a disk that hangs is not waited for.
+                drop(spawn_blocking(move || drop(watch)));
+                watch = None;
             }
         }
     }
+}
+
+/// Serves what the routes file holds. Reading it blocks, and it may be on a slow disk.
+async fn watch_routes(
+    platform: &Arc<Platform>,
+    config: &Config,
+    routes: &RoutesPlace,
+) -> Result<RoutesWatch, CliError> {
+    let (platform, config, settings) = (Arc::clone(platform), config.clone(), routes.settings());
+    let started = spawn_blocking(move || platform.watch_routes(&config, settings)).await;
+    let failed = |error: String| CliError::new(ErrorCode::Internal, error);
+    started.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
 }
 
 /// Lets what runs come to its end, once the server is told to stop and took up what was on its way.

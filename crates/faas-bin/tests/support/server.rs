@@ -54,6 +54,8 @@ impl Place {
     /// Starts this command, which is a server, and waits until it serves.
     pub(crate) fn start(&self, command: &mut Command) -> Server {
         let log = File::options().create(true).append(true).open(self.path("log")).expect("a file");
+        // Else it would make one in the repository, where it is started.
+        command.env("FAAS_ROUTES_DB", self.path("faas_meta.db"));
         let mut child = command.stderr(Stdio::from(log)).spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("piped");
         let mut server = Server { child: Some(child), address: String::new(), banner: String::new() };

@@ -75,7 +75,10 @@ impl<'a> Launch<'a> {
     /// The command, with a data directory inside `home`.
     pub(crate) fn command(&self, home: &Path) -> Result<Command> {
         let mut command = plain(programs()?.join(self.program));
-        command.env("HOME", home).env("FAAS_DATA_DIR", home.join("data"));
+        command
+            .env("HOME", home)
+            .env("FAAS_DATA_DIR", home.join("data"))
+            .env("FAAS_ROUTES_DB", home.join("faas_meta.db"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(listen) = self.listen {
             command.args(["--listen", listen]);
