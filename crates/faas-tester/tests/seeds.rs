@@ -5,6 +5,7 @@
 
 mod seeds {
     pub(crate) mod curl;
+    mod functions;
     pub(crate) mod items;
     pub(crate) mod proofs;
     pub(crate) mod server;

@@ -1,9 +1,9 @@
 //! One proof for each item that works or is refused.
 
 use super::curl::{post, request, sh};
-use super::items;
 use super::server::{Launch, Server, plain, programs, root};
 use super::socket;
+use super::{functions, items};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::cell::OnceCell;
@@ -48,14 +48,29 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof("000", "354", |_| start_is_refused("DATABASE_URL", "postgres://db/faas")),
     proof("000", "391-392", |_| starts_with("FAAS_EXECUTOR_TYPE", "platform")),
     proof("001", "65-66", |servers| curl_health(servers.usual()?)),
+    proof("001", "67-80", |servers| functions::curl_creates(servers.usual()?)),
+    proof("001", "81-86", |servers| functions::curl_invokes(servers.usual()?)),
     proof("001", "130", |servers| unknown_key_is_local(servers.usual()?)),
     proof("001", "134-135", |servers| sample_keys_work(servers.usual()?)),
+    proof("001", "143-144", |servers| functions::lists(servers.usual()?)),
+    proof("001", "149-150", |servers| functions::shows(servers.usual()?)),
+    proof("001", "155-172", |servers| functions::creates(servers.usual()?)),
+    proof("001", "177-186", |servers| functions::updates(servers.usual()?)),
+    proof("001", "191-192", |servers| functions::deletes(servers.usual()?)),
+    proof("001", "199-206", |servers| functions::invokes(servers.usual()?)),
+    proof("001", "213-214", |servers| functions::platform_stats(servers.usual()?)),
+    proof("001", "219-220", |servers| functions::function_stats(servers.usual()?)),
+    proof("001", "225-226", |servers| functions::lists_instances(servers.usual()?)),
+    proof("001", "231-232", |servers| functions::stops_an_instance(servers.usual()?)),
     proof("001", "240-250", |_| printed_configuration()),
     proof("001", "271", |_| configuration_file()),
     proof("001", "272", |_| starts_with("FAAS_DEFAULT_MODE", "process")),
     proof("001", "273", |_| port_variable("faas-server", "FAAS_API_PORT", "")),
     proof("001", "274", |_| starts_with("FAAS_LOG_LEVEL", "INFO")),
     proof("001", "275", |_| no_container()),
+    proof("001", "282-306", |servers| functions::documented_handler(servers.usual()?)),
+    proof("001", "313-317", |servers| functions::echo(servers.usual()?)),
+    proof("001", "322-339", |servers| functions::mathematics(servers.usual()?)),
     proof("002", "46", |_| has_package("faas-bin")),
     proof("002", "63-64", |_| port_variable("faas-bin", "FAAS_GATEWAY_PORT", "")),
     proof("002", "65", |_| starts_with("RUST_LOG", "info")),
@@ -155,7 +170,7 @@ fn curl_prints_hello(server: &Server) -> Result<Outcome> {
 }
 
 /// Every member of `expected` is in `answer`.
-fn holds(answer: &Value, expected: &Value) -> Result<Outcome> {
+pub(super) fn holds(answer: &Value, expected: &Value) -> Result<Outcome> {
     for (name, value) in expected.as_object().context("an object")? {
         ensure!(answer.get(name) == Some(value), "{name} is not {value}: {answer:#}");
     }
@@ -268,7 +283,7 @@ fn printed_invoke_body(server: &Server) -> Result<Outcome> {
     Ok(Outcome::Works)
 }
 
-fn without_comments(text: &str) -> String {
+pub(super) fn without_comments(text: &str) -> String {
     let line = |line: &str| {
         let line = line.split(" // ").next().unwrap_or(line);
         if line.trim_start().starts_with("/*") { String::new() } else { line.to_owned() }

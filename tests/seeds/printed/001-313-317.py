@@ -1,0 +1,5 @@
+def handle(request):
+    return {
+        "echo": request.get_json(),
+        "method": request.method
+    }
