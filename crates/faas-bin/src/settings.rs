@@ -2,10 +2,11 @@
 
 use crate::cli::GlobalOptions;
 use crate::diagnostic::CliError;
-use faas_config::{Config, ConfigFile, Flags, is_own_variable};
+use faas_config::{Config, ConfigError, ConfigFile, Flags, is_own_variable};
 use faas_types::ErrorCode;
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Variables that say which server to talk to; they are no part of the configuration of one.
@@ -40,8 +41,9 @@ fn read_file(path: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Opti
     let must_exist = named.is_some();
     let default = || env.get("HOME").map(|home| Path::new(home).join(".config/faas/config.toml"));
     let Some(path) = named.or_else(default) else { return Ok(None) };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(ConfigFile { path: path.display().to_string(), text })),
+    match read_bounded(&path) {
+        Ok(Some(text)) => Ok(Some(ConfigFile { path: path.display().to_string(), text })),
+        Ok(None) => Err(ConfigError::TooLarge { path: path.display().to_string() }.into()),
         Err(error) if !must_exist && is_absent(&error) => Ok(None),
         Err(error) => Err(CliError::new(
             ErrorCode::ConfigInvalid,
@@ -51,6 +53,17 @@ fn read_file(path: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Opti
             ),
         )),
     }
+}
+
+/// The text of a file, or nothing of one that is too large.
+fn read_bounded(path: &Path) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(ConfigFile::MAX_BYTES).unwrap_or(u64::MAX);
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() > ConfigFile::MAX_BYTES {
+        return Ok(None);
+    }
+    String::from_utf8(bytes).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 fn is_absent(error: &io::Error) -> bool {

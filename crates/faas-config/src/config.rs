@@ -3,7 +3,7 @@
 use crate::pick::{duration, pick, size, whole_number};
 use crate::read::Layers;
 use crate::source::{ConfigFile, Flags, Origin, Setting};
-use crate::{ConfigError, Key, ServerConfig, Unused, path};
+use crate::{ConfigError, DeclaredFunctions, Key, ServerConfig, Unused, path};
 use faas_types::{
     ByteSize, Contract, CpuAmount, IsolationLevel, Language, OnOutputLimit, OutputLimits, Resources, ResourcesError,
 };
@@ -46,6 +46,8 @@ pub struct Config {
     pub output: Setting<ByteSize>,
     /// See [`Key::OnOutputLimit`].
     pub on_output_limit: Setting<OnOutputLimit>,
+    /// The functions that the file declares, which a server deploys when it starts.
+    pub functions: DeclaredFunctions,
     /// What is set and has no effect: to be told to whoever set it.
     pub unused: Vec<Unused>,
 }
@@ -84,6 +86,7 @@ impl Config {
             timeout: pick(&layers, Key::Timeout, DEFAULT_TIMEOUT, duration)?,
             output: pick(&layers, Key::Output, OutputLimits::default().bytes, size)?,
             on_output_limit: pick(&layers, Key::OnOutputLimit, OnOutputLimit::Discard, on_output_limit)?,
+            functions: layers.functions,
             unused: layers.unused,
             memory,
         };

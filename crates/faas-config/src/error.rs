@@ -48,6 +48,27 @@ pub enum ConfigError {
         /// What is accepted.
         accepted: &'static str,
     },
+    /// A function of the file, or something about all of them, that is not accepted.
+    #[error("{place} {given:?} ({origin}) is refused; accepted: {accepted}")]
+    Function {
+        /// The dotted place in the file.
+        place: String,
+        /// The value as given, cut when long.
+        given: String,
+        /// Where it stands.
+        origin: Origin,
+        /// What is accepted.
+        accepted: &'static str,
+    },
+    /// A file that is no configuration by its size alone.
+    #[error(
+        "configuration file {path} is above the limit of {} bytes (4Mi); keep sources in files of their own, beneath system.function_storage_path",
+        crate::ConfigFile::MAX_BYTES
+    )]
+    TooLarge {
+        /// The file's path.
+        path: String,
+    },
     /// A value that asks for a part of the platform that this build does not have.
     #[error("{key} {given:?} ({origin}) is not in this build; it has: {available}; change it or unset it")]
     NotBuilt {
@@ -95,6 +116,8 @@ impl ConfigError {
             | Self::UnknownKey { .. }
             | Self::UnknownVariable { .. }
             | Self::Value { .. }
+            | Self::Function { .. }
+            | Self::TooLarge { .. }
             | Self::NotBuilt { .. }
             | Self::Conflict { .. }
             | Self::Resources { .. } => ErrorCode::ConfigInvalid,

@@ -1,4 +1,4 @@
-//! The sections `system` and `functions` of another platform's YAML file, key by key.
+//! The section `system` of another platform's YAML file, key by key.
 
 use crate::Key;
 
@@ -7,12 +7,13 @@ use crate::Key;
 pub(crate) enum Meaning {
     /// The same as a key of ours.
     Key(Key),
+    /// Where functions without code have theirs.
+    FunctionStorage,
     /// Nothing, and why.
     Nothing(&'static str),
 }
 
 const NO_CONTAINERS: &str = "no executor here makes containers";
-const NO_FUNCTIONS: &str = "there are no functions yet";
 
 /// Every key below `system`.
 pub(crate) const SYSTEM: [(&str, Meaning); 10] = [
@@ -21,16 +22,9 @@ pub(crate) const SYSTEM: [(&str, Meaning); 10] = [
     ("system.cold_start_timeout", Meaning::Nothing("the start of a program is part of the time it may take")),
     ("system.warm_instance_ttl", Meaning::Key(Key::WarmTtl)),
     ("system.api_gateway_port", Meaning::Key(Key::Listen)),
-    ("system.function_storage_path", Meaning::Nothing(NO_FUNCTIONS)),
+    ("system.function_storage_path", Meaning::FunctionStorage),
     ("system.container_runtime", Meaning::Nothing(NO_CONTAINERS)),
     ("system.base_image", Meaning::Nothing(NO_CONTAINERS)),
     ("system.process_isolation_level", Meaning::Key(Key::Isolation)),
     ("system.logging_level", Meaning::Key(Key::LogLevel)),
 ];
-
-/// The name of a function of the section `functions`, with what becomes of it. `None` for what is no name.
-pub(crate) fn function(name: &str) -> Option<(String, &'static str)> {
-    let is_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    let fits = !name.is_empty() && name.len() <= 64 && name.chars().all(is_name);
-    fits.then(|| (format!("functions.{name}"), NO_FUNCTIONS))
-}

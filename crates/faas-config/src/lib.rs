@@ -7,6 +7,7 @@
 
 mod config;
 mod database;
+mod declared;
 mod entry;
 mod error;
 mod foreign;
@@ -27,6 +28,7 @@ mod value;
 pub mod yaml;
 
 pub use config::Config;
+pub use declared::{DeclaredFunction, DeclaredFunctions};
 pub use entry::{Entry, EntryValue};
 pub use error::ConfigError;
 pub use key::{Key, KeyInfo};

@@ -1,10 +1,11 @@
 //! The layers flattened: for every key the text that wins and where it stands.
 
+use crate::declared::{DeclaredFunction, DeclaredFunctions};
 use crate::foreign::{self, Meaning};
 use crate::nearest::nearest;
 use crate::pick::shortened;
 use crate::source::{ConfigFile, Flags, Origin};
-use crate::{ConfigError, Key, Unused, yaml};
+use crate::{ConfigError, Key, Unused, path, yaml};
 use std::collections::BTreeMap;
 
 /// Names of variables that are read elsewhere and are no configuration keys.
@@ -28,6 +29,8 @@ pub(crate) struct Layers {
     variables: BTreeMap<Key, Vec<Variable>>,
     /// What is set and has no effect.
     pub(crate) unused: Vec<Unused>,
+    /// The functions of the file.
+    pub(crate) functions: DeclaredFunctions,
 }
 
 /// A variable that sets a key.
@@ -80,6 +83,9 @@ impl Layers {
             form,
             reason: reason.trim_end().to_owned(),
         };
+        if file.text.len() > ConfigFile::MAX_BYTES {
+            return Err(ConfigError::TooLarge { path: file.path.clone() });
+        }
         if file.is_yaml() {
             let mut table = yaml::parse(&file.text).map_err(|reason| not_valid("YAML", &reason))?;
             let foreign = [table.remove("system"), table.remove("functions")];
@@ -105,6 +111,17 @@ impl Layers {
                 return Err(unknown_key(dotted, origin));
             };
             match meaning {
+                Meaning::FunctionStorage => {
+                    let accepted = "an absolute path";
+                    let refused = |given: &str| ConfigError::Function {
+                        place: dotted.clone(),
+                        given: shortened(given),
+                        origin: origin.clone(),
+                        accepted,
+                    };
+                    let text = value.as_str().ok_or_else(|| refused(value.type_str()))?;
+                    self.functions.storage = Some(path::absolute(text).ok_or_else(|| refused(text))?);
+                }
                 Meaning::Nothing(why) => self.unused.push(Unused { name: (*known).into(), why }),
                 Meaning::Key(key) => {
                     let info = key.info();
@@ -116,10 +133,8 @@ impl Layers {
                 }
             }
         }
-        for (name, _) in functions.ok_or_else(|| unknown_key("functions".to_owned(), origin.clone()))? {
-            let (name, why) =
-                foreign::function(&name).ok_or_else(|| unknown_key(format!("functions.{name}"), origin.clone()))?;
-            self.unused.push(Unused { name: name.into(), why });
+        for (name, value) in functions.ok_or_else(|| unknown_key("functions".to_owned(), origin.clone()))? {
+            self.functions.all.push(DeclaredFunction::read(&name, &value, &origin)?);
         }
         Ok(())
     }

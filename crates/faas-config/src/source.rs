@@ -56,6 +56,9 @@ pub struct ConfigFile {
 }
 
 impl ConfigFile {
+    /// The largest file that is read.
+    pub const MAX_BYTES: usize = 4 << 20;
+
     /// Whether its name says that it is YAML; every other file is TOML.
     pub(crate) fn is_yaml(&self) -> bool {
         [".yaml", ".yml"].iter().any(|ending| self.path.ends_with(ending))

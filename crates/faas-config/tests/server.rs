@@ -139,8 +139,10 @@ fn a_yaml_file_of_ours_or_of_another_platform_is_read() {
     assert_eq!((config.max_sandboxes.value, config.server.warm_ttl.value), (1000, Duration::from_secs(600)));
     assert_eq!(config.server.log_level.value, "info");
     assert_eq!(config.isolation.origin, Origin::File { path: "faas_config.yaml".to_owned() });
+    let declared: Vec<_> = config.functions.all.iter().map(|function| function.name.as_str()).collect();
+    assert_eq!(declared, ["example-function"]);
     let names: Vec<_> = config.unused.iter().map(|unused| unused.name.as_ref()).collect();
-    assert_eq!(names, ["system.base_image", "system.cold_start_timeout", "functions.example-function"]);
+    assert_eq!(names, ["system.base_image", "system.cold_start_timeout"]);
     let ours = from_yaml("listen: [':1']\ncompat_ports: true\nlimits:\n  memory: 64\n").unwrap();
     assert_eq!((ours.server.addresses().len(), ours.memory.value), (3, ByteSize::mib(64)));
     from_yaml("listen: 8000\nsystem: {api_gateway_port: 8000}").expect("they agree");
@@ -155,7 +157,10 @@ fn what_a_yaml_file_asks_for_is_refused_as_in_any_other() {
         ("system: {logging_level: [INFO]}", "log.level"),
         ("system: 3", "system"),
         ("functions: [a]", "functions"),
-        ("functions: {'a b': {}}", "functions.a b"),
+        ("functions: {'a b': {}}", "a b"),
+        ("functions: {a: {timeuot: 3}}", "did you mean \"timeout\""),
+        ("system: {function_storage_path: here}", "system.function_storage_path"),
+        ("system: {function_storage_path: [here]}", "system.function_storage_path"),
         ("listen: 1\nsystem: {api_gateway_port: 2}", "system.api_gateway_port"),
         ("listen: &a 1", "YAML"),
         ("memory: 1", "limits.memory"),
@@ -300,4 +305,15 @@ fn the_data_directory_of_nobody_s_choice_follows_the_user() {
 fn what_begins_with_our_prefix_is_ours() {
     assert!(is_own_variable("FAAS_LISTEN") && is_own_variable("FAAS_EXECUTOR_TYPE"));
     assert!(!is_own_variable("DATABASE_URL") && !is_own_variable("RUST_LOG"));
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+    let line = "# nothing\n";
+    let largest = line.repeat(ConfigFile::MAX_BYTES / line.len());
+    from_yaml(&largest).expect("it is as large as may be");
+    let error = from_yaml(&line.repeat((10 << 20) / line.len())).unwrap_err();
+    assert!(matches!(error, ConfigError::TooLarge { .. }), "{error}");
+    assert_eq!(error.code(), ErrorCode::ConfigInvalid);
+    assert!(error.to_string().contains("faas_config.yaml is above the limit of 4194304 bytes"), "{error}");
 }

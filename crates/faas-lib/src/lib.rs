@@ -9,6 +9,7 @@
 
 mod bootstrap;
 mod data;
+mod declared;
 mod disk;
 mod error;
 mod execution;
@@ -19,6 +20,7 @@ pub use bootstrap::{
     Bootstrap, DelegateError, Host, SLOT_UIDS, StartError, UIDS_PER_SLOT, delegate, is_server_uid, undelegate,
 };
 pub use data::DataError;
+pub use declared::{DeclaredSources, NotDeployed};
 pub use error::{ExecuteError, PlatformError};
 pub use execution::{Execution, ExecutionEvent};
 pub use faas_executor_api::{CallError, Capabilities, FileIn, InputClosed, InputItem, InputSink, MAX_CODE_BYTES};

@@ -31,6 +31,8 @@ pub enum EventKind {
     SandboxRetired,
     /// A route of a function is not served.
     RouteRefused,
+    /// A function that the configuration declares is not deployed.
+    FunctionRefused,
     /// The platform takes nothing new and ends.
     Draining,
 }
@@ -49,6 +51,7 @@ impl EventKind {
             Self::QueueFull => "queue_full",
             Self::SandboxRetired => "sandbox_retired",
             Self::RouteRefused => "route_refused",
+            Self::FunctionRefused => "function_refused",
             Self::Draining => "draining",
         }
     }

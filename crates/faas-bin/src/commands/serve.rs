@@ -16,7 +16,7 @@ use crate::signals::Signals;
 use crate::{console, exit, served, settings};
 use faas_config::{Config, Unused};
 use faas_gateway::{DRAIN_GRACE, HttpLimits};
-use faas_lib::{Bootstrap, Platform, RoutesWatch};
+use faas_lib::{Bootstrap, DeclaredSources, Platform, RoutesWatch};
 use faas_telemetry::{Exporter, Log, LogSettings, Metrics};
 use faas_types::ErrorCode;
 use routes_file::RoutesPlace;
@@ -54,6 +54,7 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
         console::complain("warning", None, &format!("{name} is set and has no effect: {why}"));
     }
     let data = server_options::data_dir(&config)?;
+    let sources = DeclaredSources::read(&config);
 
     let found = data::find(&data, "--data-dir")?;
     let bootstrap = Bootstrap::start_with_packages(&config, &found.packages()?)?;
@@ -81,7 +82,8 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
         .enable_all()
         .build()
         .map_err(|error| CliError::io("the runtime cannot be started", &error))?;
-    let result = runtime.block_on(run(bootstrap, &config, &data, &routes, listeners, limits(&config, connections)));
+    let limits = limits(&config, connections);
+    let result = runtime.block_on(run(bootstrap, sources, &config, &data, &routes, listeners, limits));
     // A disk that hangs must not keep a server that was told to end.
     runtime.shutdown_background();
     if let Some(exporter) = exporter {
@@ -107,6 +109,7 @@ fn start_telemetry(config: &Config) -> Result<(Log, Option<Exporter>), CliError>
 
 async fn run(
     bootstrap: Bootstrap,
+    sources: DeclaredSources,
     config: &Config,
     data: &Path,
     routes: &RoutesPlace,
@@ -115,6 +118,9 @@ async fn run(
 ) -> Result<ExitCode, CliError> {
     let mut signals = Signals::take_over().map_err(|error| CliError::io("signals cannot be handled", &error))?;
     let platform = Arc::new(bootstrap.into_server(config, data).await?);
+    for why in platform.deploy(sources, config).await {
+        console::complain("warning", None, &why.to_string());
+    }
     // Before the first request, so that what the file holds works at once.
     let watch = watch_routes(&platform, config, routes).await?;
     let listeners = listeners::in_runtime(listeners)?;

@@ -218,6 +218,11 @@ impl Functions {
         self.house.events.note(EventKind::RouteRefused, None, detail);
     }
 
+    /// Notes that a function which the configuration declares is not deployed, and why.
+    pub fn note_refused(&self, detail: impl Into<String>) {
+        self.house.events.note(EventKind::FunctionRefused, None, detail);
+    }
+
     /// Runs a change to its end, whether or not the caller waits for it.
     async fn to_end<T: Send + 'static>(
         &self,

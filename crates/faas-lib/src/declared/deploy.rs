@@ -1,0 +1,78 @@
+//! Declared functions become functions.
+
+use super::source::Found;
+use super::{DeclaredSources, NotDeployed};
+use crate::Platform;
+use faas_config::{Config, DeclaredFunction};
+use faas_orchestrator::{FunctionError, FunctionSpec, Functions};
+use faas_types::{FunctionKey, FunctionRef, Resources, Scaling, TenantId, VersionSelector};
+
+impl Platform {
+    /// Deploys what the configuration declares, for the local tenant: makes what is not there, and a new version
+    /// of what differs. What cannot be is an event, and given back.
+    pub async fn deploy(&self, sources: DeclaredSources, config: &Config) -> Vec<NotDeployed> {
+        let functions = self.orchestrator().functions();
+        let DeclaredSources { found, missing: mut failed } = sources;
+        for found in found {
+            failed.extend(deploy(&functions, found, config).await.err());
+        }
+        for why in &failed {
+            functions.note_refused(why.to_string());
+        }
+        failed
+    }
+}
+
+async fn deploy(functions: &Functions, found: Found, config: &Config) -> Result<(), NotDeployed> {
+    let name = found.function.name.clone();
+    if !found.function.dependencies.is_empty() {
+        return Err(NotDeployed::Dependencies { name });
+    }
+    let refused = |cause: FunctionError| NotDeployed::Refused { name: name.clone(), cause: Box::new(cause) };
+    let spec = spec(found, config);
+    let key = FunctionKey::Name(name.clone());
+    let live = FunctionRef { function: key.clone(), version: VersionSelector::Live };
+    match functions.view(TenantId::LOCAL, &live).await {
+        Err(FunctionError::Unknown { .. }) => {
+            functions.create(TenantId::LOCAL, name.clone(), spec).await.map(drop).map_err(refused)
+        }
+        Err(error) => Err(refused(error)),
+        Ok(view) if view.version.spec == spec => Ok(()),
+        Ok(view) => {
+            let expected = Some(view.function.revision);
+            functions.deploy(TenantId::LOCAL, &key, expected, spec).await.map(drop).map_err(refused)
+        }
+    }
+}
+
+/// What is left out is as for every function.
+fn spec(found: Found, config: &Config) -> FunctionSpec {
+    let Found { function, runtime, main, files } = found;
+    let DeclaredFunction { handler, timeout, memory, cpu, environment, min_instances, max_instances, .. } = function;
+    let (defaults, scaling) = (config.resources(), Scaling::default());
+    let contract = runtime.language.function_contract();
+    let memory = memory.unwrap_or(defaults.memory);
+    FunctionSpec {
+        runtime: runtime.clone(),
+        contract,
+        handler: handler.unwrap_or_else(|| FunctionSpec::ENTRY.to_owned()),
+        main,
+        files,
+        env: environment,
+        resources: Resources {
+            cpu: cpu.unwrap_or(defaults.cpu),
+            memory,
+            disk: defaults.disk.min(Resources::default_disk_for(memory)),
+            pids: defaults.pids,
+        },
+        isolation: config.isolation.value,
+        timeout: timeout.unwrap_or_else(|| config.timeout_for(contract)),
+        output: config.output_limits(),
+        scaling: Scaling {
+            min: min_instances.unwrap_or(scaling.min),
+            max: max_instances.unwrap_or(scaling.max),
+            ..scaling
+        },
+        ..FunctionSpec::new(runtime.language, "")
+    }
+}
