@@ -1,4 +1,5 @@
 //! What a configuration file declares is deployed once, changed when it differs, and told where it cannot be.
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use faas_config::{Config, ConfigFile, Flags};
 use faas_executor_api::fake::{FakeExecutor, FakeHost};

@@ -58,12 +58,15 @@ struct Kept {
     closed: bool,
 }
 
+/// A function and the number of its version.
+pub(crate) type Served = (FunctionId, u32);
+
 /// What a warm sandbox can be used for again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Purpose {
     pub(crate) spec: SandboxSpec,
     /// The function and the number of its version, where it serves one.
-    pub(crate) called: Option<(FunctionId, u32)>,
+    pub(crate) called: Option<Served>,
 }
 
 struct Waiting {
@@ -99,7 +102,7 @@ impl Warm {
     }
 
     /// A tenant's, with what they serve and how long they still wait.
-    pub(crate) fn list(&self, tenant: TenantId) -> Vec<(InstanceId, Option<(FunctionId, u32)>, Duration)> {
+    pub(crate) fn list(&self, tenant: TenantId) -> Vec<(InstanceId, Option<Served>, Duration)> {
         let now = Instant::now();
         let kept = self.kept();
         let of_tenant = kept.waiting.iter().filter(|waiting| waiting.purpose.spec.tenant == tenant);
