@@ -214,6 +214,7 @@ impl Runner {
             }
             FromRunner::End { .. } => answered.whole = true,
             FromRunner::Failed { message, .. } => answered.failed = Some(message),
+            FromRunner::Loaded { .. } | FromRunner::Busy { .. } => panic!("no program of this contract stays"),
         }
     }
 
