@@ -169,6 +169,9 @@ impl Place {
     fn take(house: &Arc<House>, bytes: usize, called: Option<&Called>) -> Result<Self, SubmitError> {
         let taken = house.state().expect(bytes, called).map_err(|refused| refusal(refused, house));
         match &taken {
+            Err(SubmitError::FunctionBusy { .. }) => {
+                house.totals.refused.fetch_add(1, Ordering::Relaxed);
+            }
             Err(error) if error.code() == ErrorCode::QueueFull => house.note_full(Some(error)),
             Ok(()) | Err(_) => house.note_full(None),
         }

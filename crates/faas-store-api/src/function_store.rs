@@ -4,6 +4,9 @@ use crate::{ChangeError, CreateFunctionError, FunctionChange, NewFunction, Store
 use async_trait::async_trait;
 use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp};
 
+/// How much of what versions are to run is read at once; a page is cut short after the one that passes it.
+pub const VERSIONS_PAGE_BYTES: usize = 32 * 1024 * 1024;
+
 /// Keeps functions and their versions. What a method promises holds when it has returned, and through
 /// `kill -9` and the loss of power. Dropping a method's future may leave it done or not done.
 #[async_trait]
@@ -56,7 +59,8 @@ pub trait FunctionStore: Send + Sync + 'static {
         number: u32,
     ) -> Result<Option<StoredVersion>, StoreError>;
 
-    /// Versions of a tenant's function before the given number, newest first, at most `limit` of them.
+    /// Versions of a tenant's function before the given number, newest first, at most `limit` of them and, after
+    /// the first, [`VERSIONS_PAGE_BYTES`] of what they are to run.
     ///
     /// # Errors
     /// The store failed.
@@ -79,8 +83,9 @@ pub trait FunctionStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<StoredFunction>, StoreError>;
 
-    /// Functions of all tenants behind the given id, by id, each with its live version, at most `limit` of them:
-    /// what a node has to know before it serves.
+    /// Functions of all tenants behind the given id, by id, each with its live version, at most `limit` of them and,
+    /// after the first, [`VERSIONS_PAGE_BYTES`] of what they are to run: what a node has to know before it serves.
+    /// Only an empty page is the end.
     ///
     /// # Errors
     /// The store failed.
@@ -89,4 +94,24 @@ pub trait FunctionStore: Send + Sync + 'static {
         after: Option<FunctionId>,
         limit: u32,
     ) -> Result<Vec<(StoredFunction, StoredVersion)>, StoreError>;
+}
+
+/// Takes from what is read until a page is full, the one that fills it included; the same for every store.
+///
+/// # Errors
+/// What could not be read.
+pub fn within_page<T, E>(
+    read: impl Iterator<Item = Result<T, E>>,
+    bytes_of: impl Fn(&T) -> usize,
+) -> Result<Vec<T>, E> {
+    let (mut page, mut bytes) = (Vec::new(), 0_usize);
+    for item in read {
+        let item = item?;
+        bytes = bytes.saturating_add(bytes_of(&item));
+        page.push(item);
+        if bytes > VERSIONS_PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(page)
 }

@@ -22,7 +22,7 @@ pub use execution::{
 pub use function::{
     ChangeError, CreateFunctionError, FunctionChange, MAX_VERSIONS, NewFunction, StoredFunction, StoredVersion,
 };
-pub use function_store::FunctionStore;
+pub use function_store::{FunctionStore, VERSIONS_PAGE_BYTES, within_page};
 pub use memory::MemoryStore;
 pub use query::{Counts, Cursor, Filter, ListQuery, Page, Retention};
 pub use store::{ExecutionStore, QUEUED_PAGE_BYTES, Store};

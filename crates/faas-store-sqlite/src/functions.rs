@@ -2,7 +2,9 @@
 
 use crate::error::Failure;
 use crate::row::{count, integer};
-use faas_store_api::{ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoredFunction, StoredVersion};
+use faas_store_api::{
+    ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoredFunction, StoredVersion, within_page,
+};
 use faas_types::{AliasName, FunctionId, FunctionKey, FunctionName, TenantId, Timestamp, VersionId};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -118,7 +120,7 @@ pub(crate) fn live_versions(
         let live = live.ok_or_else(|| Failure::corrupt(format!("{} has no live version", function.id)))?;
         Ok((function, live))
     };
-    functions.into_iter().map(with_version).collect()
+    within_page(functions.into_iter().map(with_version), |(_, version)| version.spec.len())
 }
 
 /// Versions below `before`, newest first.
@@ -137,11 +139,11 @@ pub(crate) fn versions(
     let rows = statement.query_map(params![function.as_bytes(), tenant.as_bytes(), before, limit], |row| {
         Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, u32>(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, i64>(3)?))
     })?;
-    rows.map(|row| {
+    let read = rows.map(|row| {
         let (id, number, spec, created_at) = row?;
         Ok(StoredVersion { id: VersionId::from_bytes(id), function, number, spec, created_at: time(created_at)? })
-    })
-    .collect()
+    });
+    within_page(read, |version| version.spec.len())
 }
 
 pub(crate) fn create(

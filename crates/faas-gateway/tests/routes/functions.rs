@@ -107,6 +107,7 @@ async fn what_cannot_be_a_function_is_refused_by_its_field() {
         ("dependencies", json!(["requests"]), "field_unsupported", "dependencies"),
         ("nobody_knows", json!(1), "unknown_field", "nobody_knows"),
         ("scaling", json!({"max": 0}), "invalid_field", "scaling"),
+        ("scaling", json!({"min": 1}), "field_unsupported", "scaling.min"),
         ("handler", json!("a.b()"), "invalid_field", "handler"),
         ("env", json!({"A=": "b"}), "invalid_field", "env"),
     ] {
@@ -191,7 +192,7 @@ async fn a_rollback_and_aliases_choose_versions() {
     let house = House::new().await;
     create(&house, "hello", "answer-echo\n").await;
     let nothing_before = house.post(&format!("{}/rollback", at("hello")), &json!({})).await;
-    assert_eq!(nothing_before.problem(), (404, "version_not_found".to_owned()));
+    assert_eq!(nothing_before.problem(), (422, "version_not_found".to_owned()));
     house.put(&at("hello"), &json!({"code": "raise\n"})).await;
     assert_eq!(invoke(&house, "hello").await["error_kind"], "user_error");
     let rolled = house.send_json("POST", &format!("{}/rollback", at("hello")), &[], &Value::Null).await;
@@ -203,7 +204,7 @@ async fn a_rollback_and_aliases_choose_versions() {
     assert_eq!(invoke(&house, "hello@next").await["version"], "2");
     let forward = house.post(&format!("{}/rollback", at("hello")), &json!({"version": "next"})).await;
     assert_eq!(forward.json()["live"], 2);
-    assert_eq!(house.put(&path, &json!({"version": 3})).await.problem(), (404, "version_not_found".to_owned()));
+    assert_eq!(house.put(&path, &json!({"version": 3})).await.problem(), (422, "version_not_found".to_owned()));
     assert_eq!(house.delete(&path).await.json(), json!({"aliases": {}}));
     assert_eq!(house.get(&format!("{}/aliases", at("hello"))).await.json(), json!({"aliases": {}}));
     let number = house.put(&format!("{}/aliases/12", at("hello")), &json!({"version": 1})).await;

@@ -38,6 +38,12 @@ impl Functions {
         self.check(tenant, &spec)?;
         let functions = self.clone();
         self.to_end(async move {
+            // Before anything is installed, what makes it vain is looked for.
+            match functions.function(tenant, &FunctionKey::Name(name.clone())).await {
+                Ok(_) => return Err(FunctionError::Exists { name }),
+                Err(FunctionError::Unknown { .. }) => {}
+                Err(error) => return Err(error),
+            }
             let spec = functions.install(tenant, spec).await?;
             let changing = functions.house.routes.change().await;
             let (id, version, at) = (FunctionId::generate(), VersionId::generate(), Timestamp::now());
@@ -77,12 +83,12 @@ impl Functions {
                 .map_err(|error| FunctionError::of_change(error, &which))?;
             let spec = functions.install(tenant, spec).await?;
             let changing = functions.house.routes.change().await;
-            let current = functions.view(tenant, &which).await?;
-            let (before, after) = (routes_of(&current.version.spec)?, routes_of(&spec)?);
-            not_taken(changing.collision(current.function.id, &after))?;
+            let current = functions.function(tenant, &which.function).await?;
+            let (before, after) = (functions.routes_of_live(&current).await?, routes_of(&spec)?);
+            not_taken(changing.collision(current.id, &after))?;
             let (version, at) = (VersionId::generate(), Timestamp::now());
             let change = FunctionChange::Deploy { version, spec: spec.to_bytes() };
-            let changed = functions.change(&current.function, &which, expected, change, at).await?;
+            let changed = functions.change(&current, &which, expected, change, at).await?;
             let view = functions.view_of_new(changed, version, spec, at)?;
             changing.replace(&Deployed::of(&view.function), &before, &after);
             Ok(view)
@@ -104,12 +110,12 @@ impl Functions {
         let (functions, which) = (self.clone(), which.clone());
         self.to_end(async move {
             let changing = functions.house.routes.change().await;
-            let current = functions.view(tenant, &live(&which.function)).await?;
+            let current = functions.function(tenant, &which.function).await?;
             let version = functions.resolve(tenant, &which).await?;
-            let (before, after) = (routes_of(&current.version.spec)?, routes_of(&version.spec)?);
-            not_taken(changing.collision(current.function.id, &after))?;
+            let (before, after) = (functions.routes_of_live(&current).await?, routes_of(&version.spec)?);
+            not_taken(changing.collision(current.id, &after))?;
             let change = FunctionChange::GoLive { version: version.number };
-            let changed = functions.change(&current.function, &which, expected, change, Timestamp::now()).await?;
+            let changed = functions.change(&current, &which, expected, change, Timestamp::now()).await?;
             let function = functions.changed(changed);
             changing.replace(&Deployed::of(&function), &before, &after);
             Ok(FunctionView { function, version })
@@ -156,11 +162,12 @@ impl Functions {
         self.to_end(async move {
             let house = &functions.house;
             let changing = house.routes.change().await;
-            let FunctionView { function, version } = functions.view(tenant, &which).await?;
+            let function = functions.function(tenant, &which.function).await?;
+            let before = functions.routes_of_live(&function).await?;
             let deleted = house.store.delete_function(tenant, function.id, expected).await;
-            deleted.map_err(|error| FunctionError::of_change(error, &which))?;
             house.functions.gone(&function);
-            changing.replace(&Deployed::of(&function), &routes_of(&version.spec)?, &[]);
+            deleted.map_err(|error| FunctionError::of_change(error, &which))?;
+            changing.replace(&Deployed::of(&function), &before, &[]);
             house.retire_function(function.id);
             house.calls.forget(tenant, function.name.as_str());
             Ok(function)
@@ -233,8 +240,17 @@ impl Functions {
             // What nobody waits for is done all the same.
             drop(sender.send(change.await));
         });
-        // A task that ends without an answer was stopped.
+        // A task that ends without an answer was stopped, before the change or after it.
         answer.await.unwrap_or(Err(FunctionError::Stopping))
+    }
+
+    /// The routes that its live version has. One that cannot be read has none: none were read at the start.
+    async fn routes_of_live(&self, function: &StoredFunction) -> Result<Vec<Route>, FunctionError> {
+        match self.view(function.tenant, &live(&FunctionKey::Id(function.id))).await {
+            Ok(view) => routes_of(&view.version.spec),
+            Err(FunctionError::Unreadable { .. } | FunctionError::Request(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn change(
@@ -246,7 +262,11 @@ impl Functions {
         at: Timestamp,
     ) -> Result<StoredFunction, FunctionError> {
         let changed = self.house.store.change_function(function.tenant, function.id, expected, change, at).await;
-        changed.map_err(|error| FunctionError::of_change(error, which))
+        changed.map_err(|error| {
+            // Whatever the store has now, what is known here may not be it.
+            self.house.functions.gone(function);
+            FunctionError::of_change(error, which)
+        })
     }
 
     /// Lets everybody here know what a function has become.

@@ -1,4 +1,4 @@
-//! Why an operation on functions failed. Nothing has changed then.
+//! Why an operation on functions failed. Nothing has changed then, unless the platform is stopping.
 
 use crate::RequestError;
 use faas_build::{BuildError, DependencyError};
@@ -7,7 +7,7 @@ use faas_routes::RouteError;
 use faas_store_api::{ChangeError, CreateFunctionError, StoreError};
 use faas_types::{ErrorCode, FunctionName, FunctionRef, Language, ScalingError};
 
-/// Why an operation on functions failed. Nothing has changed then.
+/// Why an operation on functions failed. Nothing has changed then, unless it is `Stopping`.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
     /// The tenant has none.
@@ -76,7 +76,7 @@ pub enum FunctionError {
         name: FunctionName,
     },
     /// The platform is stopping.
-    #[error("the platform is stopping and changes nothing any more; retry when it is back")]
+    #[error("the platform is stopping; the change was made or was not: look when it is back")]
     Stopping,
     /// Its dependencies are not what is accepted.
     #[error(transparent)]

@@ -8,7 +8,7 @@ use crate::house::House;
 use crate::{CallStats, Orchestrator};
 use faas_executor_api::SandboxSpec;
 use faas_routes::Method;
-use faas_store_api::{StoredFunction, StoredVersion};
+use faas_store_api::{StoredFunction, StoredVersion, VERSIONS_PAGE_BYTES};
 use faas_types::{FunctionKey, FunctionName, FunctionRef, TenantId, VersionSelector};
 use std::sync::Arc;
 
@@ -124,7 +124,8 @@ impl Functions {
         self.house.routes.count()
     }
 
-    /// Functions behind the given name, by name, each with its live version.
+    /// Functions behind the given name, by name, each with its live version: at most `limit` of them, and fewer
+    /// where they are large. With them the name to go on from, where there may be more.
     ///
     /// # Errors
     /// The store failed.
@@ -133,18 +134,31 @@ impl Functions {
         tenant: TenantId,
         after: Option<&FunctionName>,
         limit: u32,
-    ) -> Result<Vec<FunctionView>, FunctionError> {
+    ) -> Result<(Vec<FunctionView>, Option<FunctionName>), FunctionError> {
         let functions = self.house.noted_failure(self.house.store.functions(tenant, after, limit).await)?;
-        let mut views = Vec::with_capacity(functions.len());
+        let is_full = functions.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+        let last = functions.last().filter(|_| is_full).map(|function| function.name.clone());
+        let (mut views, mut bytes) = (Vec::with_capacity(functions.len()), 0_usize);
         for function in functions {
             match self.view(tenant, &live(&FunctionKey::Id(function.id))).await {
-                Ok(view) => views.push(view),
-                // It was deleted in between.
-                Err(FunctionError::Unknown { .. } | FunctionError::NoVersion { .. }) => {}
+                Ok(view) => {
+                    bytes = bytes.saturating_add(view.version.spec.bytes());
+                    views.push(view);
+                    if bytes > VERSIONS_PAGE_BYTES {
+                        return Ok((views, Some(function.name)));
+                    }
+                }
+                // It was deleted in between, or cannot be read any more, which is said where it is asked for.
+                Err(
+                    FunctionError::Unknown { .. }
+                    | FunctionError::NoVersion { .. }
+                    | FunctionError::Unreadable { .. }
+                    | FunctionError::Request(_),
+                ) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(views)
+        Ok((views, last))
     }
 
     /// Versions before the given number, newest first.

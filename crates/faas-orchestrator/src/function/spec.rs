@@ -106,6 +106,10 @@ impl FunctionSpec {
         self.check_runtime(host)?;
         Dependencies::parse(self.runtime.language, &self.dependencies).map_err(FunctionError::Dependencies)?;
         self.scaling.check().map_err(FunctionError::Scaling)?;
+        if self.scaling.min > 0 {
+            let value = self.scaling.min.to_string();
+            return Err(RequestError::Unsupported { field: "scaling.min", value, accepted: "0" }.into());
+        }
         if self.routes.len() > MAX_ROUTES {
             return Err(field("routes", format!("there are {}", self.routes.len()), "at most 256").into());
         }
@@ -170,7 +174,11 @@ impl FunctionSpec {
     pub(crate) fn bytes(&self) -> usize {
         let files: usize = self.files.iter().map(|file| file.path.len() + file.content.len()).sum();
         let env: usize = self.env.iter().map(|(name, value)| name.len() + value.len()).sum();
-        files + env + size_of::<Self>()
+        let lists: usize =
+            self.routes.iter().chain(&self.dependencies).map(|text| size_of::<String>() + text.len()).sum();
+        let lock = self.packages.as_ref().map_or(0, |packages| packages.lock.len());
+        // The environment stands in the call that is made of it, too.
+        files + 2 * env + lists + lock + self.handler.len() + 2 * size_of::<Self>()
     }
 }
 

@@ -27,7 +27,9 @@ impl BusyFunctions {
         let Some(called) = called else { return Ok(()) };
         let max = called.scaling.max;
         let busy = self.busy.entry(called.function).or_default();
-        if busy.running >= max && busy.waiting >= (all_places / 2).max(1) {
+        let at_once = usize::try_from(busy.running).unwrap_or(usize::MAX).saturating_add(busy.waiting);
+        let may_run = usize::try_from(max).unwrap_or(usize::MAX);
+        if at_once >= may_run && busy.waiting >= (all_places / 2).max(1) {
             return Err(Refused::FunctionFull { max });
         }
         busy.waiting += 1;

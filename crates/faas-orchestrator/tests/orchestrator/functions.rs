@@ -158,7 +158,7 @@ async fn functions_survive_a_restart() {
     first.shut_down().await;
     let second = house_on(&ground, 4, 4).await;
     assert_eq!(call(&second, "hello").await.status, ExecutionState::Succeeded);
-    let listed = second.orchestrator.functions().list(TENANT, None, 10).await.expect("listed");
+    let listed = second.orchestrator.functions().list(TENANT, None, 10).await.expect("listed").0;
     assert_eq!(listed.iter().map(|view| view.function.name.as_str()).collect::<Vec<_>>(), ["hello"]);
     second.shut_down().await;
 }
@@ -226,7 +226,7 @@ async fn what_cannot_be_a_function_is_refused_by_its_field() {
     assert_eq!(not_text, (ErrorCode::NotText, Some("code")));
     let empty = refused(|spec| spec.files[0].content = Bytes::new()).await;
     assert_eq!(empty, (ErrorCode::CodeEmpty, Some("code")));
-    assert_eq!(functions.list(TENANT, None, 10).await.expect("listed").len(), 0);
+    assert_eq!(functions.list(TENANT, None, 10).await.expect("listed").0.len(), 0);
     house.shut_down().await;
 }
 

@@ -3,7 +3,7 @@
 use super::MemoryStore;
 use crate::{
     ChangeError, CreateFunctionError, FunctionChange, FunctionStore, NewFunction, StoreError, StoredFunction,
-    StoredVersion,
+    StoredVersion, within_page,
 };
 use async_trait::async_trait;
 use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp};
@@ -107,7 +107,8 @@ impl FunctionStore for MemoryStore {
         let all = self.functions();
         let Some(kept) = all.of(tenant, function) else { return Ok(Vec::new()) };
         let older = kept.versions.range(..before.unwrap_or(u32::MAX)).rev();
-        Ok(older.take(limit as usize).map(|(_, version)| version.clone()).collect())
+        let read = older.take(limit as usize).map(|(_, version)| Ok(version.clone()));
+        within_page(read, |version| version.spec.len())
     }
 
     async fn functions(
@@ -132,6 +133,6 @@ impl FunctionStore for MemoryStore {
         let behind = all.functions.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
         let live = behind
             .filter_map(|(_, kept)| Some((kept.function.clone(), kept.versions.get(&kept.function.live)?.clone())));
-        Ok(live.take(limit as usize).collect())
+        within_page(live.take(limit as usize).map(Ok), |(_, version)| version.spec.len())
     }
 }

@@ -13,6 +13,7 @@ use axum::http::header::ETAG;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{AliasBody, AliasesAnswer, RollbackBody};
+use faas_orchestrator::FunctionError;
 use faas_store_api::StoredFunction;
 use faas_types::{AliasName, ErrorCode, FunctionRef, VersionSelector};
 use serde_json::json;
@@ -21,12 +22,8 @@ const ALIASES: &str = "/api/v1/functions/{function}/aliases";
 const ALIAS: &str = "/api/v1/functions/{function}/aliases/{alias}";
 
 /// What a change of which version is meant may be refused with.
-const CHANGES: [ErrorCode; 4] = [
-    ErrorCode::FunctionNotFound,
-    ErrorCode::VersionNotFound,
-    ErrorCode::FunctionChanged,
-    ErrorCode::StorageUnavailable,
-];
+const CHANGES: [ErrorCode; 3] =
+    [ErrorCode::FunctionNotFound, ErrorCode::FunctionChanged, ErrorCode::StorageUnavailable];
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let alias = || Parameter::path("alias", "The alias.", json!({"type": "string", "minLength": 1}));
@@ -36,7 +33,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .optional_body("RollbackRequest")
         .json(200, "The version is live.", "Function")
         .refuses(CHANGES)
-        .refuses([ErrorCode::RouteTaken]);
+        .refuses([ErrorCode::RouteTaken])
+        .misses([ErrorCode::VersionNotFound]);
     let list = Operation::new("listAliases", "The aliases of a function")
         .parameter(parameter())
         .json(200, "The aliases.", "Aliases")
@@ -45,7 +43,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .parameters([parameter(), alias(), etag::parameter()])
         .body("AliasRequest")
         .json(200, "All aliases.", "Aliases")
-        .refuses(CHANGES);
+        .refuses(CHANGES)
+        .misses([ErrorCode::VersionNotFound]);
     let remove = Operation::new("removeAlias", "Let an alias mean nothing any more")
         .parameters([parameter(), alias(), etag::parameter()])
         .json(200, "All aliases.", "Aliases")
@@ -82,12 +81,12 @@ async fn roll_back(
                 Some(before) => VersionSelector::Number(before),
                 None => {
                     let detail = format!("{} has no version before its live one, which is 1", current.name);
-                    return Err(ApiError::new(ErrorCode::VersionNotFound, detail));
+                    return Err(ApiError::new(ErrorCode::VersionNotFound, detail).in_body());
                 }
             }
         }
     };
-    let view = functions.go_live(tenant, &FunctionRef { function, version }, expected).await?;
+    let view = functions.go_live(tenant, &FunctionRef { function, version }, expected).await.map_err(in_body)?;
     Ok(answer::shown(StatusCode::OK, &view))
 }
 
@@ -112,7 +111,8 @@ async fn set_alias(
     parameters.only(&[])?;
     let (function, alias, expected) = (key(&function)?, name_of(&alias)?, etag::expected(&headers)?);
     let (version, _paid) = body.read(|bytes| Ok(AliasBody::from_json(bytes)?)).await?;
-    let changed = state.orchestrator.functions().set_alias(tenant, &function, expected, alias, Some(version)).await?;
+    let changed = state.orchestrator.functions().set_alias(tenant, &function, expected, alias, Some(version)).await;
+    let changed = changed.map_err(in_body)?;
     Ok(aliases(&changed))
 }
 
@@ -127,6 +127,13 @@ async fn remove_alias(
     let (function, alias, expected) = (key(&function)?, name_of(&alias)?, etag::expected(&headers)?);
     let changed = state.orchestrator.functions().set_alias(tenant, &function, expected, alias, None).await?;
     Ok(aliases(&changed))
+}
+
+/// A version that is not there was named in the body.
+fn in_body(error: FunctionError) -> ApiError {
+    let is_version = matches!(error, FunctionError::NoVersion { .. });
+    let error = ApiError::from(error);
+    if is_version { error.in_body().field("version") } else { error }
 }
 
 fn name_of(text: &str) -> Result<AliasName, ApiError> {

@@ -24,11 +24,8 @@ pub(crate) async fn read(state: &State, tenant: TenantId, parameters: &Parameter
         None => None,
         Some(text) => Some(cursor::open_text(&state.cursor_key, text).and_then(|text| name_of(&text))?),
     };
-    let views = state.orchestrator.functions().list(tenant, after.as_ref(), limit).await?;
-    // One that was deleted while the page was made is missing on it.
-    let is_full = views.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-    let last = views.last().filter(|_| is_full);
-    let next_cursor = last.map(|view| cursor::seal_text(&state.cursor_key, view.function.name.as_str()));
+    let (views, next) = state.orchestrator.functions().list(tenant, after.as_ref(), limit).await?;
+    let next_cursor = next.map(|name| cursor::seal_text(&state.cursor_key, name.as_str()));
     Ok(FunctionPage { items: views.iter().map(|view| answer::function(view, false)).collect(), next_cursor })
 }
 

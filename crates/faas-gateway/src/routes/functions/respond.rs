@@ -32,7 +32,19 @@ use std::io;
 const OF_CONNECTION: [HeaderName; 5] = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 const OF_CONNECTION_TOO: [&str; 4] = ["keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization"];
 /// What an answer must not say: it is ours to say, or would reach beyond the answer.
-const OURS: [&str; 4] = ["x-request-id", "service-worker-allowed", "strict-transport-security", "clear-site-data"];
+const OURS: [&str; 11] = [
+    "alt-svc",
+    "clear-site-data",
+    "nel",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "strict-transport-security",
+    "x-accel-buffering",
+    "x-accel-redirect",
+    "x-request-id",
+    "x-sendfile",
+];
 
 const EXECUTION: HeaderName = HeaderName::from_static("x-faas-execution-id");
 const KIND: HeaderName = HeaderName::from_static("x-faas-error-kind");
@@ -86,7 +98,7 @@ pub(crate) async fn respond(
     };
     let Attached { id, response, watch, .. } = attached;
     match response {
-        Some(response) => stream_response(id, response, watch).await,
+        Some(response) => stream_response(id, *method == Method::HEAD, response, watch).await,
         None => {
             let record = ended(&watch.complete().await)?;
             Ok(of_output(version.spec.contract, record))
@@ -124,11 +136,24 @@ fn is_of_connection(name: &HeaderName) -> bool {
     OF_CONNECTION.contains(name) || OF_CONNECTION_TOO.contains(&name.as_str())
 }
 
-async fn stream_response(id: ExecutionId, mut response: ResponseStream, watch: Watch) -> Result<Response, ApiError> {
+async fn stream_response(
+    id: ExecutionId,
+    is_head: bool,
+    mut response: ResponseStream,
+    watch: Watch,
+) -> Result<Response, ApiError> {
     match response.next().await {
         Some(ResponsePart::Head(head)) => Ok(match head_of(id, head) {
+            // Nobody reads the body, and that is no reason to end the call.
+            Ok(answer) if is_head => {
+                watch.let_go();
+                answer
+            }
             Ok(answer) => whole_or_streamed(answer, response, watch).await,
-            Err(why) => failed(id, ErrorKind::UserError, why),
+            Err(why) => {
+                watch.let_go();
+                failed(id, ErrorKind::UserError, why)
+            }
         }),
         Some(ResponsePart::Failed(why)) => {
             let answer = failed(id, ErrorKind::UserError, why);

@@ -140,7 +140,9 @@ pub(super) async fn update(
         let merged = merge(shown, patch.clone()).to_string();
         let spec = definition::spec(state, FunctionBody::from_json(merged.as_bytes())?)?;
         let revision = expected.unwrap_or(current.function.revision);
-        match functions.deploy(tenant, key, Some(revision), spec).await {
+        // The one that was read, not one that has its name by now.
+        let read = FunctionKey::Id(current.function.id);
+        match functions.deploy(tenant, &read, Some(revision), spec).await {
             Err(FunctionError::Changed { .. }) if expected.is_none() && tries < TRIES => tries += 1,
             answer => return Ok(answer?),
         }
