@@ -8,6 +8,7 @@ mod seeds {
     mod functions;
     pub(crate) mod items;
     pub(crate) mod proofs;
+    pub(crate) mod routes;
     pub(crate) mod server;
     mod socket;
 }

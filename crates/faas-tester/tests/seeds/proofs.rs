@@ -3,7 +3,7 @@
 use super::curl::{post, request, sh};
 use super::server::{Launch, Server, plain, programs, root};
 use super::socket;
-use super::{functions, items};
+use super::{functions, items, routes};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::cell::OnceCell;
@@ -88,6 +88,13 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof("003", "89-90", |_| concurrency_variable()),
     proof("003", "91-93", |_| start_is_refused("NATS_URL", "nats://localhost:4222")),
     proof("003", "354-369", |servers| argument_program(servers.usual()?)),
+    proof("004", "79-83", |servers| routes::hello(servers.usual()?)),
+    proof("004", "84-85", |servers| routes::info(servers.usual()?)),
+    proof("004", "90-94", |servers| routes::refused(servers.usual()?, "90-94")),
+    proof("004", "95-96", |servers| routes::refused(servers.usual()?, "95-96")),
+    proof("004", "101-108", |servers| routes::inserted(servers.usual()?)),
+    proof("004", "109-115", |servers| routes::refused(servers.usual()?, "109-115")),
+    proof("004", "198-202", |servers| routes::watched(servers.usual()?)),
 ];
 
 /// Servers that several proofs share, started when first wanted.

@@ -78,7 +78,8 @@ impl<'a> Launch<'a> {
         command
             .env("HOME", home)
             .env("FAAS_DATA_DIR", home.join("data"))
-            .env("FAAS_ROUTES_DB", home.join("faas_meta.db"));
+            .env("FAAS_ROUTES_DB", home.join("faas_meta.db"))
+            .env("FAAS_FUNCTION_ROOTS", format!("{},/opt/functions", functions(home).display()));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(listen) = self.listen {
             command.args(["--listen", listen]);
@@ -115,7 +116,18 @@ impl<'a> Launch<'a> {
 fn home() -> Result<TempDir> {
     let home = tempfile::Builder::new().prefix("server-test-").tempdir()?;
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755))?;
+    // The repository may lie where that user cannot pass.
+    let samples = functions(home.path()).join("php");
+    fs::create_dir_all(&samples)?;
+    for name in ["hello.php", "info.php"] {
+        fs::copy(root().join("examples/php").join(name), samples.join(name))?;
+    }
     Ok(home)
+}
+
+/// Where the modules of its routes file are: the samples.
+pub(crate) fn functions(home: &Path) -> PathBuf {
+    home.join("functions")
 }
 
 /// A child that is killed and reaped at the latest when it is dropped.

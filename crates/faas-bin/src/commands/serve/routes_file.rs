@@ -32,7 +32,10 @@ pub(super) struct RoutesPlace {
 
 /// Finds the file, and makes it where it is to be made.
 pub(super) fn find(config: &Config, data: &Path) -> Result<RoutesPlace, CliError> {
-    let here = std::env::current_dir();
+    find_from(std::env::current_dir(), config, data)
+}
+
+fn find_from(here: io::Result<PathBuf>, config: &Config, data: &Path) -> Result<RoutesPlace, CliError> {
     let server = &config.server;
     let (file, is_expected) = match (&server.routes_db.value, &here) {
         (Some(named), _) => {
@@ -82,4 +85,66 @@ fn no_directory(key: &str, error: &io::Error) -> CliError {
     let message =
         format!("{key} begins at the working directory, which cannot be found: {error}; name an absolute path");
     CliError::new(ErrorCode::ConfigInvalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RoutesPlace, find_from};
+    use faas_config::{Config, Flags, Key};
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::io;
+    use std::path::Path;
+
+    fn config(routes_db: Option<&Path>, function_roots: Option<&str>) -> Config {
+        let routes_db = routes_db.map(|path| path.to_str().expect("text"));
+        let flags = Flags::default().with(Key::RoutesDb, routes_db).with(Key::FunctionRoots, function_roots);
+        Config::resolve(None, &BTreeMap::new(), &flags).expect("a configuration")
+    }
+
+    fn found(here: &Path, config: &Config) -> RoutesPlace {
+        find_from(Ok(here.to_owned()), config, Path::new("/data")).expect("found")
+    }
+
+    #[test]
+    fn a_file_is_made_only_where_it_is_asked_for() {
+        let place = tempfile::tempdir().expect("a directory");
+        let here = place.path();
+        let usual = config(None, None);
+
+        let nowhere = found(here, &usual);
+        assert_eq!((nowhere.file.as_path(), nowhere.is_expected), (Path::new("/data/faas_meta.db"), false));
+        assert_eq!(fs::read_dir(here).expect("there").count(), 0, "nothing was made");
+        let roots = ["/data/functions".into(), "/opt/functions".into(), here.join("examples")];
+        assert_eq!(nowhere.roots, roots);
+
+        fs::create_dir(here.join("examples")).expect("made");
+        fs::write(here.join("examples/init.sql"), "no SQL that anybody executes").expect("written");
+        let made = found(here, &usual);
+        assert_eq!((made.file.clone(), made.is_expected), (here.join("faas_meta.db"), true));
+        assert!(fs::read(&made.file).expect("made").starts_with(b"SQLite format 3"));
+
+        fs::remove_dir_all(here.join("examples")).expect("removed");
+        fs::write(&made.file, "somebody's").expect("written");
+        assert_eq!(found(here, &usual).file, made.file);
+        assert_eq!(fs::read(&made.file).expect("there"), b"somebody's", "what is there is not touched");
+
+        let named = here.join("named.db");
+        assert_eq!(found(here, &config(Some(&named), None)).file, named);
+        assert!(named.exists());
+        assert_eq!(found(here, &config(None, Some("/a,/b"))).roots, [Path::new("/a"), Path::new("/b")]);
+    }
+
+    #[test]
+    fn a_named_file_that_cannot_be_made_is_refused() {
+        let place = tempfile::tempdir().expect("a directory");
+        let named = place.path().join("nowhere/named.db");
+        let refused = find_from(Ok(place.path().to_owned()), &config(Some(&named), None), Path::new("/data"));
+        let refused = format!("{:?}", refused.expect_err("refused"));
+        assert!(refused.contains("--routes-db") && refused.contains("named.db"), "{refused}");
+        // Without a working directory the data directory still has one.
+        let gone = find_from(Err(io::ErrorKind::NotFound.into()), &config(None, None), Path::new("/data"));
+        let gone = gone.expect("found");
+        assert_eq!((gone.file.as_path(), gone.roots.len()), (Path::new("/data/faas_meta.db"), 2));
+    }
 }

@@ -1,0 +1,4 @@
+UPDATE functions 
+SET v='{"module":"/new/path.wasm",...}', 
+    updated=strftime('%s','now') 
+WHERE k='POST:/resize';

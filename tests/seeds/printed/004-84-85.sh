@@ -1,0 +1,2 @@
+# Test GET /api/info (PHP)
+curl http://localhost:8080/api/info

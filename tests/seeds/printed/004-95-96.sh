@@ -1,0 +1,2 @@
+# Test GET /ping (WASM)
+curl http://localhost:8080/ping
