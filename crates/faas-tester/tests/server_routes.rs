@@ -204,9 +204,11 @@ fn hostile_rows_are_told_and_the_server_serves_on() -> Result<()> {
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250000)
          INSERT INTO functions SELECT 'GET:/many/' || i, '{}', 1 FROM n;",
     )?;
-    eventually("too many rows are told", || {
-        Ok(refusals(&server)?.into_iter().find(|detail| detail.contains("more than 200000 rows")))
+    // On a busy machine the time that a reading may take is over before the rows are counted.
+    let told = eventually("too many rows are told", || {
+        Ok(refusals(&server)?.into_iter().find(|detail| detail.ends_with("what it gave before is served")))
     })?;
+    ensure!(told.contains("more than 200000 rows") || told.contains("takes too long to read"), "{told}");
     ensure!(post(&server, "/resize", "{}")?.expect(503)?.json()?["code"] == "field_unsupported", "it is as it was");
     ensure!(server.stop()?.success(), "it did not end well");
     Ok(())
