@@ -15,10 +15,17 @@ pub(crate) fn capabilities(host: &Host) -> Capabilities {
             .runtimes
             .iter()
             .filter_map(|(language, path)| {
-                Some(RuntimeInfo { language: language.parse::<Language>().ok()?, path: path.clone() })
+                Some(RuntimeInfo { language: language.parse::<Language>().ok()?, path: real(path) })
             })
             .collect(),
     }
+}
+
+/// Where an interpreter really is: distributions write its version into that name. Links of `/usr` lead to the
+/// same place inside.
+fn real(path: &str) -> String {
+    let found = std::fs::canonicalize(path).ok().and_then(|found| found.to_str().map(str::to_owned));
+    found.unwrap_or_else(|| path.to_owned())
 }
 
 /// What a sandbox of this level really has. A name this build does not know is left out: a report

@@ -106,7 +106,7 @@ async fn what_cannot_be_deployed_is_an_event_and_the_rest_is_deployed() {
         ("shared", "can be written by another user".to_owned()),
         ("link", "is a symbolic link".to_owned()),
         ("empty", "\"main.py\" is not among files".to_owned()),
-        ("packages", "dependencies".to_owned()),
+        ("packages", "packages".to_owned()),
         ("crowded", "scaling.min".to_owned()),
     ] {
         let found = said.iter().find(|line| line.starts_with(&format!("functions.{name} "))).expect(name);

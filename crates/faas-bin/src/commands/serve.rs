@@ -109,7 +109,7 @@ fn start_telemetry(config: &Config) -> Result<(Log, Option<Exporter>), CliError>
 
 async fn run(
     bootstrap: Bootstrap,
-    sources: DeclaredSources,
+    mut sources: DeclaredSources,
     config: &Config,
     data: &Path,
     routes: &RoutesPlace,
@@ -118,20 +118,25 @@ async fn run(
 ) -> Result<ExitCode, CliError> {
     let mut signals = Signals::take_over().map_err(|error| CliError::io("signals cannot be handled", &error))?;
     let platform = Arc::new(bootstrap.into_server(config, data).await?);
-    for why in platform.deploy(sources, config).await {
-        console::complain("warning", None, &why.to_string());
-    }
+    let slow = sources.take_those_with_dependencies();
+    deploy(&platform, sources, config).await;
     // Before the first request, so that what the file holds works at once.
     let watch = watch_routes(&platform, config, routes).await?;
     let listeners = listeners::in_runtime(listeners)?;
     let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
     let server = served::server(&platform, config, limits, &Metrics::new());
     let (stop, stopping) = watch::channel(false);
-    let mut told = stopping.clone();
+    let (mut told, mut tired) = (stopping.clone(), stopping.clone());
     let serving = async {
         tokio::join!(
             server.run(listeners, async move { drop(told.wait_for(|stop| *stop).await) }),
-            drain(&platform, stopping, config.server.drain_timeout.value)
+            drain(&platform, stopping, config.server.drain_timeout.value),
+            async {
+                tokio::select! {
+                    () = deploy(&platform, slow, config) => {}
+                    _ = tired.wait_for(|stop| *stop) => {}
+                }
+            }
         );
         platform.shutdown().await;
     };
@@ -167,6 +172,13 @@ async fn watch_routes(
     let started = spawn_blocking(move || platform.watch_routes(&config, settings)).await;
     let failed = |error: String| CliError::new(ErrorCode::Internal, error);
     started.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+}
+
+/// Deploys what the configuration declares, and says what of it cannot be.
+async fn deploy(platform: &Platform, sources: DeclaredSources, config: &Config) {
+    for why in platform.deploy(sources, config).await {
+        console::complain("warning", None, &why.to_string());
+    }
 }
 
 /// Lets what runs come to its end, once the server is told to stop and took up what was on its way.

@@ -25,9 +25,6 @@ impl Platform {
 
 async fn deploy(functions: &Functions, found: Found, config: &Config) -> Result<(), NotDeployed> {
     let name = found.function.name.clone();
-    if !found.function.dependencies.is_empty() {
-        return Err(NotDeployed::Dependencies { name });
-    }
     let refused = |cause: FunctionError| NotDeployed::Refused { name: name.clone(), cause: Box::new(cause) };
     let spec = spec(found, config);
     let key = FunctionKey::Name(name.clone());
@@ -37,7 +34,7 @@ async fn deploy(functions: &Functions, found: Found, config: &Config) -> Result<
             functions.create(TenantId::LOCAL, name.clone(), spec).await.map(drop).map_err(refused)
         }
         Err(error) => Err(refused(error)),
-        Ok(view) if view.version.spec == spec => Ok(()),
+        Ok(view) if is_same(&view.version.spec, &spec) => Ok(()),
         Ok(view) => {
             let expected = Some(view.function.revision);
             functions.deploy(TenantId::LOCAL, &key, expected, spec).await.map(drop).map_err(refused)
@@ -45,10 +42,27 @@ async fn deploy(functions: &Functions, found: Found, config: &Config) -> Result<
     }
 }
 
+/// Whether this is what is live; its packages are what its dependencies led to.
+fn is_same(live: &FunctionSpec, wanted: &FunctionSpec) -> bool {
+    FunctionSpec { packages: live.packages.clone(), ..wanted.clone() } == *live
+}
+
 /// What is left out is as for every function.
 fn spec(found: Found, config: &Config) -> FunctionSpec {
     let Found { function, runtime, main, files } = found;
-    let DeclaredFunction { handler, timeout, memory, cpu, environment, min_instances, max_instances, .. } = function;
+    let DeclaredFunction {
+        name: _,
+        runtime: _,
+        handler,
+        timeout,
+        memory,
+        cpu,
+        dependencies,
+        environment,
+        min_instances,
+        max_instances,
+        code: _,
+    } = function;
     let (defaults, scaling) = (config.resources(), Scaling::default());
     let contract = runtime.language.function_contract();
     let memory = memory.unwrap_or(defaults.memory);
@@ -68,6 +82,7 @@ fn spec(found: Found, config: &Config) -> FunctionSpec {
         isolation: config.isolation.value,
         timeout: timeout.unwrap_or_else(|| config.timeout_for(contract)),
         output: config.output_limits(),
+        dependencies,
         scaling: Scaling {
             min: min_instances.unwrap_or(scaling.min),
             max: max_instances.unwrap_or(scaling.max),

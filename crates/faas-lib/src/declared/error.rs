@@ -30,12 +30,6 @@ pub enum NotDeployed {
         /// Why.
         cause: Box<ModuleError>,
     },
-    /// It needs packages.
-    #[error("functions.{name} is not deployed: dependencies are not installed by this server; leave them out")]
-    Dependencies {
-        /// The function.
-        name: FunctionName,
-    },
     /// It is refused as any other would be.
     #[error("functions.{name} is not deployed: {cause}")]
     Refused {

@@ -46,6 +46,13 @@ impl DeclaredSources {
         }
         sources
     }
+
+    /// Takes those out that need packages, which may take long to come.
+    #[must_use]
+    pub fn take_those_with_dependencies(&mut self) -> Self {
+        let needs_packages = |found: &mut Found| !found.function.dependencies.is_empty();
+        Self { found: self.found.extract_if(.., needs_packages).collect(), missing: Vec::new() }
+    }
 }
 
 fn stored(function: &DeclaredFunction, language: Language, storage: &Path) -> Result<Vec<FileIn>, NotDeployed> {

@@ -3,9 +3,12 @@
 use super::curl::{Answer, post, request, sh};
 use super::items;
 use super::proofs::{Outcome, holds, without_comments};
-use super::server::Server;
+use super::server::{Launch, Server};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 /// The name that stands for `<function_name>`.
 const NAME: &str = "my-function";
@@ -246,4 +249,56 @@ pub(super) fn mathematics(server: &Server) -> Result<Outcome> {
         ensure!(answer == expected, "{body}: {answer}");
     }
     Ok(Outcome::Works)
+}
+
+/// The printed file, with a storage path of the test's own. As long as that has no source the function is named and
+/// is not there; with one it is deployed by the next start.
+pub(super) fn configured() -> Result<Outcome> {
+    const OWN: &str = "example-function";
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+    let storage = directory.path().join("functions");
+    fs::create_dir(&storage)?;
+    let printed = items::text("001", "240-250", "yaml")? + &items::text("001", "251-266", "yaml")?;
+    let shown = storage.to_str().context("a path of text")?;
+    let text = printed.replace("/tmp/faas_functions", shown);
+    ensure!(text != printed, "the printed file has another storage path");
+    let file = directory.path().join("faas_config.yaml");
+    fs::write(&file, text)?;
+    let launch = Launch::with(&[("FAAS_CONFIG_FILE", file.to_str().context("a path of text")?)]);
+
+    let without = launch.start()?;
+    let event = refusal(&without)?.context("no event says that it has no source")?;
+    ensure!(event.contains(&format!("nothing is at {shown}/{OWN}/ or {shown}/{OWN}.py")), "{event}");
+    asked(&without, OWN, &json!({}))?.expect(404)?;
+    ensure!(without.stop()?.success(), "it did not end well");
+
+    let source = "import os, requests\ndef handle(request):\n    return [requests.__version__, os.environ['DEBUG']]\n";
+    fs::write(storage.join("example-function.py"), source)?;
+    let server = launch.start()?;
+    // Its packages are fetched while the server serves already.
+    let until = Instant::now() + Duration::from_secs(120);
+    let answer = loop {
+        let answer = asked(&server, OWN, &json!({}))?;
+        if answer.status != 404 {
+            break answer.expect(200)?.json()?;
+        }
+        if let Some(event) = refusal(&server)? {
+            anyhow::bail!("{event}");
+        }
+        ensure!(Instant::now() < until, "it is not deployed in time");
+    };
+    ensure!(answer == json!(["2.28.0", "false"]), "{answer}");
+    let kept = request(&server, &format!("/functions/{OWN}"), &[])?.expect(200)?.json()?;
+    holds(&kept, &json!({"version": 1, "runtime": "python3.11", "dependencies": ["requests==2.28.0"]}))?;
+    ensure!(server.stop()?.success(), "it did not end well");
+    Ok(Outcome::Works)
+}
+
+/// What the server says of a declared function that it did not deploy.
+fn refusal(server: &Server) -> Result<Option<String>> {
+    let events = request(server, "/api/v1/events", &[])?.expect(200)?.json()?;
+    let events = events["items"].as_array().context("items")?;
+    let found = events.iter().find(|event| event["kind"] == "function_refused");
+    Ok(found.and_then(|event| event["detail"].as_str()).map(str::to_owned))
 }

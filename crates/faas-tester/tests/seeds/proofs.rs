@@ -63,6 +63,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof("001", "225-226", |servers| functions::lists_instances(servers.usual()?)),
     proof("001", "231-232", |servers| functions::stops_an_instance(servers.usual()?)),
     proof("001", "240-250", |_| printed_configuration()),
+    proof("001", "251-266", |_| functions::configured()),
     proof("001", "271", |_| configuration_file()),
     proof("001", "272", |_| starts_with("FAAS_DEFAULT_MODE", "process")),
     proof("001", "273", |_| port_variable("faas-server", "FAAS_API_PORT", "")),
