@@ -14,13 +14,18 @@ const CLIENT_VARIABLES: [&str; 2] = ["FAAS_SERVER", "FAAS_API_KEY"];
 
 /// Loads the configuration of a server, which minds its whole environment.
 pub(crate) fn load(global: &GlobalOptions, flags: &Flags) -> Result<Config, CliError> {
-    resolve(global, flags, &environment(|_| true))
+    load_file(global.config.as_deref(), flags)
+}
+
+/// The same from this file, where one is named.
+pub(crate) fn load_file(path: Option<&Path>, flags: &Flags) -> Result<Config, CliError> {
+    resolve(path, flags, &environment(|_| true))
 }
 
 /// Loads the configuration of what runs in this process. Variables that other programs read, too, are
 /// not for it.
 pub(crate) fn load_own(global: &GlobalOptions, flags: &Flags) -> Result<Config, CliError> {
-    resolve(global, flags, &environment(|name| is_own_variable(name) || name == "HOME"))
+    resolve(global.config.as_deref(), flags, &environment(|name| is_own_variable(name) || name == "HOME"))
 }
 
 fn environment(wanted: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
@@ -31,8 +36,8 @@ fn environment(wanted: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn resolve(global: &GlobalOptions, flags: &Flags, env: &BTreeMap<String, String>) -> Result<Config, CliError> {
-    let file = read_file(global.config.as_deref(), env)?;
+fn resolve(path: Option<&Path>, flags: &Flags, env: &BTreeMap<String, String>) -> Result<Config, CliError> {
+    let file = read_file(path, env)?;
     Ok(Config::resolve(file.as_ref(), env, flags)?)
 }
 

@@ -36,7 +36,6 @@ fn help_names_every_command_and_option() {
             ]
             .as_slice(),
         ),
-        (&["serve", "--help"], &["--listen", "--data-dir", "--drain-timeout", "--http-body-limit", "SIGTERM"]),
         (&["new", "--help"], &["--lang", "--contract", "--dir", "<NAME>"]),
         (&["deploy", "--help"], &["--name", "--dry-run", "--json", "--server", "[DIR|FILE]"]),
         (
@@ -59,6 +58,19 @@ fn help_names_every_command_and_option() {
         (&["functions", "rm", "--help"], &["--yes", "--json"]),
         (&["logs", "--help"], &["--follow", "half a second", "--last"]),
         (&["dev", "--help"], &["[DIR|FILE]", "--server", "Ctrl-C"]),
+        (
+            &["serve", "--help"],
+            &[
+                "--listen",
+                "--data-dir",
+                "--drain-timeout",
+                "--http-body-limit",
+                "--check-system",
+                "--create-config",
+                "--host",
+                "SIGTERM",
+            ],
+        ),
         (&["executions", "--help"], &["ls", "get", "logs", "cancel", "wait"]),
         (
             &["executions", "ls", "--help"],

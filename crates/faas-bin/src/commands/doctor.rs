@@ -37,6 +37,13 @@ pub(crate) struct DoctorOptions {
     server: Option<String>,
 }
 
+impl DoctorOptions {
+    /// Those of `faas doctor --check-system`.
+    pub(super) const fn of_the_system() -> Self {
+        Self { check_system: true, fix: false, unfix: false, user: None, json: false, server: None }
+    }
+}
+
 pub(super) fn doctor(options: &DoctorOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
     if options.fix || options.unfix {
         return delegate(options);

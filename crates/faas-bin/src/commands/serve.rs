@@ -6,9 +6,11 @@
 mod banner;
 mod data;
 mod descriptors;
+mod familiar;
 mod listeners;
 mod routes_file;
 
+use super::doctor::{self, DoctorOptions};
 use crate::cli::GlobalOptions;
 use crate::diagnostic::CliError;
 use crate::server_options::{self, ServerOptions};
@@ -19,6 +21,7 @@ use faas_gateway::{DRAIN_GRACE, HttpLimits};
 use faas_lib::{Bootstrap, DeclaredSources, Platform, RoutesWatch};
 use faas_telemetry::{Exporter, Log, LogSettings, Metrics};
 use faas_types::ErrorCode;
+use familiar::FamiliarOptions;
 use routes_file::RoutesPlace;
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -44,10 +47,21 @@ Exit codes: 0 stopped as asked; 2 an address that other machines can reach, with
 pub(crate) struct ServeOptions {
     #[command(flatten)]
     server: ServerOptions,
+
+    #[command(flatten)]
+    familiar: FamiliarOptions,
 }
 
 pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
-    let config = settings::load(global, &options.server.flags(global.flags()))?;
+    let familiar = &options.familiar;
+    let file = familiar.config_file(global.config.as_deref());
+    if familiar.check_system {
+        return doctor::doctor(&DoctorOptions::of_the_system(), global);
+    }
+    if familiar.create_config {
+        return console::print(familiar::create_sample(file)?.as_bytes());
+    }
+    let config = settings::load_file(file, &familiar.flags(options.server.flags(global.flags())))?;
     let addresses = config.server.addresses();
     listeners::check(&addresses)?;
     for Unused { name, why } in &config.unused {
