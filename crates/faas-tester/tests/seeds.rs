@@ -7,6 +7,7 @@ mod seeds {
     pub(crate) mod curl;
     mod functions;
     pub(crate) mod items;
+    mod lines;
     pub(crate) mod proofs;
     pub(crate) mod routes;
     pub(crate) mod server;

@@ -3,7 +3,7 @@
 use super::curl::{post, request, sh};
 use super::server::{Launch, Server, plain, programs, root};
 use super::socket;
-use super::{functions, items, routes};
+use super::{functions, items, lines, routes};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::cell::OnceCell;
@@ -47,6 +47,12 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof("000", "353", |_| start_is_refused("FAAS_EXECUTOR_TYPE", "docker")),
     proof("000", "354", |_| start_is_refused("DATABASE_URL", "postgres://db/faas")),
     proof("000", "391-392", |_| starts_with("FAAS_EXECUTOR_TYPE", "platform")),
+    proof("001", "38-40", |_| lines::check_system()),
+    proof("001", "41-43", |_| lines::create_config()),
+    proof("001", "49-51", |_| lines::start("49-51")),
+    proof("001", "52-54", |_| lines::start_with_file()),
+    proof("001", "55-57", |_| lines::debug()),
+    proof("001", "58-59", |_| lines::host_and_port()),
     proof("001", "65-66", |servers| curl_health(servers.usual()?)),
     proof("001", "67-80", |servers| functions::curl_creates(servers.usual()?)),
     proof("001", "81-86", |servers| functions::curl_invokes(servers.usual()?)),
@@ -352,7 +358,8 @@ fn start_on_a_free_port(program: &str, variable: &str, before: &str) -> Result<(
     // Between the question for a free port and the start somebody else may take it.
     for _ in 0..3 {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let launch = Launch { program, environment: vec![(variable, format!("{before}{port}"))], listen: None };
+        let environment = vec![(variable, format!("{before}{port}"))];
+        let launch = Launch { program, environment, listen: None, ..Launch::with(&[]) };
         match launch.start() {
             Ok(server) => {
                 let address = server.address()?;

@@ -63,13 +63,18 @@ pub(crate) struct Launch<'a> {
     pub(crate) environment: Vec<(&'a str, String)>,
     /// What `--listen` says; `None` when a variable says it.
     pub(crate) listen: Option<&'a str>,
+    /// Further arguments.
+    pub(crate) arguments: Vec<String>,
+    /// The working directory, where it is not the repository.
+    pub(crate) directory: Option<&'a Path>,
 }
 
 impl<'a> Launch<'a> {
     /// On a port that the system chooses, with these variables.
     pub(crate) fn with(environment: &[(&'a str, &str)]) -> Self {
         let environment = environment.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Self { program: "faas-server", environment, listen: Some("127.0.0.1:0") }
+        let (arguments, directory) = (Vec::new(), None);
+        Self { program: "faas-server", environment, listen: Some("127.0.0.1:0"), arguments, directory }
     }
 
     /// The command, with a data directory inside `home`.
@@ -84,6 +89,10 @@ impl<'a> Launch<'a> {
         if let Some(listen) = self.listen {
             command.args(["--listen", listen]);
         }
+        if let Some(directory) = self.directory {
+            command.current_dir(directory);
+        }
+        command.args(&self.arguments);
         Ok(command)
     }
 
