@@ -89,3 +89,12 @@ fn every_key_is_described() {
     let listen = items.iter().find(|item| item["key"] == "listen").expect("listed");
     assert!(listen["variables"].as_array().expect("variables").contains(&Value::from("HTTP_PORT")));
 }
+
+#[test]
+fn a_file_of_ten_megabytes_is_refused_by_its_size() {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().join("faas_config.yaml");
+    fs::write(&path, "# \u{e4}\u{e4}\u{e4}\n".repeat(10_000_000 / 9 + 1)).expect("writable");
+    let finished = config(&["--check", "--config", path.to_str().expect("UTF-8")], &[]);
+    assert_refused(&finished, "config_invalid", &["above the limit of 4194304 bytes"]);
+}
