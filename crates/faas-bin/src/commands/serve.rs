@@ -79,11 +79,11 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
     if let Some(database) = database {
         taken.push(data::take(database, "--database", user)?);
     }
+    let listeners = listeners::bind(&addresses)?;
     // Before the umask: whoever starts the server writes it, and the user that the server becomes reads it.
     let routes = routes_file::find(&config, &data)?;
     // Whatever else is made is in them, and nobody else's.
     umask(Mode::RWXG | Mode::RWXO);
-    let listeners = listeners::bind(&addresses)?;
     // After the launcher's start: sandboxes keep the limits they had.
     let connections = descriptors::connections(&config)?;
     bootstrap.become_unprivileged()?;
