@@ -22,6 +22,7 @@ const BARE: &str = "--bare-axum";
 const QUEUED: usize = 10_000;
 const LIMITS: &str = "/api/v1/limits";
 const EXECUTIONS: &str = "/api/v1/executions";
+const FUNCTIONS: &str = "/api/v1/functions";
 
 fn main() -> ExitCode {
     if std::env::args().any(|word| word == BARE) {
@@ -56,7 +57,12 @@ fn main() -> ExitCode {
             first_byte(&server),
         ));
         rows.push(Row::new("idle server", Unit::Mebibytes, 40.0, 25.0, vec![idle]));
+        rows.push(Row::new("warm Python handler over HTTP", Unit::Milliseconds, 1.0, 0.3, warm_handler(&server)));
+        rows.push(Row::new("change of a route to its first answer", Unit::Milliseconds, 50.0, 20.0, route(&server)));
     }
+    let (restarts, memory) = many_functions(&program);
+    rows.push(Row::new("restart with 10,000 functions, 100,000 routes", Unit::Milliseconds, 2000.0, 1000.0, restarts));
+    rows.push(Row::new("the same, resident", Unit::Mebibytes, 400.0, 200.0, memory));
     let (accepted, restarts) = queued(&program);
     rows.insert(3, Row::new("durable 202, 16 clients", Unit::PerSecond, 2000.0, 5000.0, accepted));
     rows.push(Row::new("restart with 10,000 queued to serving", Unit::Milliseconds, 3000.0, 1000.0, restarts));
@@ -297,10 +303,96 @@ impl Client {
 
     fn answer(&mut self) -> (u16, Vec<u8>) {
         let (status, length) = self.head();
-        let mut body = vec![0; length.expect("these answers have a length")];
+        let mut body = vec![0; length.unwrap_or_default()];
         self.stream.read_exact(&mut body).expect("the whole answer");
+        if length.is_none() {
+            while self.chunk(&mut body) {}
+        }
         (status, body)
     }
+
+    /// Adds a chunk of an answer without a length. `false` after the last one.
+    fn chunk(&mut self, body: &mut Vec<u8>) -> bool {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).expect("the size of a chunk");
+        let size = usize::from_str_radix(line.trim(), 16).expect("a size");
+        let mut chunk = vec![0; size + 2];
+        self.stream.read_exact(&mut chunk).expect("a whole chunk");
+        body.extend_from_slice(&chunk[..size]);
+        size > 0
+    }
+
+    fn done(&mut self, method: &str, path: &str, body: &Value) {
+        let body = body.to_string();
+        let length = body.len();
+        self.send(&format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nx-api-key: demo-key\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        ));
+        let (status, answer) = self.answer();
+        assert!((200..300).contains(&status), "{status} {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+/// What a client waits for whose function is loaded already, over the function's own route.
+fn warm_handler(server: &Process) -> Vec<f64> {
+    let mut client = Client::open(server.address);
+    let code = "def handle(request):\n    return {'message': 'hello'}\n";
+    let body = json!({ "name": "warm", "runtime": "python", "code": code, "routes": ["GET:/warm"] });
+    client.done("POST", FUNCTIONS, &body);
+    let mut samples = Vec::new();
+    for number in 0..2200 {
+        let before = Instant::now();
+        let (status, answer) = client.get("/warm");
+        let waited = milliseconds(before.elapsed());
+        assert!(status == 200 && answer == br#"{"message":"hello"}"#, "{status} {}", String::from_utf8_lossy(&answer));
+        // The first ones make the sandboxes: one is made as new while the next call comes.
+        if number >= 200 {
+            samples.push(waited);
+        }
+    }
+    samples
+}
+
+/// A route is moved; how long until a client that waits for the change is answered there?
+fn route(server: &Process) -> Vec<f64> {
+    let mut client = Client::open(server.address);
+    let body = json!({ "name": "moves", "runtime": "bash", "code": "true", "routes": ["GET:/moves/0"] });
+    client.done("POST", FUNCTIONS, &body);
+    let moves = (1..=100).map(|number| {
+        let before = Instant::now();
+        let path = format!("/moves/{number}");
+        client.done("PUT", "/api/v1/functions/moves", &json!({ "routes": [format!("GET:{path}")] }));
+        assert_eq!(client.get(&path).0, 200);
+        milliseconds(before.elapsed())
+    });
+    moves.collect()
+}
+
+/// How fast a server is back that has many functions, and what it then takes.
+fn many_functions(program: &Path) -> (Vec<f64>, Vec<f64>) {
+    const MANY: usize = 10_000;
+    const ROUTES: usize = 10;
+    let state = StateDirectory::make();
+    let server = Process::server(program, state.path(), &[]);
+    let mut client = Client::open(server.address);
+    for number in 0..MANY {
+        let routes: Vec<String> = (0..ROUTES).map(|route| format!("GET:/many/{number}/{route}/{{id}}")).collect();
+        let code = format!("def handle(request):\n    return {number}\n");
+        let body = json!({ "name": format!("f{number}"), "runtime": "python", "code": code, "routes": routes });
+        client.done("POST", FUNCTIONS, &body);
+    }
+    drop(server);
+    let (mut restarts, mut memory) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let before = Instant::now();
+        let server = Process::server(program, state.path(), &[]);
+        restarts.push(milliseconds(before.elapsed()));
+        memory.push(server.memory_mib());
+        let stats: Value = serde_json::from_slice(&Client::open(server.address).get("/api/v1/stats").1).expect("JSON");
+        assert_eq!(stats["routes"]["deployed"], MANY * ROUTES);
+    }
+    (restarts, memory)
 }
 
 /// What a client waits for beyond the making of the sandbox and the run of the program: the way through

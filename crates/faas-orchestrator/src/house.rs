@@ -8,7 +8,7 @@ use crate::queue::State;
 use crate::settings::Settings;
 use crate::stats::{Calls, Totals};
 use crate::submit::purpose_of;
-use crate::warm::{Purpose, Unneeded, Warm};
+use crate::warm::{Purpose, Served, Unneeded, Warm};
 use crate::{ExecutionRequest, Logs, SubmitError, end};
 use faas_build::Builder;
 use faas_executor_api::{CallError, DestroyReason, Executor, Verb};
@@ -19,11 +19,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// How long a row is held without a sign of life.
 const LEASE: Duration = Duration::from_secs(30);
+
+/// Changes of functions that are under way at once, each with the source it brings.
+const CHANGES: usize = 32;
 
 /// What all tasks of one orchestrator share.
 pub(crate) struct House {
@@ -40,6 +43,8 @@ pub(crate) struct House {
     pub(crate) functions: Cache,
     /// Where they are called by HTTP.
     pub(crate) routes: Routes,
+    /// Places for changes of them.
+    pub(crate) changes: Arc<Semaphore>,
     pub(crate) events: Events,
     pub(crate) began: Instant,
     /// Wakes the loader.
@@ -66,8 +71,8 @@ pub(crate) struct Slot {
     house: Arc<House>,
     /// `None` once it has no execution any more.
     live: Option<Arc<Live>>,
-    /// The function it is a call of.
-    function: Option<FunctionId>,
+    /// The version it is a call of.
+    served: Option<Served>,
 }
 
 impl Slot {
@@ -88,7 +93,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let live = self.live.take();
         let mut state = self.house.state();
-        state.release(self.function);
+        state.release(self.served);
         if let Some(live) = live.as_ref().filter(|live| live.is_open()) {
             state.live.remove(&live.id);
         }
@@ -118,6 +123,7 @@ impl House {
             warm: Arc::new(Warm::new(settings.warm)),
             functions: Cache::default(),
             routes: Routes::default(),
+            changes: Arc::new(Semaphore::new(CHANGES)),
             events: Events::new(),
             began: Instant::now(),
             load: Arc::new(Notify::new()),
@@ -152,8 +158,8 @@ impl House {
         loop {
             let next = self.state().take_next();
             let Some(job) = next else { break };
-            let (live, function) = (Some(Arc::clone(&job.live)), job.function());
-            let slot = Slot { house: Arc::clone(self), live, function };
+            let (live, served) = (Some(Arc::clone(&job.live)), job.served());
+            let slot = Slot { house: Arc::clone(self), live, served };
             self.spawn(driver::drive(Arc::clone(self), job, slot));
         }
         self.show_busy();

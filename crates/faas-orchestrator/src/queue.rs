@@ -12,6 +12,7 @@ use crate::ExecutionRequest;
 use crate::function::Called;
 use crate::live::Live;
 use crate::stdin::Input;
+use crate::warm::Served;
 use busy::BusyFunctions;
 use faas_scheduler::FairQueue;
 use faas_types::{ExecutionId, FunctionId, TenantId};
@@ -50,8 +51,8 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn function(&self) -> Option<FunctionId> {
-        self.request.function.as_ref().map(|called| called.function)
+    pub(crate) fn served(&self) -> Option<Served> {
+        self.request.function.as_ref().map(Called::served)
     }
 }
 
@@ -179,9 +180,9 @@ impl State {
     }
 
     /// A caller that was taken in does not come.
-    pub(crate) fn stay_away(&mut self, bytes: usize, function: Option<FunctionId>) {
+    pub(crate) fn stay_away(&mut self, bytes: usize, served: Option<Served>) {
         self.no_longer_expected(bytes);
-        self.busy_functions.wait_no_more(function);
+        self.busy_functions.wait_no_more(served);
     }
 
     const fn no_longer_expected(&mut self, bytes: usize) {
@@ -195,7 +196,7 @@ impl State {
         let bytes = job.bytes;
         self.no_longer_expected(bytes);
         if self.closed {
-            self.busy_functions.wait_no_more(job.function());
+            self.busy_functions.wait_no_more(job.served());
             return Err(Refused::Stopping);
         }
         if let Some(known) = self.no_longer_awaited(job.live.id) {
@@ -316,14 +317,14 @@ impl State {
         }?;
         self.callers_turn = job.keeping == Keeping::Queued;
         self.running += 1;
-        self.busy_functions.run(job.function());
+        self.busy_functions.run(job.served());
         Some(job)
     }
 
     fn pop_caller(&mut self) -> Option<Job> {
         let busy = &self.busy_functions;
         let job = self.callers.pop_where(|job| busy.may_run(job.request.function.as_ref()))?;
-        self.busy_functions.wait_no_more(job.function());
+        self.busy_functions.wait_no_more(job.served());
         self.callers_bytes = self.callers_bytes.saturating_sub(job.bytes);
         Some(job)
     }
@@ -357,10 +358,10 @@ impl State {
         self.put_off = false;
     }
 
-    /// A slot is free again, which had a call of this function.
-    pub(crate) fn release(&mut self, function: Option<FunctionId>) {
+    /// A slot is free again, which had a call of this version.
+    pub(crate) fn release(&mut self, served: Option<Served>) {
         self.running = self.running.saturating_sub(1);
-        self.busy_functions.end(function);
+        self.busy_functions.end(served);
     }
 
     /// Takes an execution out of the queue, to be ended; [`Self::withdrawn`] follows. `None` when it does
@@ -375,7 +376,7 @@ impl State {
         let wanted = |job: &Job| job.live.id == live.id;
         if let Some(job) = self.callers.remove(&live.tenant, wanted) {
             self.callers_bytes = self.callers_bytes.saturating_sub(job.bytes);
-            self.busy_functions.wait_no_more(job.function());
+            self.busy_functions.wait_no_more(job.served());
             return Some(job);
         }
         let job = self.stored.remove(&live.tenant, wanted)?;

@@ -6,7 +6,7 @@ use crate::live::{CancelReason, Canceller, Live};
 use crate::queue::{Job, Keeping, Refused};
 use crate::request::to_row;
 use crate::stdin::Input;
-use crate::warm::Purpose;
+use crate::warm::{Purpose, Served};
 use crate::{
     Attached, ExecutionRequest, OnDisconnect, Orchestrator, RequestError, Respond, ResponseStream, Stdin, Submission,
     SubmitError, Submitted, Wait, Watch,
@@ -14,7 +14,7 @@ use crate::{
 use bytes::Bytes;
 use faas_executor_api::{InputSink, SandboxSpec, Verb, input_channel};
 use faas_store_api::{Idempotency, InsertError, Insertion, NewExecution};
-use faas_types::{ErrorCode, ExecutionRecord, ExecutionState, FunctionId, Mode, TenantId};
+use faas_types::{ErrorCode, ExecutionRecord, ExecutionState, Mode, TenantId};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,7 +33,7 @@ fn spec_of(tenant: TenantId, request: &ExecutionRequest) -> SandboxSpec {
 
 /// What its sandbox can be used for again.
 pub(crate) fn purpose_of(tenant: TenantId, request: &ExecutionRequest) -> Purpose {
-    let called = request.function.as_ref().map(|called| (called.function, called.number));
+    let called = request.function.as_ref().map(Called::served);
     Purpose { spec: spec_of(tenant, request), called }
 }
 
@@ -161,7 +161,7 @@ struct Place {
     /// What waits there.
     bytes: usize,
     /// What it waits for.
-    function: Option<FunctionId>,
+    served: Option<Served>,
     taken: bool,
 }
 
@@ -175,8 +175,8 @@ impl Place {
             Err(error) if error.code() == ErrorCode::QueueFull => house.note_full(Some(error)),
             Ok(()) | Err(_) => house.note_full(None),
         }
-        let function = called.map(|called| called.function);
-        taken.map(|()| Self { house: Arc::clone(house), bytes, function, taken: true })
+        let served = called.map(Called::served);
+        taken.map(|()| Self { house: Arc::clone(house), bytes, served, taken: true })
     }
 
     fn arrive(mut self, job: Job) -> Result<Arc<Live>, SubmitError> {
@@ -190,7 +190,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if self.taken {
-            self.house.state().stay_away(self.bytes, self.function);
+            self.house.state().stay_away(self.bytes, self.served);
             self.house.show_busy();
         }
     }

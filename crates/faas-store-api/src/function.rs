@@ -104,8 +104,8 @@ pub enum ChangeError {
         /// The newest.
         newest: u32,
     },
-    /// It has as many versions as may be.
-    #[error("the function has as many versions as may be")]
+    /// It has as many versions, or aliases, as may be.
+    #[error("the function has as many versions or aliases as may be")]
     TooMany,
     /// The store failed, and nothing changed.
     #[error(transparent)]
@@ -125,6 +125,8 @@ pub enum CreateFunctionError {
 
 /// The most versions of a function.
 pub const MAX_VERSIONS: u32 = 1_000_000;
+/// The most aliases of a function.
+pub(crate) const MAX_ALIASES: usize = 100;
 
 impl NewFunction {
     /// What is kept of it at first: the function, and its version 1.
@@ -187,6 +189,9 @@ impl StoredFunction {
             }
             FunctionChange::Alias { alias, version: Some(version) } => {
                 let version = known(version)?;
+                if self.aliases.len() >= MAX_ALIASES && !self.aliases.contains_key(&alias) {
+                    return Err(ChangeError::TooMany);
+                }
                 self.aliases.insert(alias, version);
                 None
             }

@@ -35,8 +35,15 @@ const NEEDED_PROGRAMS: [&str; 4] = ["/usr/bin/python3", "/usr/bin/bash", "/usr/b
 const OTHER_PROGRAMS: [&str; 4] = ["/usr/bin/node", "/usr/bin/php-cgi", "/usr/bin/awk", "/usr/sbin/ip"];
 /// Paths of a merged /usr, which programs and the loader spell without it.
 const ALIASES: [&str; 4] = ["/bin", "/sbin", "/lib", "/lib64"];
-const CONFIGURATION: [&str; 5] =
-    ["/etc/ld.so.cache", "/etc/nsswitch.conf", "/etc/os-release", "/etc/localtime", "/etc/protocols"];
+/// Files that programs read. PHP says on its standard error that there is no time zone, without that one.
+const CONFIGURATION: [&str; 6] = [
+    "/etc/ld.so.cache",
+    "/etc/nsswitch.conf",
+    "/etc/os-release",
+    "/etc/localtime",
+    "/etc/protocols",
+    "/usr/share/zoneinfo/UTC",
+];
 /// Directories of Python's library that no program under test imports, and that are most of it.
 const PYTHON_LEAVES_OUT: [&str; 8] =
     ["test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "ensurepip", "dist-packages"];

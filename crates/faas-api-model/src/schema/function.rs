@@ -83,7 +83,7 @@ pub(super) fn scaling() -> Value {
         "description": "How many instances it has.",
         "additionalProperties": false,
         "properties": {
-            "min": count("Kept warm even when nobody calls."),
+            "min": count("Kept warm even when nobody calls; only 0 so far."),
             "max": count("The most calls at once; what comes above waits."),
             "concurrency": count("Calls one instance takes at once: 1."),
             "idle_ttl": quantity("How long an instance waits for its next call. This or idle_ttl_ms."),

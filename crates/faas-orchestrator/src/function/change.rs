@@ -235,10 +235,13 @@ impl Functions {
         &self,
         change: impl Future<Output = Result<T, FunctionError>> + Send + 'static,
     ) -> Result<T, FunctionError> {
+        // Each holds its source until its turn, whether or not its caller still waits.
+        let place = Arc::clone(&self.house.changes).try_acquire_owned().map_err(|_| FunctionError::Crowded)?;
         let (sender, answer) = oneshot::channel();
         self.house.spawn(async move {
             // What nobody waits for is done all the same.
             drop(sender.send(change.await));
+            drop(place);
         });
         // A task that ends without an answer was stopped, before the change or after it.
         answer.await.unwrap_or(Err(FunctionError::Stopping))

@@ -36,8 +36,8 @@ pub enum FunctionError {
         /// What it is now.
         revision: u64,
     },
-    /// It has as many versions as may be.
-    #[error("the function has as many versions as may be; delete it and deploy it again")]
+    /// It has as many versions, or aliases, as may be.
+    #[error("the function has as many versions or aliases as may be; remove aliases, or delete it and deploy it again")]
     TooMany,
     /// What it is to be is wrong.
     #[error(transparent)]
@@ -75,6 +75,9 @@ pub enum FunctionError {
         /// The function that has it.
         name: FunctionName,
     },
+    /// As many changes of functions are under way as may be.
+    #[error("as many changes of functions are under way as may be; retry later")]
+    Crowded,
     /// The platform is stopping.
     #[error("the platform is stopping; the change was made or was not: look when it is back")]
     Stopping,
@@ -117,6 +120,7 @@ impl FunctionError {
             Self::NoBuilds => ErrorCode::FieldUnsupported,
             Self::Route(_) => ErrorCode::InvalidField,
             Self::RouteTaken { .. } => ErrorCode::RouteTaken,
+            Self::Crowded => ErrorCode::AtCapacity,
             Self::Stopping => ErrorCode::Stopping,
             Self::Unreadable { .. } => ErrorCode::StorageUnavailable,
             Self::Store(error) => error.code(),
@@ -138,6 +142,7 @@ impl FunctionError {
             | Self::Changed { .. }
             | Self::TooMany
             | Self::Spec(_)
+            | Self::Crowded
             | Self::Stopping
             | Self::Unreadable { .. }
             | Self::Store(_) => None,

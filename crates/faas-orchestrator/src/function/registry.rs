@@ -107,8 +107,10 @@ impl Functions {
             Found::Row(RowTarget::Refused(code, detail)) => Ok(Routed::Refused(code, detail)),
             Found::OtherMethods(methods) => Ok(Routed::OtherMethods(methods)),
             Found::Unknown => Ok(Routed::Unknown),
-            Found::Deployed(deployed) => {
+            Found::Deployed(deployed, route) => {
                 match self.resolve(deployed.tenant, &live(&FunctionKey::Id(deployed.function))).await {
+                    // A version that went live in between may not have the route, and may be another's to call.
+                    Ok(version) if !version.spec.routes.contains(&route) => Ok(Routed::Unknown),
                     Ok(version) => Ok(Routed::Version(deployed.tenant, version)),
                     // It was deleted in between.
                     Err(FunctionError::Unknown { .. }) => Ok(Routed::Unknown),

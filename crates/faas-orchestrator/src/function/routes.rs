@@ -43,7 +43,8 @@ pub(super) struct Deployed {
 
 /// What a path and a method lead to among the deployed ones, or in the file.
 pub(super) enum Found {
-    Deployed(Deployed),
+    /// With the route as it is written.
+    Deployed(Deployed, String),
     Row(RowTarget),
     OtherMethods(MethodSet),
     Unknown,
@@ -77,7 +78,7 @@ fn write<T>(table: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 impl Routes {
     pub(super) fn find(&self, method: Method, path: &str) -> Found {
         let others = match read(&self.deployed).lookup(method, path) {
-            Lookup::Found(found) => return Found::Deployed(found.value.clone()),
+            Lookup::Found(found) => return Found::Deployed(found.value.clone(), found.route.to_string()),
             Lookup::OtherMethods(others) => Some(others),
             Lookup::Unknown => None,
         };

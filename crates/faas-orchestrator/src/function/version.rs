@@ -2,6 +2,7 @@
 
 use super::FunctionSpec;
 use crate::request::{ExecutionRequest, HttpCall};
+use crate::warm::Served;
 use faas_types::{FunctionId, FunctionName, Scaling, Timestamp, VersionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,6 +51,13 @@ pub struct CallInput {
     pub http: Option<HttpCall>,
     /// What its caller marks it with.
     pub labels: BTreeMap<String, String>,
+}
+
+impl Called {
+    /// The function and the number of the version.
+    pub(crate) const fn served(&self) -> Served {
+        (self.function, self.number)
+    }
 }
 
 impl Version {

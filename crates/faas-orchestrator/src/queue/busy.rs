@@ -1,17 +1,18 @@
-//! How often each function runs, and how many callers wait for it.
+//! How often each version of a function runs, and how many callers wait for it.
 //!
-//! Invariants: a function that runs as often as it may has its calls left where they wait; its callers take at
+//! Invariants: a version that runs as often as it may has its calls left where they wait; its callers take at
 //! most half of the places of all callers, so that it cannot keep others out.
 
 use super::Refused;
 use crate::function::Called;
+use crate::warm::Served;
 use faas_types::FunctionId;
 use std::collections::HashMap;
 
 /// See the module. What neither runs nor is waited for is not here.
 #[derive(Debug, Default)]
 pub(super) struct BusyFunctions {
-    busy: HashMap<FunctionId, Busy>,
+    busy: HashMap<Served, Busy>,
 }
 
 #[derive(Debug, Default)]
@@ -26,7 +27,7 @@ impl BusyFunctions {
     pub(super) fn wait(&mut self, called: Option<&Called>, all_places: usize) -> Result<(), Refused> {
         let Some(called) = called else { return Ok(()) };
         let max = called.scaling.max;
-        let busy = self.busy.entry(called.function).or_default();
+        let busy = self.busy.entry(called.served()).or_default();
         let at_once = usize::try_from(busy.running).unwrap_or(usize::MAX).saturating_add(busy.waiting);
         let may_run = usize::try_from(max).unwrap_or(usize::MAX);
         if at_once >= may_run && busy.waiting >= (all_places / 2).max(1) {
@@ -37,39 +38,40 @@ impl BusyFunctions {
     }
 
     /// A caller waits no more, because it runs or went away.
-    pub(super) fn wait_no_more(&mut self, function: Option<FunctionId>) {
-        self.change(function, |busy| busy.waiting = busy.waiting.saturating_sub(1));
+    pub(super) fn wait_no_more(&mut self, served: Option<Served>) {
+        self.change(served, |busy| busy.waiting = busy.waiting.saturating_sub(1));
     }
 
     /// Whether a call may run now.
     pub(super) fn may_run(&self, called: Option<&Called>) -> bool {
-        called.is_none_or(|called| self.busy.get(&called.function).is_none_or(|busy| busy.running < called.scaling.max))
+        called.is_none_or(|called| self.busy.get(&called.served()).is_none_or(|busy| busy.running < called.scaling.max))
     }
 
     /// A call runs.
-    pub(super) fn run(&mut self, function: Option<FunctionId>) {
-        if let Some(function) = function {
-            self.busy.entry(function).or_default().running += 1;
+    pub(super) fn run(&mut self, served: Option<Served>) {
+        if let Some(served) = served {
+            self.busy.entry(served).or_default().running += 1;
         }
     }
 
     /// A call runs no more.
-    pub(super) fn end(&mut self, function: Option<FunctionId>) {
-        self.change(function, |busy| busy.running = busy.running.saturating_sub(1));
+    pub(super) fn end(&mut self, served: Option<Served>) {
+        self.change(served, |busy| busy.running = busy.running.saturating_sub(1));
     }
 
-    fn change(&mut self, function: Option<FunctionId>, change: impl FnOnce(&mut Busy)) {
-        let Some(function) = function else { return };
-        if let Some(busy) = self.busy.get_mut(&function) {
+    fn change(&mut self, served: Option<Served>, change: impl FnOnce(&mut Busy)) {
+        let Some(served) = served else { return };
+        if let Some(busy) = self.busy.get_mut(&served) {
             change(busy);
             if busy.running == 0 && busy.waiting == 0 {
-                self.busy.remove(&function);
+                self.busy.remove(&served);
             }
         }
     }
 
     /// How often a function runs, and how many callers wait for it.
     pub(super) fn of(&self, function: FunctionId) -> (u32, usize) {
-        self.busy.get(&function).map_or((0, 0), |busy| (busy.running, busy.waiting))
+        let of = self.busy.iter().filter(|((id, _), _)| *id == function);
+        of.fold((0, 0), |(running, waiting), (_, busy)| (running + busy.running, waiting + busy.waiting))
     }
 }
