@@ -15,6 +15,7 @@ mod error;
 mod execution;
 mod platform;
 mod routes_file;
+mod source;
 
 pub use bootstrap::{
     Bootstrap, DelegateError, Host, SLOT_UIDS, StartError, UIDS_PER_SLOT, delegate, is_server_uid, undelegate,

@@ -38,7 +38,7 @@ impl Orchestrator {
                     let message = CancelReason::Caller.message();
                     let record = record.ended(ExecutionState::Cancelled, ErrorKind::Cancelled, message);
                     if end::finish_queued(&self.house, &record).await? {
-                        self.house.totals.count(record.status);
+                        self.house.calls.count(tenant, &record);
                         // It may have been paged in since it was looked for.
                         let known = self.house.state().ended_in_store(id);
                         for live in known.into_iter().flatten() {

@@ -84,7 +84,6 @@ pub(crate) async fn conclude(house: &Arc<House>, live: &Arc<Live>, ending: Endin
     }
     // One that somebody else ended was counted there.
     if !matches!(written, Ok(false)) {
-        house.totals.count(record.status);
         house.calls.count(live.tenant, &record);
     }
     live.end(record.clone());

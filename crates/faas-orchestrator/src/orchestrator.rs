@@ -76,15 +76,16 @@ impl Orchestrator {
             let state = house.state();
             (state.running(), state.callers_waiting())
         };
+        let calls = house.calls.all();
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         Stats {
             queued: count(waiting).saturating_add(house.totals.stored.load(Ordering::Relaxed)),
             running: count(running),
             concurrency: house.settings.concurrency,
             queue: house.settings.queue,
-            succeeded: house.totals.succeeded.load(Ordering::Relaxed),
-            failed: house.totals.failed.load(Ordering::Relaxed),
-            cancelled: house.totals.cancelled.load(Ordering::Relaxed),
+            succeeded: calls.succeeded,
+            failed: calls.failed.values().sum(),
+            cancelled: calls.cancelled,
             refused: house.totals.refused.load(Ordering::Relaxed),
             warm: count(house.warm.len()),
             warm_starts: house.totals.warm_starts.load(Ordering::Relaxed),

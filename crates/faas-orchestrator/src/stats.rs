@@ -6,7 +6,6 @@ mod histogram;
 pub(crate) use calls::Calls;
 pub use calls::{CallStats, Latency};
 
-use faas_types::ExecutionState;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -55,9 +54,6 @@ pub struct Readiness {
 /// What has been counted.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
-    pub(crate) succeeded: AtomicU64,
-    pub(crate) failed: AtomicU64,
-    pub(crate) cancelled: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) warm_starts: AtomicU64,
     pub(crate) retired: AtomicU64,
@@ -66,16 +62,6 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    pub(crate) fn count(&self, end: ExecutionState) {
-        let counter = match end {
-            ExecutionState::Succeeded => &self.succeeded,
-            ExecutionState::Failed => &self.failed,
-            ExecutionState::Cancelled => &self.cancelled,
-            ExecutionState::Queued | ExecutionState::Starting | ExecutionState::Running => return,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// A queued row is queued no more.
     pub(crate) fn row_taken(&self) {
         // Never below zero: another node's row is not counted here.

@@ -139,6 +139,15 @@ impl<'de> Visitor<'de> for FilesVisitor {
     }
 }
 
+/// Files as they are sent.
+pub(super) struct SentFiles<'a>(pub(super) &'a [FileBody]);
+
+impl Serialize for SentFiles<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|file| (&file.path, Sent(file))))
+    }
+}
+
 /// A file's content as it is sent.
 struct Sent<'a>(&'a FileBody);
 
@@ -152,8 +161,4 @@ impl Serialize for Sent<'_> {
         map.serialize_entry("executable", &self.0.executable)?;
         map.end()
     }
-}
-
-pub(super) fn serialize_files<S: Serializer>(files: &[FileBody], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(files.iter().map(|file| (&file.path, Sent(file))))
 }

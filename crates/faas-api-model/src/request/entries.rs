@@ -1,7 +1,7 @@
 //! Lists of short texts: arguments and environment variables.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde::ser::Serializer;
+use serde::ser::{Serialize, Serializer};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -107,9 +107,11 @@ fn bound<E: Error>(count: usize) -> Result<(), E> {
     Err(E::custom(format_args!("there are too many; accepted: at most {MAX_ENTRIES}")))
 }
 
-pub(super) fn serialize_variables<S: Serializer>(
-    variables: &[(String, String)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(variables.iter().map(|(name, value)| (name, value)))
+/// Variables as they are sent.
+pub(super) struct SentVariables<'a>(pub(super) &'a [(String, String)]);
+
+impl Serialize for SentVariables<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }

@@ -13,10 +13,8 @@ use super::input::Input;
 use super::labels::Labels;
 use super::object::{Object, Value, read};
 use super::resources::ResourcesBody;
-use super::scalar::{Number, Scalar};
-use faas_types::{
-    ByteSize, Contract, CpuAmount, FunctionRef, IsolationLevel, Language, Mode, OnOutputLimit, parse_duration,
-};
+use super::scalar::Scalar;
+use faas_types::{ByteSize, Contract, CpuAmount, FunctionRef, IsolationLevel, Language, Mode, OnOutputLimit};
 use serde::de::{IgnoredAny, MapAccess};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -275,14 +273,13 @@ impl Object for Gathered {
                 }
             }
             "timeout" => {
-                if let Some(timeout) = value.parse(|Scalar(text)| parse_duration(&text))? {
+                if let Some(timeout) = value.duration()? {
                     body.timeout = Some(timeout);
                     self.timeout_given += 1;
                 }
             }
             "timeout_ms" => {
-                let milliseconds = |Number(text): Number| parse_duration(&format!("{text}ms"));
-                if let Some(timeout) = value.parse(milliseconds)? {
+                if let Some(timeout) = value.milliseconds()? {
                     body.timeout = Some(timeout);
                     self.timeout_given += 1;
                 }
@@ -293,13 +290,7 @@ impl Object for Gathered {
             "on_disconnect" => body.on_disconnect = value.get()?,
             "labels" => body.labels = value.get::<Labels>()?.unwrap_or_default().0,
             "network" => {
-                value.judge(|network: Network| match network {
-                    Network::None => Ok(()),
-                    Network::Other => Err(unsupported(
-                        "network",
-                        "a sandbox has no network but its own loopback; leave it out, or send \"none\"",
-                    )),
-                })?;
+                value.judge(Network::closed)?;
             }
             "secrets" => {
                 value.judge(|Texts(names)| if names.is_empty() { Ok(()) } else { Err(to_come("secrets")) })?;
@@ -326,6 +317,19 @@ impl Object for Gathered {
 pub(super) enum Network {
     None,
     Other,
+}
+
+impl Network {
+    /// Refuses every network but none.
+    pub(super) fn closed(self) -> Result<(), BodyError> {
+        match self {
+            Self::None => Ok(()),
+            Self::Other => Err(unsupported(
+                "network",
+                "a sandbox has no network but its own loopback; leave it out, or send \"none\"",
+            )),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Network {

@@ -10,13 +10,12 @@ mod sent;
 use super::content::{FileBody, Files};
 use super::entries::{Texts, Variables};
 use super::error::{BodyError, excerpt};
-use super::execute::{Network, to_come, unsupported};
+use super::execute::{Network, to_come};
 use super::object::{Object, Value, read};
 use super::resources::ResourcesBody;
-use super::scalar::{Number, Scalar};
+use super::scalar::Scalar;
 use faas_types::{
     ByteSize, Contract, CpuAmount, FunctionName, IsolationLevel, Mode, OnOutputLimit, Runtime, RuntimeError,
-    parse_duration,
 };
 use serde::de::{IgnoredAny, MapAccess};
 use serde::{Deserialize, Serialize};
@@ -205,13 +204,13 @@ impl Object for Gathered {
                 }
             }
             "timeout" => {
-                if let Some(timeout) = value.parse(|Scalar(text)| parse_duration(&text))? {
+                if let Some(timeout) = value.duration()? {
                     body.timeout = Some(timeout);
                     self.timeout_given += 1;
                 }
             }
             "timeout_ms" => {
-                if let Some(timeout) = value.parse(|Number(text)| parse_duration(&format!("{text}ms")))? {
+                if let Some(timeout) = value.milliseconds()? {
                     body.timeout = Some(timeout);
                     self.timeout_given += 1;
                 }
@@ -226,13 +225,7 @@ impl Object for Gathered {
             "routes" => body.routes = value.get::<Texts>()?.unwrap_or_default().0,
             "auth" => body.auth = value.get()?,
             "network" => {
-                value.judge(|network: Network| match network {
-                    Network::None => Ok(()),
-                    Network::Other => Err(unsupported(
-                        "network",
-                        "a sandbox has no network but its own loopback; leave it out, or send \"none\"",
-                    )),
-                })?;
+                value.judge(Network::closed)?;
             }
             "dependencies" => body.dependencies = value.get::<Texts>()?.unwrap_or_default().0,
             "secrets" => {
@@ -256,11 +249,11 @@ impl Object for GatheredScaling {
             "max" => self.body.max = value.get()?,
             "concurrency" => self.body.concurrency = value.get()?,
             "idle_ttl" => {
-                let given = value.parse(|Scalar(text)| parse_duration(&text))?;
+                let given = value.duration()?;
                 self.put_idle_ttl(given);
             }
             _ => {
-                let given = value.parse(|Number(text)| parse_duration(&format!("{text}ms")))?;
+                let given = value.milliseconds()?;
                 self.put_idle_ttl(given);
             }
         }

@@ -5,11 +5,14 @@
 //! JSON parser's errors carry only text.
 
 use super::error::{BodyError, excerpt};
+use super::scalar::{Number, Scalar};
+use faas_types::parse_duration;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::error::Category;
 use std::cell::RefCell;
 use std::fmt;
+use std::time::Duration;
 
 /// Where the first refusal is kept until the parser has given up.
 #[derive(Debug, Default)]
@@ -67,6 +70,16 @@ impl<'de, A: MapAccess<'de>> Value<'_, A> {
         let Self { map, report, name } = self;
         let Some(given) = Value { map, report, name }.get::<T>()? else { return Ok(None) };
         judge(given).map(Some).map_err(|error| report.refuse(error))
+    }
+
+    /// Reads it as a duration, in seconds where it is a bare number.
+    pub(super) fn duration(self) -> Result<Option<Duration>, A::Error> {
+        self.parse(|Scalar(text)| parse_duration(&text))
+    }
+
+    /// Reads it as a number of milliseconds.
+    pub(super) fn milliseconds(self) -> Result<Option<Duration>, A::Error> {
+        self.parse(|Number(text)| parse_duration(&format!("{text}ms")))
     }
 
     /// Reads it as a nested object.

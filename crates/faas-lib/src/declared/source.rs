@@ -1,7 +1,7 @@
 //! Where the source of a declared function is.
 
 use super::NotDeployed;
-use bytes::Bytes;
+use crate::source::source_file;
 use faas_config::{Config, DeclaredFunction};
 use faas_executor_api::{FileIn, MAX_CODE_BYTES};
 use faas_routes_file::{FunctionRoots, Module, ModuleBounds, ModuleError};
@@ -35,7 +35,7 @@ impl DeclaredSources {
             let runtime = function.runtime.clone().unwrap_or_else(|| config.default_language.value.into());
             let main = runtime.language.main_file().to_owned();
             let files = match (&function.code, &config.functions.storage) {
-                (Some(code), _) => Ok(vec![file(&main, code.clone())]),
+                (Some(code), _) => Ok(vec![source_file(main.as_str(), code.clone())]),
                 (None, Some(storage)) => stored(function, runtime.language, storage),
                 (None, None) => Err(NotDeployed::NoStorage { name: function.name.clone() }),
             };
@@ -70,14 +70,10 @@ fn stored(function: &DeclaredFunction, language: Language, storage: &Path) -> Re
         Err(cause) => Err(NotDeployed::Source { name: function.name.clone(), cause: Box::new(cause) }),
     };
     if let Some(Module::Directory(files)) = read(&directory)? {
-        return Ok(files.into_iter().map(|found| file(&found.path, found.bytes)).collect());
+        return Ok(files.into_iter().map(|found| source_file(found.path, found.bytes)).collect());
     }
     match read(&alone)? {
-        Some(Module::File(bytes)) => Ok(vec![file(main, bytes)]),
+        Some(Module::File(bytes)) => Ok(vec![source_file(main, bytes)]),
         Some(Module::Directory(_)) | None => Err(missing()),
     }
-}
-
-fn file(path: &str, content: impl Into<Bytes>) -> FileIn {
-    FileIn { path: path.to_owned(), content: content.into(), executable: false }
 }

@@ -1,6 +1,6 @@
 //! The sources that rows name: each module read once for one state of the file, and bounded together.
 
-use bytes::Bytes;
+use crate::source::source_file;
 use faas_executor_api::FileIn;
 use faas_routes_file::{FunctionRoots, Module};
 use std::collections::HashMap;
@@ -61,9 +61,9 @@ impl Sources {
         let (files, is_directory) = match self.roots.read(module).map_err(|error| error.to_string())? {
             Module::File(bytes) => {
                 let name = module.rsplit('/').next().unwrap_or(module);
-                (vec![file(name.to_owned(), bytes)], false)
+                (vec![source_file(name, bytes)], false)
             }
-            Module::Directory(files) => (files.into_iter().map(|one| file(one.path, one.bytes)).collect(), true),
+            Module::Directory(files) => (files.into_iter().map(|one| source_file(one.path, one.bytes)).collect(), true),
         };
         let taken: usize = files.iter().map(|file| file.path.len() + file.content.len()).sum();
         let taken = u64::try_from(taken).unwrap_or(u64::MAX);
@@ -80,10 +80,6 @@ impl Sources {
             self.most
         )
     }
-}
-
-fn file(path: String, bytes: Vec<u8>) -> FileIn {
-    FileIn { path, content: Bytes::from(bytes), executable: false }
 }
 
 #[cfg(test)]

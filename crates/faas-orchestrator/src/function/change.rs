@@ -290,8 +290,10 @@ impl Functions {
     ) -> Result<FunctionView, FunctionError> {
         let call = spec.request()?;
         let (name, number) = (function.name.clone(), function.newest);
-        let version = Version { id, function: function.id, name, number, created_at: at, spec, call };
-        Ok(FunctionView { function: self.changed(function), version: Arc::new(version) })
+        let version = Arc::new(Version { id, function: function.id, name, number, created_at: at, spec, call });
+        let function = self.changed(function);
+        self.house.functions.read_version(self.house.functions.moment(), &version);
+        Ok(FunctionView { function, version })
     }
 }
 

@@ -1,8 +1,8 @@
 //! An execution as a client writes it.
 
 use super::ExecuteBody;
-use crate::request::content::{Content, FileBody, serialize_files};
-use crate::request::entries::serialize_variables;
+use crate::request::content::{Content, SentFiles};
+use crate::request::entries::SentVariables;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -47,22 +47,6 @@ impl Serialize for ExecuteBody {
             map.serialize_entry("labels", &self.labels)?;
         }
         map.end()
-    }
-}
-
-struct SentVariables<'a>(&'a [(String, String)]);
-
-impl Serialize for SentVariables<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_variables(self.0, serializer)
-    }
-}
-
-struct SentFiles<'a>(&'a [FileBody]);
-
-impl Serialize for SentFiles<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_files(self.0, serializer)
     }
 }
 

@@ -1,8 +1,8 @@
 //! A function as a client writes it and as an answer shows it: every thing under one name.
 
 use super::{FunctionBody, ScalingBody};
-use crate::request::content::{FileBody, serialize_files};
-use crate::request::entries::serialize_variables;
+use crate::request::content::SentFiles;
+use crate::request::entries::SentVariables;
 use faas_types::ByteSize;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -68,22 +68,6 @@ impl Serialize for ScalingBody {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-struct SentFiles<'a>(&'a [FileBody]);
-
-impl Serialize for SentFiles<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_files(self.0, serializer)
-    }
-}
-
-struct SentVariables<'a>(&'a [(String, String)]);
-
-impl Serialize for SentVariables<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_variables(self.0, serializer)
-    }
 }
 
 /// Cores and MiB as numbers where they are that, else as text with a unit.
