@@ -345,7 +345,7 @@ fn warm_handler(server: &Process) -> Vec<f64> {
         let before = Instant::now();
         let (status, answer) = client.get("/warm");
         let waited = milliseconds(before.elapsed());
-        assert!(status == 200 && answer == br#"{"message":"hello"}"#, "{status} {}", String::from_utf8_lossy(&answer));
+        assert!(status == 200 && answer == br#"{"message": "hello"}"#, "{status} {}", String::from_utf8_lossy(&answer));
         // The first ones make the sandboxes: one is made as new while the next call comes.
         if number >= 200 {
             samples.push(waited);
