@@ -171,6 +171,7 @@ const fn next_step(code: ErrorCode) -> &'static str {
         ErrorCode::RouteTaken => "take another path for the route",
         ErrorCode::TooManyVersions => "delete the function and deploy it again",
         ErrorCode::FunctionBusy => "try again later, or raise scaling.max of the function",
+        ErrorCode::FunctionFailing => "look at `faas logs`, then deploy a version that can be loaded",
         ErrorCode::InstanceNotFound => "GET /instances lists those there are",
         ErrorCode::DependencyNotFound => "correct the name or the version; a package of Python needs a wheel",
         ErrorCode::DependencyRefused => "use another version, or fewer and smaller dependencies",

@@ -55,6 +55,10 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     warm_ttl: Option<String>,
 
+    /// How long a handler's program may take to be loaded [default: 30s]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    cold_start_timeout: Option<String>,
+
     /// Ended executions that are remembered [default: 100000]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     history_rows: Option<String>,
@@ -168,6 +172,7 @@ impl ServerOptions {
             .with(Key::QueueWaiting, self.queue_waiting.as_deref())
             .with(Key::WarmSandboxes, self.warm_sandboxes.as_deref())
             .with(Key::WarmTtl, self.warm_ttl.as_deref())
+            .with(Key::ColdStartTimeout, self.cold_start_timeout.as_deref())
             .with(Key::HistoryRows, self.history_rows.as_deref())
             .with(Key::HistoryBytes, self.history_bytes.as_deref())
             .with(Key::LogsBytes, self.logs_bytes.as_deref())

@@ -88,7 +88,9 @@ impl Fetch<'_> {
                     String::from_utf8_lossy(&bytes).lines().for_each(|line| self.log.say(line));
                 }
                 Some(Event::Stdout(bytes)) => frames.push(&bytes),
-                Some(Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_)) => {}
+                Some(
+                    Event::Loaded | Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_),
+                ) => {}
             }
             while let Some(frame) = frames.next().map_err(|nonsense| self.failed(nonsense.to_string()))? {
                 match frame {

@@ -19,7 +19,7 @@ const NO_CONTAINERS: &str = "no executor here makes containers";
 pub(crate) const SYSTEM: [(&str, Meaning); 10] = [
     ("system.default_mode", Meaning::Key(Key::Executor)),
     ("system.max_concurrent_functions", Meaning::Key(Key::MaxSandboxes)),
-    ("system.cold_start_timeout", Meaning::Nothing("the start of a program is part of the time it may take")),
+    ("system.cold_start_timeout", Meaning::Key(Key::ColdStartTimeout)),
     ("system.warm_instance_ttl", Meaning::Key(Key::WarmTtl)),
     ("system.api_gateway_port", Meaning::Key(Key::Listen)),
     ("system.function_storage_path", Meaning::FunctionStorage),

@@ -13,6 +13,7 @@ use std::time::Duration;
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_QUEUE_WAITING: u32 = 1000;
 const DEFAULT_WARM: u32 = 8;
+const DEFAULT_COLD_START_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_WARM_TTL: Duration = Duration::from_secs(5 * 60);
 /// As many sandboxes as there may be at all.
 const MOST_WARM: u32 = 1023;
@@ -49,6 +50,8 @@ pub struct ServerConfig {
     pub warm_sandboxes: Setting<u32>,
     /// See [`Key::WarmTtl`].
     pub warm_ttl: Setting<Duration>,
+    /// See [`Key::ColdStartTimeout`].
+    pub cold_start_timeout: Setting<Duration>,
     /// See [`Key::HistoryRows`].
     pub history_rows: Setting<u32>,
     /// See [`Key::HistoryBytes`].
@@ -109,6 +112,7 @@ impl ServerConfig {
             })?,
             warm_sandboxes: pick(layers, Key::WarmSandboxes, DEFAULT_WARM, |text| none_or(text, MOST_WARM))?,
             warm_ttl: pick(layers, Key::WarmTtl, DEFAULT_WARM_TTL, duration)?,
+            cold_start_timeout: pick(layers, Key::ColdStartTimeout, DEFAULT_COLD_START_TIMEOUT, duration)?,
             history_rows: pick(layers, Key::HistoryRows, DEFAULT_HISTORY_ROWS, |text| {
                 whole_number(text, 1, MOST_ROWS)
             })?,

@@ -23,6 +23,8 @@ waiting = 7
 [warm]
 sandboxes = 0
 ttl = "9s"
+[cold_start]
+timeout = "8s"
 [history]
 rows = 9
 bytes = "5k"

@@ -142,7 +142,7 @@ fn a_yaml_file_of_ours_or_of_another_platform_is_read() {
     let declared: Vec<_> = config.functions.all.iter().map(|function| function.name.as_str()).collect();
     assert_eq!(declared, ["example-function"]);
     let names: Vec<_> = config.unused.iter().map(|unused| unused.name.as_ref()).collect();
-    assert_eq!(names, ["system.base_image", "system.cold_start_timeout"]);
+    assert_eq!(names, ["system.base_image"]);
     let ours = from_yaml("listen: [':1']\ncompat_ports: true\nlimits:\n  memory: 64\n").unwrap();
     assert_eq!((ours.server.addresses().len(), ours.memory.value), (3, ByteSize::mib(64)));
     from_yaml("listen: 8000\nsystem: {api_gateway_port: 8000}").expect("they agree");

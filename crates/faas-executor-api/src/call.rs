@@ -56,6 +56,19 @@ pub struct HandlerRequest {
     pub body: Bytes,
 }
 
+/// Whether a program stays for the next call. Under any contract but handler it does not; the standard input of
+/// one that stays is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Stay {
+    /// It ends with its call.
+    #[default]
+    No,
+    /// Once it has answered.
+    Answered,
+    /// Once it is loaded: of its request only the entry is looked at, and it answers nothing.
+    Loaded,
+}
+
 /// One call of user code through the sandbox's runner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
@@ -71,9 +84,8 @@ pub struct Invocation {
     pub files: Vec<FileIn>,
     /// What it is asked, under the contracts handler and cgi and no other.
     pub request: Option<HandlerRequest>,
-    /// Whether the program stays for the next call once it has answered, under the handler contract and no
-    /// other. Its standard input is empty then.
-    pub stays: bool,
+    /// Whether the program stays for the next call.
+    pub stay: Stay,
     /// When it must have ended, whatever it is doing.
     pub deadline: Instant,
     /// How much output it may produce, and how much of a response.

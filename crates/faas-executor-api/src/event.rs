@@ -27,6 +27,8 @@ pub struct Done {
 /// One thing a call says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// The program of a handler is loaded, which is said before any answer of it: at once where it stayed.
+    Loaded,
     /// The head of its response, before any `Body`.
     ResponseHead(ResponseHead),
     /// A piece of its response.
@@ -78,6 +80,8 @@ impl EventSender {
 /// An event that is not the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutputEvent {
+    /// See [`Event::Loaded`].
+    Loaded,
     /// See [`Event::ResponseHead`].
     ResponseHead(ResponseHead),
     /// See [`Event::Body`].
@@ -95,6 +99,7 @@ pub enum OutputEvent {
 impl From<OutputEvent> for Event {
     fn from(event: OutputEvent) -> Self {
         match event {
+            OutputEvent::Loaded => Self::Loaded,
             OutputEvent::ResponseHead(head) => Self::ResponseHead(head),
             OutputEvent::Body(bytes) => Self::Body(bytes),
             OutputEvent::ResponseEnd => Self::ResponseEnd,

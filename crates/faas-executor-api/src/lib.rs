@@ -20,7 +20,7 @@ mod sandbox;
 mod stay;
 mod validation;
 
-pub use call::{Command, FileIn, HandlerRequest, Invocation, Program, SandboxSpec};
+pub use call::{Command, FileIn, HandlerRequest, Invocation, Program, SandboxSpec, Stay};
 pub use capabilities::{Capabilities, ExecutorKind, IsolationClass, RuntimeInfo, Verb};
 pub use error::{CallError, CreateError, RecoverError, SpecError};
 pub use event::{Done, Event, EventSender, EventStream, OutputEvent, ResponseHead, event_channel};

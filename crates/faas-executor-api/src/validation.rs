@@ -11,7 +11,7 @@ mod tests;
 
 pub use path::check_file;
 
-use crate::{CallError, Command, FileIn, Invocation, Program};
+use crate::{CallError, Command, FileIn, Invocation, Program, Stay};
 use faas_types::Contract;
 
 /// The most bytes of arguments and environment together. Every entry counts its text and
@@ -64,8 +64,8 @@ pub fn check_invocation(call: &Invocation) -> Result<(), CallError> {
             return Err(invalid("request", "there is one", "none, but under the contracts handler and cgi"));
         }
     }
-    if call.stays && call.contract != Contract::Handler {
-        return Err(invalid("stays", "the program is no handler", "true under the handler contract only"));
+    if call.stay != Stay::No && call.contract != Contract::Handler {
+        return Err(invalid("stay", "the program is no handler", "no, but under the handler contract"));
     }
     path::check_files(&call.files)
 }

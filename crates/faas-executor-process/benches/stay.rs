@@ -7,7 +7,9 @@
 #![expect(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
 
 use bytes::Bytes;
-use faas_executor_api::{DestroyReason, Event, Executor, HandlerRequest, Invocation, Program, Sandbox, SandboxSpec};
+use faas_executor_api::{
+    DestroyReason, Event, Executor, HandlerRequest, Invocation, Program, Sandbox, SandboxSpec, Stay,
+};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
 use faas_types::{Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, SandboxId, TenantId};
 use std::process::ExitCode;
@@ -117,7 +119,7 @@ async fn call(sandbox: &mut dyn Sandbox, code: Bytes) -> (Duration, Duration) {
         env: Vec::new(),
         files: Vec::new(),
         request: Some(request),
-        stays: true,
+        stay: Stay::Answered,
         deadline: Instant::now() + Duration::from_secs(60),
         output: OutputLimits::default(),
     };

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use faas_executor_api::{
-    CreateError, DestroyReason, Event, Executor, Invocation, Program, Sandbox, SandboxSpec, SpecError,
+    CreateError, DestroyReason, Event, Executor, Invocation, Program, Sandbox, SandboxSpec, SpecError, Stay,
 };
 use faas_executor_process::{Launcher, ProcessExecutor, SLOT_UIDS, Settings};
 use faas_types::{
@@ -77,7 +77,7 @@ async fn run(executor: &ProcessExecutor, spec: SandboxSpec, code: &str) -> Strin
         env: Vec::new(),
         files: Vec::new(),
         request: None,
-        stays: false,
+        stay: Stay::No,
         deadline: Instant::now() + Duration::from_secs(60),
         output: OutputLimits::default(),
     };
@@ -87,7 +87,7 @@ async fn run(executor: &ProcessExecutor, spec: SandboxSpec, code: &str) -> Strin
         match event {
             Event::Stdout(bytes) | Event::Stderr(bytes) => said.extend_from_slice(&bytes),
             Event::Done(done) => ended = Some(done.outcome),
-            Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_) => {}
+            Event::Loaded | Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_) => {}
         }
     }
     let said = String::from_utf8_lossy(&said).into_owned();

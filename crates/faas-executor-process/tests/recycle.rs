@@ -38,7 +38,7 @@ async fn python(sandbox: &mut dyn Sandbox, code: &str) -> String {
         match event {
             Event::Stdout(bytes) | Event::Stderr(bytes) => said.extend_from_slice(&bytes),
             Event::Done(done) => ended = Some(done.outcome),
-            Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_) => {}
+            Event::Loaded | Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_) => {}
         }
     }
     let said = String::from_utf8_lossy(&said).into_owned();

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use faas_executor_api::{
-    CallError, DestroyReason, Event, Executor, HandlerRequest, Health, Invocation, Program, Sandbox, SandboxSpec,
+    CallError, DestroyReason, Event, Executor, HandlerRequest, Health, Invocation, Program, Sandbox, SandboxSpec, Stay,
 };
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
 use faas_types::{
@@ -67,7 +67,7 @@ impl Staying {
             env: Vec::new(),
             files: Vec::new(),
             request: Some(request),
-            stays: true,
+            stay: Stay::Answered,
             deadline: Instant::now() + Duration::from_secs(60),
             output: OutputLimits { bytes: ByteSize::mib(1), ..OutputLimits::default() },
         };
@@ -78,7 +78,7 @@ impl Staying {
                 Event::Body(bytes) => answer.extend_from_slice(&bytes),
                 Event::Stdout(bytes) | Event::Stderr(bytes) => printed.extend_from_slice(&bytes),
                 Event::Failed(message) => failed = Some(message),
-                Event::ResponseHead(_) | Event::ResponseEnd => {}
+                Event::Loaded | Event::ResponseHead(_) | Event::ResponseEnd => {}
                 Event::Done(done) => {
                     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                     let (answer, printed) = (text(&answer), text(&printed));

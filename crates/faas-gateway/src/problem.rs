@@ -229,6 +229,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::AtCapacity
         | ErrorCode::SandboxAssemblyFailed
         | ErrorCode::QueueFull
+        | ErrorCode::FunctionFailing
         | ErrorCode::Stopping
         | ErrorCode::StorageUnavailable
         | ErrorCode::ServerUnreachable => StatusCode::SERVICE_UNAVAILABLE,

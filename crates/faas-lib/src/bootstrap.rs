@@ -14,6 +14,7 @@ use faas_store_api::{MemoryStore, Retention};
 use faas_types::{ByteSize, NodeId};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use faas_executor_process::{
     DelegateError, SLOT_UIDS, StartError, UIDS_PER_SLOT, delegate, is_server_uid, undelegate,
@@ -31,6 +32,7 @@ pub struct Bootstrap {
     max_sandboxes: u32,
     queue: u32,
     warm: WarmSettings,
+    cold_start_timeout: Duration,
 }
 
 impl Bootstrap {
@@ -62,7 +64,13 @@ impl Bootstrap {
         };
         let server = &config.server;
         let warm = WarmSettings { sandboxes: server.warm_sandboxes.value, ttl: server.warm_ttl.value };
-        Ok(Self { launcher: Launcher::start(&settings)?, max_sandboxes, queue: server.queue_waiting.value, warm })
+        Ok(Self {
+            launcher: Launcher::start(&settings)?,
+            max_sandboxes,
+            queue: server.queue_waiting.value,
+            warm,
+            cold_start_timeout: server.cold_start_timeout.value,
+        })
     }
 
     /// What this host gives to sandboxes.
@@ -91,6 +99,7 @@ impl Bootstrap {
             concurrency: self.max_sandboxes,
             queue: self.queue,
             warm: self.warm,
+            cold_start_timeout: self.cold_start_timeout,
             retention: EMBEDDED_HISTORY,
             log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
         };
@@ -114,6 +123,7 @@ impl Bootstrap {
             concurrency: self.max_sandboxes,
             queue: self.queue,
             warm: self.warm,
+            cold_start_timeout: self.cold_start_timeout,
             retention: Retention {
                 rows: u64::from(server.history_rows.value),
                 bytes: server.history_bytes.value.as_bytes(),

@@ -38,6 +38,7 @@ impl Platform {
             concurrency: ANY_NUMBER,
             queue: ANY_NUMBER,
             warm: WarmSettings::default(),
+            cold_start_timeout: Settings::COLD_START_TIMEOUT,
             retention: EMBEDDED_HISTORY,
             log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
         };

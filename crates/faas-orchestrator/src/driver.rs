@@ -19,7 +19,7 @@ use faas_executor_api::{DestroyReason, Health, Sandbox};
 use faas_store_api::Journaled;
 use faas_types::{ErrorKind, ExecutionRecord, ExecutionState, Mode};
 use futures_util::FutureExt as _;
-use run::Run;
+use run::{Load, Ran, Run};
 use start::{Start, Unstarted};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
 }
 
 /// Makes a sandbox as new and keeps it, where both is possible.
-async fn keep(house: &Arc<House>, purpose: Purpose, ttl: Option<Duration>, mut sandbox: Box<dyn Sandbox>) {
+pub(crate) async fn keep(house: &Arc<House>, purpose: Purpose, ttl: Option<Duration>, mut sandbox: Box<dyn Sandbox>) {
     if !house.warm.keeps() || !house.is_wanted(&purpose) {
         sandbox.destroy(DestroyReason::Finished).await;
         return;
@@ -179,15 +179,23 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
     let timeout = request.timeout;
     let start = Start { house, live: &live, timeout };
     let run = Run::new(house, &live, &request);
+    let asked = request.clone();
+    let began = Instant::now();
     let cached = (request.mode == Mode::Cached).then(|| purpose_of(live.tenant, &request));
     let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
     match start.start(request).await {
         Ok(started) => {
             let times = Times { created: live.created, turn, started: Instant::now() };
             let patience = tokio::time::Instant::now().checked_add(timeout).unwrap_or_else(tokio::time::Instant::now);
-            let (record, sandbox, reason) = run.run(started, input, times, patience).await;
+            let Ran { record, sandbox, reason, load } = run.run(started, input, times, patience).await;
+            match load {
+                Load::Loaded => house.start_went_well(&asked),
+                Load::Failed => house.start_failed(&asked, began, record.error.as_deref().unwrap_or_default()),
+                Load::Unknown => {}
+            }
             let fate = match cached {
-                Some(purpose) if sandbox.health() == Health::Ready => Fate::Keep(purpose, ttl),
+                // A sandbox without its program would be found by a call whose start is put off.
+                Some(purpose) if sandbox.health() == Health::Ready && load != Load::Failed => Fate::Keep(purpose, ttl),
                 _ => Fate::Destroy(reason),
             };
             Over { record, sandbox: Some((sandbox, fate)) }
@@ -199,9 +207,11 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
         Err(Unstarted::Failed(why, sandbox)) => {
             let reason = match why {
                 NotStarted::TooLate { .. } => DestroyReason::Deadline,
-                NotStarted::Create(_) | NotStarted::Call(_) | NotStarted::Store(_) | NotStarted::Unreadable { .. } => {
-                    DestroyReason::Finished
-                }
+                NotStarted::Create(_)
+                | NotStarted::Call(_)
+                | NotStarted::Store(_)
+                | NotStarted::Unreadable { .. }
+                | NotStarted::Failing { .. } => DestroyReason::Finished,
             };
             Over { record: failed(&live, why), sandbox: sandbox.map(|sandbox| (sandbox, Fate::Destroy(reason))) }
         }

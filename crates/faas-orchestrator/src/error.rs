@@ -1,5 +1,6 @@
 //! Why an operation failed. A failing program is never one of these: it is a record.
 
+use crate::starts::PutOff;
 use crate::{RequestError, WAITING_BYTES};
 use faas_executor_api::{CallError, CreateError, RecoverError, SpecError};
 use faas_store_api::StoreError;
@@ -111,6 +112,25 @@ pub enum NotStarted {
         /// The timeout.
         timeout: Duration,
     },
+    /// The program of the function ended before it was loaded, again and again.
+    #[error(
+        "the function failed {in_a_row} times in a row while it was loaded, the last time so: {why}; it is tried again in {retry_after:?}: deploy a version that can be loaded"
+    )]
+    Failing {
+        /// How often in a row.
+        in_a_row: u32,
+        /// What was recorded of the last time.
+        why: String,
+        /// When it may be started again.
+        retry_after: Duration,
+    },
+}
+
+impl From<PutOff> for NotStarted {
+    fn from(put_off: PutOff) -> Self {
+        let PutOff { in_a_row, left, why } = put_off;
+        Self::Failing { in_a_row, why, retry_after: left }
+    }
 }
 
 impl NotStarted {
@@ -123,6 +143,16 @@ impl NotStarted {
             Self::Store(error) => Some(error.code()),
             Self::Unreadable { .. } => Some(ErrorCode::StorageUnavailable),
             Self::TooLate { .. } => None,
+            Self::Failing { .. } => Some(ErrorCode::FunctionFailing),
+        }
+    }
+
+    /// When it is worth another try, where that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failing { retry_after, .. } => Some(*retry_after),
+            Self::Create(_) | Self::Call(_) | Self::Store(_) | Self::Unreadable { .. } | Self::TooLate { .. } => None,
         }
     }
 
@@ -135,9 +165,8 @@ impl NotStarted {
     /// The cause in the record's words.
     const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Call(CallError::Invalid { .. } | CallError::File { .. } | CallError::NotFound { .. }) => {
-                ErrorKind::UserError
-            }
+            Self::Call(CallError::Invalid { .. } | CallError::File { .. } | CallError::NotFound { .. })
+            | Self::Failing { .. } => ErrorKind::UserError,
             Self::Call(CallError::Unreached { .. } | CallError::Lost { .. }) => ErrorKind::SandboxLost,
             Self::Call(CallError::Unsupported(_)) | Self::Create(_) | Self::Store(_) | Self::Unreadable { .. } => {
                 ErrorKind::Platform

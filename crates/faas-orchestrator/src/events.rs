@@ -29,6 +29,8 @@ pub enum EventKind {
     QueueFull,
     /// A used sandbox could not be made as new and was ended.
     SandboxRetired,
+    /// The program of a function ends again and again before it is loaded.
+    FunctionFailing,
     /// A route of a function is not served.
     RouteRefused,
     /// A function that the configuration declares is not deployed.
@@ -50,6 +52,7 @@ impl EventKind {
             Self::LogFailed => "log_failed",
             Self::QueueFull => "queue_full",
             Self::SandboxRetired => "sandbox_retired",
+            Self::FunctionFailing => "function_failing",
             Self::RouteRefused => "route_refused",
             Self::FunctionRefused => "function_refused",
             Self::Draining => "draining",

@@ -6,6 +6,8 @@ use crate::function::{Cache, Routes};
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
+use crate::standing::Standing;
+use crate::starts::Starts;
 use crate::stats::{Calls, Totals};
 use crate::submit::purpose_of;
 use crate::warm::{Purpose, Served, Unneeded, Warm};
@@ -39,6 +41,8 @@ pub(crate) struct House {
     pub(crate) totals: Totals,
     pub(crate) calls: Calls,
     pub(crate) warm: Arc<Warm>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) starts: Starts,
     /// Functions that were called.
     pub(crate) functions: Cache,
     /// Where they are called by HTTP.
@@ -59,6 +63,7 @@ pub(crate) struct House {
     queue_full: AtomicBool,
     full_noted: Seldom,
     retired_noted: Seldom,
+    ahead_noted: Seldom,
     state: Mutex<State>,
     tasks: Mutex<JoinSet<()>>,
     runtime: Handle,
@@ -76,6 +81,17 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// One for an instance that is made ahead of its calls; none where somebody is in its way.
+    pub(crate) fn ahead(house: &Arc<House>, request: &ExecutionRequest) -> Option<Self> {
+        let called = request.function.as_ref()?;
+        let sandboxes = house.warm.changes().sandboxes();
+        let is_taken = house.state().take_ahead(called, sandboxes);
+        is_taken.then(|| {
+            house.show_busy();
+            Self { house: Arc::clone(house), live: None, served: Some(called.served()) }
+        })
+    }
+
     pub(crate) fn pass_on(self) {
         let house = Arc::clone(&self.house);
         drop(self);
@@ -103,6 +119,9 @@ impl Drop for Slot {
             live.stop();
         }
         self.house.show_busy();
+        if self.served.is_some() {
+            self.house.standing.look();
+        }
     }
 }
 
@@ -111,6 +130,7 @@ impl House {
         let crate::Parts { executor, store, builder, logs, settings } = parts;
         let totals = Totals::default();
         totals.stored.store(stored, Ordering::Relaxed);
+        let standing = Arc::<Standing>::default();
         Self {
             executor,
             store,
@@ -120,7 +140,9 @@ impl House {
             epoch,
             totals,
             calls: Calls::default(),
-            warm: Arc::new(Warm::new(settings.warm)),
+            warm: Arc::new(Warm::new(settings.warm, Arc::clone(&standing))),
+            standing,
+            starts: Starts::default(),
             functions: Cache::default(),
             routes: Routes::default(),
             changes: Arc::new(Semaphore::new(CHANGES)),
@@ -134,6 +156,7 @@ impl House {
             queue_full: AtomicBool::new(false),
             full_noted: Seldom::default(),
             retired_noted: Seldom::default(),
+            ahead_noted: Seldom::default(),
             state: Mutex::new(State::new(settings.concurrency, settings.queue, stored)),
             tasks: Mutex::new(JoinSet::new()),
             runtime: Handle::current(),
@@ -187,10 +210,11 @@ impl House {
     /// one may be cancelled.
     pub(crate) fn end_warm(self: &Arc<Self>, unneeded: Unneeded) {
         for sandbox in unneeded {
-            let warm = Arc::clone(&self.warm);
+            let (warm, standing) = (Arc::clone(&self.warm), Arc::clone(&self.standing));
             self.spawn(async move {
                 sandbox.destroy(DestroyReason::Finished).await;
                 warm.ended();
+                standing.look();
             });
         }
     }
@@ -226,8 +250,31 @@ impl House {
         }
     }
 
+    /// Instances of a version that serve a call, are made ahead of one, or wait for one.
+    pub(crate) fn instances_of(&self, served: Served) -> usize {
+        let running = self.state().running_of(served);
+        self.warm.count_of(served).saturating_add(usize::try_from(running).unwrap_or(usize::MAX))
+    }
+
+    /// A program was loaded, or is of a kind that is not.
+    pub(crate) fn start_went_well(&self, request: &ExecutionRequest) {
+        if let Some(called) = &request.function {
+            self.starts.loaded(called.served());
+        }
+    }
+
+    /// A program ended before it was loaded.
+    pub(crate) fn start_failed(&self, request: &ExecutionRequest, began: Instant, why: &str) {
+        let Some(called) = &request.function else { return };
+        if self.starts.failed(called.served(), began, Instant::now(), why) {
+            let detail = format!("{}@{} cannot be loaded and is put off: {why}", called.name, called.number);
+            self.events.note(EventKind::FunctionFailing, None, detail);
+        }
+    }
+
     /// Ends the warm sandboxes of a function that is gone.
     pub(crate) fn retire_function(self: &Arc<Self>, function: FunctionId) {
+        self.standing.forget(function);
         self.end_warm(self.warm.retire(|id, _| id == function));
     }
 
@@ -299,6 +346,14 @@ impl House {
         let Some(error) = full.filter(|_| became) else { return };
         if self.full_noted.is_due(self.began) {
             self.events.note(EventKind::QueueFull, None, error.to_string());
+        }
+    }
+
+    /// Says once in a while why an instance cannot be made ahead of its calls.
+    pub(crate) fn note_not_ahead(&self, request: &ExecutionRequest, why: &str) {
+        if let Some(called) = request.function.as_ref().filter(|_| self.ahead_noted.is_due(self.began)) {
+            let detail = format!("no instance of {}@{} can be made: {why}", called.name, called.number);
+            self.events.note(EventKind::FunctionFailing, None, detail);
         }
     }
 

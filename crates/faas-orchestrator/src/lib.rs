@@ -31,6 +31,8 @@ mod record;
 mod request;
 mod response;
 mod settings;
+mod standing;
+mod starts;
 mod stats;
 mod stdin;
 mod submission;

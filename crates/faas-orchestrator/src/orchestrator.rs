@@ -4,7 +4,7 @@ use crate::events::{EventFeed, EventKind};
 use crate::function::load_routes;
 use crate::house::House;
 use crate::settings::{Parts, Settings};
-use crate::{CallStats, Readiness, StartError, Stats, loader, upkeep};
+use crate::{CallStats, Readiness, StartError, Stats, loader, standing, upkeep};
 use faas_executor_api::Capabilities;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,6 +52,7 @@ impl Orchestrator {
         load_routes(&house).await?;
         house.spawn(loader::run(Arc::downgrade(&house), Arc::clone(&house.load)));
         house.spawn(upkeep::run(Arc::downgrade(&house)));
+        house.spawn(standing::run(Arc::downgrade(&house), Arc::clone(&house.standing)));
         house.spawn(upkeep::end_unused(Arc::downgrade(&house), Arc::clone(&house.warm)));
         Ok(Self { _life: Arc::new(Life { house: Arc::clone(&house) }), house })
     }

@@ -156,6 +156,11 @@ impl State {
         self.busy_functions.of(function)
     }
 
+    /// How often a version runs.
+    pub(crate) fn running_of(&self, served: Served) -> u32 {
+        self.busy_functions.running(served)
+    }
+
     /// What has to end before the process may.
     pub(crate) const fn busy(&self) -> usize {
         self.occupied().saturating_add(self.ending).saturating_add(self.accepting)
@@ -319,6 +324,19 @@ impl State {
         self.running += 1;
         self.busy_functions.run(job.served());
         Some(job)
+    }
+
+    /// Takes a slot for an instance that is made ahead of its calls, where nobody is in its way: with so many
+    /// sandboxes that wait for a call or are being ended.
+    pub(crate) fn take_ahead(&mut self, called: &Called, sandboxes: usize) -> bool {
+        let has_room = self.running.saturating_add(sandboxes) < self.concurrency;
+        let is_free =
+            has_room && self.callers.is_empty() && !self.draining && self.busy_functions.may_run(Some(called));
+        if is_free {
+            self.running += 1;
+            self.busy_functions.run(Some(called.served()));
+        }
+        is_free
     }
 
     fn pop_caller(&mut self) -> Option<Job> {

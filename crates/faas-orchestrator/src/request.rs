@@ -12,7 +12,7 @@ pub(crate) use stored::{StoredFile, from_row, to_row};
 
 use crate::function::{Called, FunctionSpec};
 use bytes::Bytes;
-use faas_executor_api::{CallError, Command, FileIn, Invocation, MAX_CODE_BYTES, Program};
+use faas_executor_api::{CallError, Command, FileIn, Invocation, MAX_CODE_BYTES, Program, Stay};
 use faas_types::{
     ByteSize, Contract, ErrorCode, IsolationLevel, Language, Mode, OutputLimits, PackagesId, Resources, ResourcesError,
 };
@@ -144,7 +144,7 @@ impl ExecutionRequest {
 
     /// The call this becomes, with the input where the contract wants it, and its program staying afterwards or
     /// not.
-    pub(crate) fn into_call(self, deadline: Instant, stays: bool) -> Call {
+    pub(crate) fn into_call(self, deadline: Instant, stay: Stay) -> Call {
         let contract = self.contract();
         let Self { work, mut args, mut env, files, input, entry, http, output, .. } = self;
         let mut request = None;
@@ -161,7 +161,7 @@ impl ExecutionRequest {
         match work {
             Work::Script { code, name, contract, .. } => {
                 let program = Program { code, name };
-                let invocation = Invocation { contract, program, args, env, files, request, stays, deadline, output };
+                let invocation = Invocation { contract, program, args, env, files, request, stay, deadline, output };
                 Call::Invoke(Box::new(invocation))
             }
             Work::Command { mut argv } => {

@@ -6,6 +6,7 @@ use faas_executor_api::Executor;
 use faas_store_api::{Retention, Store};
 use faas_types::NodeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an orchestrator is made of.
 pub struct Parts {
@@ -21,6 +22,11 @@ pub struct Parts {
     pub settings: Settings,
 }
 
+impl Settings {
+    /// How long a handler's program may take to be loaded, where nobody says otherwise.
+    pub const COLD_START_TIMEOUT: Duration = Duration::from_secs(30);
+}
+
 /// How much an orchestrator may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -34,6 +40,8 @@ pub struct Settings {
     pub queue: u32,
     /// Sandboxes kept between executions in mode `cached`.
     pub warm: WarmSettings,
+    /// How long a handler's program may take to be loaded.
+    pub cold_start_timeout: Duration,
     /// How much history the store keeps.
     pub retention: Retention,
     /// Bytes of the logs of ended executions that are kept, the oldest go first.

@@ -9,10 +9,11 @@
 //! sandboxes than slots, warm ones and those that are being ended included: whoever makes one waits until
 //! there is room. Nothing is kept once the end has begun.
 
+use crate::standing::Standing;
 use faas_executor_api::{Health, Sandbox, SandboxSpec};
 use faas_types::{FunctionId, InstanceId, TenantId};
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -36,6 +37,7 @@ impl Default for WarmSettings {
 /// See the module.
 pub(crate) struct Warm {
     settings: WarmSettings,
+    standing: Arc<Standing>,
     kept: Mutex<Kept>,
     seen: watch::Sender<Seen>,
 }
@@ -72,6 +74,7 @@ pub(crate) struct Purpose {
 struct Waiting {
     purpose: Purpose,
     sandbox: Box<dyn Sandbox>,
+    ttl: Duration,
     due: Instant,
 }
 
@@ -79,8 +82,8 @@ struct Waiting {
 pub(crate) type Unneeded = Vec<Box<dyn Sandbox>>;
 
 impl Warm {
-    pub(crate) fn new(settings: WarmSettings) -> Self {
-        Self { settings, kept: Mutex::default(), seen: watch::Sender::default() }
+    pub(crate) fn new(settings: WarmSettings, standing: Arc<Standing>) -> Self {
+        Self { settings, standing, kept: Mutex::default(), seen: watch::Sender::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -99,6 +102,14 @@ impl Warm {
     pub(crate) fn count(&self, function: FunctionId) -> usize {
         let kept = self.kept();
         kept.waiting.iter().filter(|waiting| waiting.purpose.called.is_some_and(|(id, _)| id == function)).count()
+    }
+
+    /// How many wait for a call of a version.
+    pub(crate) fn count_of(&self, served: Served) -> usize {
+        let mut kept = self.kept();
+        kept.forget_dead();
+        self.show(&kept);
+        kept.waiting.iter().filter(|waiting| waiting.purpose.called == Some(served)).count()
     }
 
     /// A tenant's, with what they serve and how long they still wait.
@@ -139,8 +150,8 @@ impl Warm {
     pub(crate) fn keep(&self, purpose: Purpose, ttl: Option<Duration>, sandbox: Box<dyn Sandbox>) -> Unneeded {
         let mut kept = self.kept();
         kept.forget_dead();
-        let due = Instant::now() + ttl.unwrap_or(self.settings.ttl);
-        kept.waiting.push_back(Waiting { purpose, sandbox, due });
+        let ttl = ttl.unwrap_or(self.settings.ttl);
+        kept.waiting.push_back(Waiting { purpose, sandbox, ttl, due: Instant::now() + ttl });
         let most = if kept.closed { 0 } else { usize::try_from(self.settings.sandboxes).unwrap_or(usize::MAX) };
         let over = kept.waiting.len().saturating_sub(most);
         self.take_out(&mut kept, over)
@@ -173,13 +184,35 @@ impl Warm {
         self.take_out(&mut kept, all)
     }
 
-    /// Takes out the oldest ones.
+    /// Takes out the oldest ones, but those that their function keeps only where no others are left.
     fn take_out(&self, kept: &mut Kept, count: usize) -> Unneeded {
         let mut left = count;
-        self.take_out_where(kept, |_| {
+        let mut over = |_: &Waiting| {
             let is_over = left > 0;
             left = left.saturating_sub(1);
             is_over
+        };
+        let mut taken = self.take_out_spare(kept, &mut over);
+        taken.append(&mut self.take_out_where(kept, over));
+        taken
+    }
+
+    /// Takes out the oldest of those that no function keeps.
+    fn take_out_spare(&self, kept: &mut Kept, mut is_over: impl FnMut(&Waiting) -> bool) -> Unneeded {
+        let mut spare: HashMap<Served, usize> = HashMap::new();
+        for served in kept.waiting.iter().filter_map(|waiting| waiting.purpose.called) {
+            *spare.entry(served).or_default() += 1;
+        }
+        for (served, count) in &mut spare {
+            *count = count.saturating_sub(self.standing.least(*served));
+        }
+        self.take_out_where(kept, |waiting| {
+            let spare = waiting.purpose.called.and_then(|served| spare.get_mut(&served));
+            let takes = spare.as_ref().is_none_or(|spare| **spare > 0) && is_over(waiting);
+            if let Some(spare) = spare.filter(|_| takes) {
+                *spare -= 1;
+            }
+            takes
         })
     }
 
@@ -212,7 +245,13 @@ impl Warm {
                 () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
                     let now = Instant::now();
                     let mut kept = self.kept();
-                    return self.take_out_where(&mut kept, |waiting| waiting.due <= now);
+                    let taken = self.take_out_spare(&mut kept, |waiting| waiting.due <= now);
+                    // The others are kept as long again.
+                    for waiting in kept.waiting.iter_mut().filter(|waiting| waiting.due <= now) {
+                        waiting.due = now + waiting.ttl;
+                    }
+                    self.show(&kept);
+                    return taken;
                 }
                 // The sender lives as long as this.
                 _ = seen.changed() => {}

@@ -160,10 +160,15 @@ impl Watch {
 
     /// Waits for its end and gives its record with the beginning of its output. Where this process stops
     /// and leaves the execution to the next one, that is the record of one that has not ended.
-    pub async fn complete(mut self) -> ExecutionRecord {
+    pub async fn complete(self) -> ExecutionRecord {
+        self.end().await.0
+    }
+
+    /// The same, with why its program was never started, where the platform could not start it.
+    pub async fn end(mut self) -> (ExecutionRecord, Option<Arc<NotStarted>>) {
         // The sender lives as long as the execution, which this holds.
         drop(self.progress.wait_for(|progress| progress.end != End::Open).await);
-        self.live.record_with_output().await
+        (self.live.record_with_output().await, self.live.not_started())
     }
 
     /// Leaves it alone from here on: its end is of no interest, and dropping this does not cancel it.

@@ -31,6 +31,7 @@ async fn the_program_ends_and_memory_stays_flat() {
         concurrency: 2,
         queue: 2,
         warm: WarmSettings::default(),
+        cold_start_timeout: Settings::COLD_START_TIMEOUT,
         retention: Retention { rows: 100, bytes: 1 << 20 },
         log_retention_bytes: 1 << 30,
     };

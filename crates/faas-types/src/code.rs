@@ -117,6 +117,8 @@ codes! {
     TooManyVersions = "too_many_versions", Never;
     /// The function runs as often as it may, and as many wait for it as may.
     FunctionBusy = "function_busy", Later;
+    /// The program of the function ended again and again before it was loaded.
+    FunctionFailing = "function_failing", Later;
     /// No instance of that id.
     InstanceNotFound = "instance_not_found", Never;
     /// A package index has no such dependency.

@@ -113,6 +113,12 @@ keys! {
         default: "300s",
         about: "How long a kept sandbox waits for its next execution before it is ended.",
     }
+    ColdStartTimeout {
+        name: "cold_start.timeout", env: "FAAS_COLD_START_TIMEOUT", flag: "--cold-start-timeout",
+        accepted: "a duration such as 30s, 500ms, 5m or 1h, from 1ms to 24h; a bare number is seconds",
+        default: "30s",
+        about: "How long the program of a handler may take to be loaded; one that takes longer is ended.",
+    }
     HistoryRows {
         name: "history.rows", env: "FAAS_HISTORY_ROWS", flag: "--history-rows",
         accepted: "a whole number from 1 to 1000000000",

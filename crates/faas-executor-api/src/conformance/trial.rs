@@ -3,7 +3,7 @@
 
 use super::Guest;
 use crate::{CallError, Command, CreateError, Done, Event, EventStream, ExecSession, FileIn, Sandbox, SandboxSpec};
-use crate::{DestroyReason, Executor, HandlerRequest, Invocation, Program};
+use crate::{DestroyReason, Executor, HandlerRequest, Invocation, Program, Stay};
 use bytes::Bytes;
 use faas_types::{Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, SandboxId, TenantId};
 use std::fmt::{Debug, Display};
@@ -150,7 +150,7 @@ impl<'a> Trial<'a> {
     pub(super) fn invocation(&self, program: Program, args: &[&str]) -> Invocation {
         Invocation {
             request: None,
-            stays: false,
+            stay: Stay::No,
             contract: Contract::Script,
             program,
             args: args.iter().map(|argument| (*argument).to_owned()).collect(),
@@ -230,6 +230,7 @@ impl<'a> Trial<'a> {
         let mut stdout = Vec::new();
         while stdout.len() < length {
             match self.next(events).await {
+                Event::Loaded => {}
                 Event::Stdout(bytes) => stdout.extend_from_slice(&bytes),
                 other => self.fail(format!("after {} bytes of stdout came {other:?}", stdout.len())),
             }

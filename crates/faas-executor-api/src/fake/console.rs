@@ -25,11 +25,12 @@ pub(super) struct Console {
     stats: OutputStats,
     /// Whether the program said the end of its answer, or that it has none.
     answered: bool,
+    loaded: bool,
 }
 
 impl Console {
     pub(super) fn new(events: EventSender, gate: Gate, limits: OutputLimits) -> Self {
-        Self { events, gate, limits, stats: OutputStats::default(), answered: false }
+        Self { events, gate, limits, stats: OutputStats::default(), answered: false, loaded: false }
     }
 
     pub(super) async fn write(&mut self, stream: Stream, mut bytes: Bytes) -> Result<(), Overflow> {
@@ -69,12 +70,17 @@ impl Console {
     /// Says something that is no output of a stream. Without a reader it goes nowhere.
     pub(super) async fn say(&mut self, event: OutputEvent) {
         self.answered |= matches!(event, OutputEvent::ResponseEnd | OutputEvent::Failed(_));
+        self.loaded |= event == OutputEvent::Loaded;
         self.gate.clone().open().await;
         self.events.send(event).await;
     }
 
     pub(super) const fn answered(&self) -> bool {
         self.answered
+    }
+
+    pub(super) const fn loaded(&self) -> bool {
+        self.loaded
     }
 
     pub(super) async fn done(self, outcome: Outcome, usage: Usage) {

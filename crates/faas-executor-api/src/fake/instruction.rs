@@ -66,6 +66,11 @@ pub(super) enum Instruction {
 }
 
 impl Instruction {
+    /// Whether it answers a request: what comes before it in a handler is run when that is loaded.
+    pub(super) const fn answers(&self) -> bool {
+        matches!(self, Self::AnswerEcho | Self::AnswerFlood { .. } | Self::AnswerStart | Self::Raise | Self::Obey)
+    }
+
     /// `None` for words that are no instruction.
     pub(super) fn parse(words: &[&str]) -> Option<Self> {
         let instruction = match *words {

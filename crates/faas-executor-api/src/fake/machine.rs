@@ -4,7 +4,7 @@ use super::console::{Console, Overflow, Stream};
 use super::instruction::Instruction;
 use super::program::Process;
 use super::state::{Gate, Shared};
-use crate::{OutputEvent, ResponseHead};
+use crate::{OutputEvent, ResponseHead, Stay};
 use bytes::Bytes;
 use faas_types::{LimitHit, Outcome};
 use std::time::Duration;
@@ -40,8 +40,16 @@ impl Machine<'_> {
         if !self.shared.allocate(0) {
             return Outcome::OutOfMemory;
         }
+        let mut loaded = process.handler.is_none();
         for instruction in &process.instructions {
             self.gate.open().await;
+            if !loaded && instruction.answers() {
+                self.console.say(OutputEvent::Loaded).await;
+                loaded = true;
+            }
+            if loaded && process.handler == Some(Stay::Loaded) {
+                break;
+            }
             match self.step(instruction, process).await {
                 Ok(()) | Err(Stop::Ends(Outcome::Exited { code: 0 })) => {}
                 Err(Stop::Ends(outcome)) => return outcome,

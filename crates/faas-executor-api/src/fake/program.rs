@@ -2,7 +2,8 @@
 
 use super::disk::Disk;
 use super::instruction::Instruction;
-use crate::{CallError, HandlerRequest, Invocation};
+use crate::{CallError, HandlerRequest, Invocation, Stay};
+use faas_types::Contract;
 
 /// Where every fake sandbox has its one built-in program.
 const BUILT_IN: &str = "/usr/bin/fake";
@@ -17,6 +18,8 @@ pub(super) struct Process {
     pub(super) env: Vec<(String, String)>,
     /// What it is asked, under the contracts handler and cgi.
     pub(super) request: Option<HandlerRequest>,
+    /// Under the handler contract: when it comes to stay.
+    pub(super) handler: Option<Stay>,
 }
 
 impl Process {
@@ -34,7 +37,7 @@ impl Process {
             parse_text(&content)
         };
         let instructions = instructions.ok_or_else(|| not_found(program, "not a fake program"))?;
-        Ok(Self { instructions, args: args.to_vec(), env, request: None })
+        Ok(Self { instructions, args: args.to_vec(), env, request: None, handler: None })
     }
 
     /// As user code; anything that is not the fake's language is a program that exits with 1.
@@ -43,7 +46,15 @@ impl Process {
             let stderr = "syntax error\n".into();
             vec![Instruction::Print { stdout: "".into(), stderr, exit: 1 }]
         });
-        Self { instructions, args: call.args, env: call.env, request: call.request }
+        let handler = (call.contract == Contract::Handler).then_some(call.stay);
+        Self { instructions, args: call.args, env: call.env, request: call.request, handler }
+    }
+
+    /// The same, loaded already: what comes before the answer is not run again.
+    pub(super) fn of_loaded(call: Invocation) -> Self {
+        let Self { instructions, args, env, request, handler } = Self::of_code(call);
+        let instructions = instructions.into_iter().skip_while(|instruction| !instruction.answers()).collect();
+        Self { instructions, args, env, request, handler }
     }
 }
 

@@ -5,7 +5,7 @@ use super::instruction::Instruction;
 use super::machine::Machine;
 use super::program::Process;
 use super::state::{RunHandle, Shared, Staying};
-use crate::{EventSender, ExecSession, InputItem, InputReceiver, event_channel, input_channel};
+use crate::{EventSender, ExecSession, InputItem, InputReceiver, Stay, event_channel, input_channel};
 use bytes::Bytes;
 use faas_types::{Outcome, OutputLimits};
 use std::sync::Arc;
@@ -75,7 +75,11 @@ impl Run {
             outcome = machine.run(&self.process) => outcome,
             signal = deliver(input, stdin_sender, ignores_terminate) => Outcome::Signaled { signal },
         };
-        let staying = self.staying.filter(|_| console.answered() && matches!(outcome, Outcome::Exited { .. }));
+        let is_done = match self.process.handler {
+            Some(Stay::Loaded) => console.loaded(),
+            _ => console.answered(),
+        };
+        let staying = self.staying.filter(|_| is_done && matches!(outcome, Outcome::Exited { .. }));
         let outcome = if staying.is_some() { Outcome::Exited { code: 0 } } else { outcome };
         let usage = self.shared.finish(outcome, staying);
         ended.send_replace(true);

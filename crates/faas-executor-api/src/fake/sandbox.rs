@@ -7,7 +7,7 @@ use super::run;
 use super::state::{Module, Shared, Staying};
 use crate::{
     CallError, Command, DestroyReason, ExecSession, FileIn, Health, Interrupt, Interrupter, Invocation, Sandbox,
-    SandboxSpec, StayingProgram, Verb, check_command, check_invocation,
+    SandboxSpec, Stay, StayingProgram, Verb, check_command, check_invocation,
 };
 use async_trait::async_trait;
 use faas_types::{IsolationReport, LimitHit, Outcome, SandboxId};
@@ -69,7 +69,7 @@ impl Sandbox for FakeSandbox {
 
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
         self.check_offered(Verb::Invoke)?;
-        if call.stays {
+        if call.stay != Stay::No {
             self.check_offered(Verb::Stay)?;
         }
         self.shared.check_idle()?;
@@ -81,18 +81,18 @@ impl Sandbox for FakeSandbox {
                 accepted: "a sandbox made for a language",
             });
         }
-        let staying = match self.shared.take_staying(&call)? {
-            Some(staying) => staying,
+        let (staying, process) = match self.shared.take_staying(&call)? {
+            Some(staying) => (staying, Process::of_loaded(call.clone())),
             None => {
                 self.place(&call.files)?;
                 let mut state = self.shared.lock();
                 state.module = Module::default();
-                Staying { program: StayingProgram::of(&call), loaded: state.disk.clone() }
+                let loaded = state.disk.clone();
+                (Staying { program: StayingProgram::of(&call), loaded }, Process::of_code(call.clone()))
             }
         };
-        let (deadline, output) = (call.deadline, call.output);
-        let staying = call.stays.then_some(staying);
-        Ok(run::start(&self.shared, Process::of_code(call), deadline, output, staying))
+        let staying = (call.stay != Stay::No).then_some(staying);
+        Ok(run::start(&self.shared, process, call.deadline, call.output, staying))
     }
 
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError> {

@@ -1,7 +1,7 @@
 //! Each rule refuses what is just past it and passes what is just before it.
 
 use super::*;
-use crate::{HandlerRequest, StayingProgram};
+use crate::{HandlerRequest, Stay, StayingProgram};
 use bytes::Bytes;
 use faas_types::{Contract, OutputLimits};
 use std::time::Instant;
@@ -23,7 +23,7 @@ fn command(argv: &[&str], env: &[(&str, &str)]) -> Command {
 fn invocation(code: &[u8], name: &str) -> Invocation {
     Invocation {
         request: None,
-        stays: false,
+        stay: Stay::No,
         contract: Contract::Script,
         program: Program { code: Bytes::copy_from_slice(code), name: name.to_owned() },
         args: Vec::new(),
@@ -191,8 +191,11 @@ fn handler() -> Invocation {
 
 #[test]
 fn only_handlers_stay() {
-    assert_eq!(field(check_invocation(&Invocation { stays: true, ..handler() })), None);
-    assert_eq!(field(check_invocation(&Invocation { stays: true, ..invocation(b"x", "main.py") })), Some("stays"));
+    assert_eq!(field(check_invocation(&Invocation { stay: Stay::Answered, ..handler() })), None);
+    assert_eq!(
+        field(check_invocation(&Invocation { stay: Stay::Answered, ..invocation(b"x", "main.py") })),
+        Some("stay")
+    );
 }
 
 #[test]

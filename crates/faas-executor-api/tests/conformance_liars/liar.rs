@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
 use faas_executor_api::{
     CallError, Capabilities, Command, CreateError, DestroyReason, Event, ExecSession, Executor, Health, Interrupter,
-    Invocation, OutputEvent, RecoverError, Sandbox, SandboxSpec, SpecError, Verb, event_channel, input_channel,
+    Invocation, OutputEvent, RecoverError, Sandbox, SandboxSpec, SpecError, Stay, Verb, event_channel, input_channel,
 };
 use faas_types::{IsolationLevel, IsolationReport, LimitKind, Outcome, OutputLimits, SandboxId, Usage};
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub(crate) enum Lie {
     HidesRecycle,
     HidesStay,
     LoadsAnew,
+    NeverLoads,
+    AnswersAhead,
     AddsOutput,
     TakesAnyProgram,
     GoesOnAsIfDone,
@@ -191,7 +193,8 @@ impl Sandbox for LyingSandbox {
             lie => lie,
         };
         match lie {
-            Lie::LoadsAnew => call.stays = false,
+            Lie::AnswersAhead if call.stay == Stay::Loaded => call.stay = Stay::Answered,
+            Lie::LoadsAnew => call.stay = Stay::No,
             Lie::TakesAnyProgram => call = Invocation { request: call.request.or(loaded.request.clone()), ..loaded },
             _ => {}
         }
@@ -278,6 +281,8 @@ impl Lie {
                         return sender.done(done).await;
                     }
                     Event::Stderr(_) if lie == Lie::LosesStderr => continue,
+                    Event::Loaded if lie == Lie::NeverLoads => continue,
+                    Event::Loaded => OutputEvent::Loaded,
                     Event::Stderr(bytes) => OutputEvent::Stderr(bytes),
                     Event::Stdout(bytes) => OutputEvent::Stdout(bytes),
                     Event::Body(bytes) => OutputEvent::Body(bytes),

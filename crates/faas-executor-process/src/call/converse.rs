@@ -34,6 +34,8 @@ pub(super) enum Answer {
     Whole,
     /// User code said that it has none.
     Failed,
+    /// The program is loaded and will be asked in another call.
+    Later,
     /// The program ended before.
     Missing,
     /// There is more of it than may be.
@@ -148,9 +150,12 @@ impl Converse<'_> {
         let Conversation { socket, decoder, frames, buffer, calm } = conversation;
         let mut heard = Heard { decoder, frames, limit: self.limit, busy: false };
         // The first call of a connection may always begin; a later one has begun already.
-        let credit = match opening {
-            Opening::Load(_) => heard.frames.begin(call, WINDOW).ok().flatten(),
-            Opening::Rest(_) => None,
+        let credit = match &opening {
+            Opening::Load(plan) => heard.frames.begin(call, if plan.is_ahead() { 0 } else { WINDOW }).ok().flatten(),
+            Opening::Rest(_) => {
+                self.events.send(OutputEvent::Loaded).await;
+                None
+            }
         };
         let (from, to) = socket.split();
         let (credits, due) = mpsc::unbounded_channel();
@@ -160,8 +165,11 @@ impl Converse<'_> {
         let answer = tokio::select! {
             biased;
             answer = self.listen(from, buffer, &mut heard, &credits) => answer,
-            () = telling.run(opening, call, credit) => Answer::Missing,
+            () = telling.run(opening, call, credit) => Answer::Later,
         };
+        if answer == Answer::Later {
+            heard.frames.put_off();
+        }
         *calm = said.load(Ordering::Relaxed) && !heard.busy && heard.decoder.is_empty();
         answer
     }
@@ -212,7 +220,7 @@ impl Converse<'_> {
                         // Without init the program is ending, which is heard elsewhere.
                         let _ = stock.shared.control.send(&keep, &[]).await;
                     }
-                    continue;
+                    (OutputEvent::Loaded, None)
                 }
                 FromRunner::Busy { .. } => {
                     heard.busy = true;
@@ -263,11 +271,15 @@ struct Tell<'a> {
 }
 
 impl Tell<'_> {
-    /// Says everything that is to be said, then grants credit as it is due. Never returns: that nobody listens
-    /// shows in what is heard.
+    /// Says everything that is to be said, then grants credit as it is due. Returns where the program is only to
+    /// be loaded, once it is; otherwise never: that nobody listens shows in what is heard.
     async fn run(mut self, opening: Opening, call: u32, credit: Option<ToRunner>) {
+        let is_ahead = matches!(&opening, Opening::Load(plan) if plan.is_ahead());
         if self.open(opening, call, credit).await.is_some() {
             self.said.store(true, Ordering::Relaxed);
+            if is_ahead {
+                return;
+            }
             while let Some(credit) = self.due.recv().await {
                 self.said.store(false, Ordering::Relaxed);
                 if self.say(std::iter::once(credit.encode())).await.is_none() {
@@ -290,7 +302,7 @@ impl Tell<'_> {
             Some(stock) => {
                 self.say(plan.program(call)).await?;
                 stock.taken.notified().await;
-                self.say(request()).await
+                if plan.is_ahead() { Some(()) } else { self.say(request()).await }
             }
         }
     }

@@ -97,8 +97,8 @@ impl Drive {
             let converse = Converse { events: &events, limit, ended: program_ended.clone(), stock };
             let answer = converse.run(&mut conversation, opening, call).await;
             match answer {
-                Answer::Whole | Answer::Failed if stays => answered.notify_one(),
-                Answer::Whole | Answer::Failed | Answer::Missing => {}
+                Answer::Whole | Answer::Failed | Answer::Later if stays => answered.notify_one(),
+                Answer::Whole | Answer::Failed | Answer::Later | Answer::Missing => {}
                 Answer::TooLong => interrupter.interrupt(Interrupt::OutputLimit),
                 Answer::Broken => shared.link.kill(shared.id).await,
             }

@@ -2,7 +2,7 @@
 
 use crate::validate::interpreter;
 use bytes::Bytes;
-use faas_executor_api::{CallError, Command, FileIn, HandlerRequest, Invocation, StayingProgram};
+use faas_executor_api::{CallError, Command, FileIn, HandlerRequest, Invocation, Stay, StayingProgram};
 use faas_protocol::call::ToRunner;
 use faas_protocol::control::{MAX_PIECE, Spawn, ToInit};
 use faas_protocol::frame::{FrameError, MAX_BODY};
@@ -44,6 +44,8 @@ pub(crate) struct RunnerPlan {
     code: Bytes,
     /// What it is to answer, under the contracts handler and cgi.
     request: Option<HandlerRequest>,
+    /// Whether it is only to be loaded.
+    ahead: bool,
 }
 
 impl CallPlan {
@@ -72,7 +74,7 @@ impl CallPlan {
         let interpreter = interpreter(language, host)
             .map_err(|error| CallError::NotFound { program: language.to_string(), reason: error.to_string() })?
             .to_owned();
-        let staying = call.stays.then(|| StayingProgram::of(&call));
+        let staying = (call.stay != Stay::No).then(|| StayingProgram::of(&call));
         let mut files: Vec<FilePlan> = call.files.into_iter().map(FilePlan::in_workspace).collect();
         let runner = RunnerPlan {
             contract: call.contract.as_str().to_owned(),
@@ -80,13 +82,14 @@ impl CallPlan {
             args: match &call.request {
                 // A handler has no arguments of its own: its program is a module. These are what to call in it,
                 // and whether that is for more than once.
-                Some(request) if call.contract == Contract::Handler => {
-                    std::iter::once(request.entry.clone()).chain(call.stays.then(|| "stays".to_owned())).collect()
-                }
+                Some(request) if call.contract == Contract::Handler => std::iter::once(request.entry.clone())
+                    .chain(staying.is_some().then(|| "stays".to_owned()))
+                    .collect(),
                 _ => call.args,
             },
             code: call.program.code,
             request: call.request,
+            ahead: call.stay == Stay::Loaded,
         };
         let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let (argv, runner) = match language {
@@ -164,6 +167,11 @@ impl RunnerPlan {
     /// Whether the runner answers.
     pub(crate) const fn answers(&self) -> bool {
         self.request.is_some()
+    }
+
+    /// Whether the program is only to be loaded, and asked later.
+    pub(crate) const fn is_ahead(&self) -> bool {
+        self.ahead
     }
 
     /// What it is to answer, frame by frame.

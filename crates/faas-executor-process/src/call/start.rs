@@ -7,7 +7,7 @@ use super::resident::Resident;
 use crate::link::State;
 use crate::pipes::{OutputPipe, StdinPipe};
 use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished, lost};
-use faas_executor_api::{CallError, ExecSession, Invocation, event_channel, input_channel};
+use faas_executor_api::{CallError, ExecSession, Invocation, Stay, event_channel, input_channel};
 use faas_protocol::control::FromInit;
 use faas_protocol::frame::FrameError;
 use rustix::fd::OwnedFd;
@@ -114,7 +114,7 @@ pub(crate) fn ask(
         state,
         call,
         started_by,
-        staying: invocation.stays.then_some(program),
+        staying: (invocation.stay != Stay::No).then_some(program),
         before: shared.counters(),
         deadline: invocation.deadline,
         output: invocation.output,

@@ -8,7 +8,7 @@ mod index;
 
 use bytes::Bytes;
 use faas_build::{BuildError, Builder, Built, Dependencies, Index, Indexes, Limits};
-use faas_executor_api::{DestroyReason, Event, Executor, Invocation, Program, SandboxSpec};
+use faas_executor_api::{DestroyReason, Event, Executor, Invocation, Program, SandboxSpec, Stay};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
 use faas_types::{ByteSize, Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, SandboxId, TenantId};
 use index::{Answer, FakeIndex, USER};
@@ -66,7 +66,7 @@ impl House {
             env: Vec::new(),
             files: Vec::new(),
             request: None,
-            stays: false,
+            stay: Stay::No,
             deadline: Instant::now() + Duration::from_secs(60),
             output: OutputLimits::default(),
         };
@@ -76,7 +76,7 @@ impl House {
             match event {
                 Event::Stdout(bytes) | Event::Stderr(bytes) => said.extend_from_slice(&bytes),
                 Event::Done(done) => ended = Some(done.outcome),
-                Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_) => {}
+                Event::Loaded | Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_) => {}
             }
         }
         sandbox.destroy(DestroyReason::Finished).await;

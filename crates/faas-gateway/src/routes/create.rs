@@ -31,7 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// What submitting may be refused with.
-pub(crate) const SUBMISSION: [ErrorCode; 19] = [
+pub(crate) const SUBMISSION: [ErrorCode; 20] = [
     ErrorCode::CodeEmpty,
     ErrorCode::CodeTooLarge,
     ErrorCode::NotText,
@@ -48,6 +48,7 @@ pub(crate) const SUBMISSION: [ErrorCode; 19] = [
     ErrorCode::AtCapacity,
     ErrorCode::QueueFull,
     ErrorCode::FunctionBusy,
+    ErrorCode::FunctionFailing,
     ErrorCode::SandboxAssemblyFailed,
     ErrorCode::SandboxLost,
     ErrorCode::StorageUnavailable,

@@ -214,6 +214,7 @@ pub(crate) fn limits(http: &HttpLimits, defaults: &Defaults, settings: &Settings
             ("queue", u64::from(settings.queue)),
             ("warm_sandboxes", u64::from(settings.warm.sandboxes)),
             ("warm_ttl_ms", milliseconds(settings.warm.ttl)),
+            ("cold_start_timeout_ms", milliseconds(settings.cold_start_timeout)),
             ("history_rows", settings.retention.rows),
             ("history_bytes", settings.retention.bytes),
             ("log_bytes", settings.log_retention_bytes),

@@ -5,7 +5,7 @@ use super::refusal::unknown;
 use crate::ApiError;
 use crate::budget::Lease;
 use crate::state::{Defaults, State};
-use crate::stream::refusal;
+use crate::stream::refusal_of;
 use bytes::Bytes;
 use faas_api_model::ExecuteBody;
 use faas_executor_api::FileIn;
@@ -87,7 +87,7 @@ pub(crate) async fn submit_attached(state: &State, order: Order) -> Result<Execu
     let (_, mut watch) = watched(state, order).await?;
     let record = match watch.next().await {
         Some(Watched::Complete { record, .. }) => {
-            if let Some(refusal) = refusal(&record) {
+            if let Some(refusal) = refusal_of(&record, watch.not_started().as_deref()) {
                 return Err(refusal);
             }
             *record

@@ -16,6 +16,6 @@ mod watchers;
 pub(crate) use meter::Meter;
 pub(crate) use platform::{draining, follow_events, platform_event};
 pub(crate) use socket::{MAX_INPUT, SILENCE, Session, close_with, first_text};
-pub(crate) use source::{Output, events, patience, plain, refusal};
+pub(crate) use source::{Output, events, patience, plain, refusal_of};
 pub(crate) use upgrade::Upgrade;
 pub(crate) use watchers::{MAX_WATCHERS, Seat, Watchers};

@@ -7,7 +7,7 @@ use crate::ApiError;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use faas_orchestrator::{StreamName, Watch, Watched};
+use faas_orchestrator::{NotStarted, StreamName, Watch, Watched};
 use faas_types::{ErrorCode, ExecutionRecord};
 use futures_util::{FutureExt as _, stream};
 use std::time::Duration;
@@ -49,6 +49,15 @@ pub(crate) fn refusal(record: &ExecutionRecord) -> Option<ApiError> {
     let refusal = record.refusal.as_deref()?;
     let code = ErrorCode::ALL.iter().find(|code| code.as_str() == refusal).copied()?;
     Some(ApiError::new(code, record.error.clone().unwrap_or_default()))
+}
+
+/// The same where more is known of it than its record says.
+pub(crate) fn refusal_of(record: &ExecutionRecord, why: Option<&NotStarted>) -> Option<ApiError> {
+    let refusal = refusal(record)?;
+    Some(match why.and_then(NotStarted::retry_after) {
+        Some(wait) => refusal.retry_after(wait),
+        None => refusal,
+    })
 }
 
 /// An execution's events as SSE.

@@ -93,6 +93,7 @@ impl House {
             concurrency: 8,
             queue: 64,
             warm: WarmSettings::default(),
+            cold_start_timeout: Settings::COLD_START_TIMEOUT,
             retention,
             log_retention_bytes: 64 << 20,
         };

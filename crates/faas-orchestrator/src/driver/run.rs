@@ -12,12 +12,30 @@ use crate::stdin::Input;
 use crate::{ExecutionRequest, StreamName};
 use bytes::Bytes;
 use faas_executor_api::{DestroyReason, Done, Event, ExecSession, Interrupt, Sandbox};
-use faas_types::{ExecutionRecord, ExecutionState, Outcome, OutputStats, StartRecord, Timestamp, Usage};
+use faas_types::{Contract, ExecutionRecord, ExecutionState, Outcome, OutputStats, StartRecord, Timestamp, Usage};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long after its deadline a program's last words are waited for, where its reader is slow.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What became of loading a handler's program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    Loaded,
+    /// It ended before, or took too long, by itself.
+    Failed,
+    /// Nothing is loaded under its contract, or somebody else ended it.
+    Unknown,
+}
+
+/// What is left of a run.
+pub(super) struct Ran {
+    pub(super) record: ExecutionRecord,
+    pub(super) sandbox: Box<dyn Sandbox>,
+    pub(super) reason: DestroyReason,
+    pub(super) load: Load,
+}
 
 /// What a run needs.
 pub(super) struct Run<'a> {
@@ -26,6 +44,8 @@ pub(super) struct Run<'a> {
     recorder: Recorder,
     log: LogWriter,
     response: Option<ResponseSender>,
+    /// Whether its program is yet to be loaded.
+    loads: bool,
 }
 
 impl<'a> Run<'a> {
@@ -38,17 +58,12 @@ impl<'a> Run<'a> {
         {
             response.is_passed_on();
         }
-        Self { house, live, recorder, log, response }
+        let loads = request.contract() == Contract::Handler;
+        Self { house, live, recorder, log, response, loads }
     }
 
     /// Runs to the program's end.
-    pub(super) async fn run(
-        mut self,
-        started: Started,
-        input: Input,
-        times: Times,
-        patience: Instant,
-    ) -> (ExecutionRecord, Box<dyn Sandbox>, DestroyReason) {
+    pub(super) async fn run(mut self, started: Started, input: Input, times: Times, patience: Instant) -> Ran {
         let Started { kind, sandbox, session } = started;
         let ExecSession { input: program, mut events } = session;
         self.show_running(kind, sandbox.as_ref(), &times);
@@ -61,6 +76,9 @@ impl<'a> Run<'a> {
         let mut part = None;
         let patience = tokio::time::sleep_until(patience.checked_add(LAST_WORDS).unwrap_or(patience));
         tokio::pin!(patience);
+        let loaded = tokio::time::sleep(self.house.settings.cold_start_timeout);
+        tokio::pin!(loaded);
+        let (may_load, mut too_slow) = (self.loads, false);
         let feed = input.feed(program);
         tokio::pin!(feed);
         let done = loop {
@@ -78,12 +96,18 @@ impl<'a> Run<'a> {
                     (self.response, part) = (None, None);
                     continue;
                 }
+                () = &mut loaded, if self.loads && !too_slow => {
+                    too_slow = true;
+                    interrupter.interrupt(Interrupt::Deadline);
+                    continue;
+                }
                 () = &mut feed, if !fed => {
                     fed = true;
                     continue;
                 }
             };
             match event {
+                Some(Event::Loaded) => self.loads = false,
                 Some(Event::Stdout(bytes)) => {
                     self.recorder.stdout(&bytes);
                     self.write(StreamName::Stdout, &bytes);
@@ -110,7 +134,21 @@ impl<'a> Run<'a> {
             }
         };
         let reason = destroy_reason(done.outcome);
-        (self.record(&done, cancelled, &times), sandbox, reason)
+        let load = match done.outcome {
+            Outcome::Cancelled | Outcome::SandboxLost if self.loads => Load::Unknown,
+            _ if self.loads => Load::Failed,
+            _ if may_load => Load::Loaded,
+            _ => Load::Unknown,
+        };
+        let limit = self.house.settings.cold_start_timeout;
+        let mut record = self.record(&done, cancelled, &times);
+        if too_slow && done.outcome == Outcome::TimedOut {
+            record.error = Some(format!(
+                "its program was not loaded within {limit:?}; let it do less while it is imported, or raise \
+                 cold_start.timeout"
+            ));
+        }
+        Ran { record, sandbox, reason, load }
     }
 
     fn show_running(&self, kind: &str, sandbox: &dyn Sandbox, times: &Times) {

@@ -5,7 +5,7 @@ use crate::live::{CancelReason, Live};
 use crate::request::Call;
 use crate::submit::purpose_of;
 use crate::{ExecutionRequest, NotStarted};
-use faas_executor_api::{CallError, DestroyReason, ExecSession, Sandbox};
+use faas_executor_api::{CallError, DestroyReason, ExecSession, Sandbox, Stay};
 use faas_types::{Mode, SandboxId};
 use std::future::Future;
 use std::sync::Arc;
@@ -65,6 +65,11 @@ impl Start<'_> {
                 }
             }
         }
+        if let Some(called) = &request.function
+            && let Err(put_off) = self.house.starts.begin(called.served(), Instant::now())
+        {
+            return Err(Unstarted::Failed(put_off.into(), None));
+        }
         let create = async {
             self.house.make_room().await;
             self.house.executor.create(SandboxId::generate(), purpose.spec).await
@@ -84,8 +89,8 @@ impl Start<'_> {
         request: ExecutionRequest,
         patience: tokio::time::Instant,
     ) -> Result<Started, Unstarted> {
-        let stays = self.house.stays(self.live.tenant, &request);
-        match self.unless_stopped(patience, call(sandbox.as_mut(), request, stays)).await {
+        let stay = if self.house.stays(self.live.tenant, &request) { Stay::Answered } else { Stay::No };
+        match self.unless_stopped(patience, call(sandbox.as_mut(), request, stay)).await {
             Ok(Ok(session)) => Ok(Started { kind, sandbox, session }),
             Ok(Err(error)) => Err(Unstarted::Failed(error.into(), Some(sandbox))),
             Err(stopped) => Err(self.unstarted(stopped, Some(sandbox))),
@@ -114,11 +119,11 @@ impl Start<'_> {
     }
 }
 
-async fn call(sandbox: &mut dyn Sandbox, request: ExecutionRequest, stays: bool) -> Result<ExecSession, CallError> {
+async fn call(sandbox: &mut dyn Sandbox, request: ExecutionRequest, stay: Stay) -> Result<ExecSession, CallError> {
     let now = Instant::now();
     // A timeout beyond what the clock can hold means nothing: end at once.
     let deadline = now.checked_add(request.timeout).unwrap_or(now);
-    match request.into_call(deadline, stays) {
+    match request.into_call(deadline, stay) {
         Call::Invoke(invocation) => sandbox.invoke(*invocation).await,
         Call::Exec(command) => sandbox.exec(command).await,
     }

@@ -117,6 +117,7 @@ impl Functions {
             let change = FunctionChange::GoLive { version: version.number };
             let changed = functions.change(&current, &which, expected, change, Timestamp::now()).await?;
             let function = functions.changed(changed);
+            functions.house.standing.set(tenant, &version);
             changing.replace(&Deployed::of(&function), &before, &after);
             Ok(FunctionView { function, version })
         })
@@ -293,6 +294,7 @@ impl Functions {
         let version = Arc::new(Version { id, function: function.id, name, number, created_at: at, spec, call });
         let function = self.changed(function);
         self.house.functions.read_version(self.house.functions.moment(), &version);
+        self.house.standing.set(function.tenant, &version);
         Ok(FunctionView { function, version })
     }
 }
@@ -321,7 +323,11 @@ pub(crate) async fn load_routes(house: &House) -> Result<(), StartError> {
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(last.id);
         for (function, stored) in page {
-            let routes = loaded(&function.name, stored).and_then(|version| routes_of(&version.spec));
+            let version = loaded(&function.name, stored).map(Arc::new);
+            let routes = version.and_then(|version| {
+                house.standing.set(function.tenant, &version);
+                routes_of(&version.spec)
+            });
             match routes {
                 Ok(routes) => changing.replace(&Deployed::of(&function), &[], &routes),
                 Err(error) => {

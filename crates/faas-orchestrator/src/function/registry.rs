@@ -5,11 +5,11 @@ use super::routes::{Found, Routed, RowTarget};
 use super::version::Version;
 use super::{FunctionError, FunctionSpec};
 use crate::house::House;
-use crate::{CallStats, Orchestrator};
-use faas_executor_api::SandboxSpec;
+use crate::{CallStats, Orchestrator, RequestError};
+use faas_executor_api::{SandboxSpec, Verb};
 use faas_routes::Method;
 use faas_store_api::{StoredFunction, StoredVersion, VERSIONS_PAGE_BYTES};
-use faas_types::{FunctionKey, FunctionName, FunctionRef, TenantId, VersionSelector};
+use faas_types::{FunctionKey, FunctionName, FunctionRef, Mode, TenantId, VersionSelector};
 use std::sync::Arc;
 
 /// A function with one of its versions.
@@ -188,10 +188,28 @@ impl Functions {
     pub fn check(&self, tenant: TenantId, spec: &FunctionSpec) -> Result<(), FunctionError> {
         let FunctionSpec { runtime, resources, isolation, .. } = spec;
         spec.check(self.house.executor.capabilities())?;
+        self.check_standing(spec)?;
         let language = Some(runtime.language);
         let sandbox = SandboxSpec { tenant, language, resources: *resources, isolation: *isolation, packages: None };
         self.house.executor.validate(&sandbox)?;
         Ok(())
+    }
+
+    /// Whether as many instances can be kept as are asked for.
+    fn check_standing(&self, spec: &FunctionSpec) -> Result<(), FunctionError> {
+        let (min, most) = (spec.scaling.min, self.house.settings.warm.sandboxes.min(self.house.settings.concurrency));
+        let keeps = spec.mode == Mode::Cached && self.house.executor.capabilities().offers(Verb::Recycle);
+        let refused =
+            |reason: String, accepted| Err(RequestError::Field { field: "scaling.min", reason, accepted }.into());
+        match min {
+            0 => Ok(()),
+            _ if !keeps => refused("no instance is kept after a call".to_owned(), "0, but in mode cached"),
+            _ if min > most => refused(
+                format!("it is {min}, and this server keeps {most} for all functions together"),
+                "0 to warm.sandboxes and concurrency of the server",
+            ),
+            _ => Ok(()),
+        }
     }
 
     async fn find(&self, tenant: TenantId, key: &FunctionKey) -> Result<(Arc<StoredFunction>, Moment), FunctionError> {

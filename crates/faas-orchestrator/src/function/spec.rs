@@ -106,10 +106,6 @@ impl FunctionSpec {
         self.check_runtime(host)?;
         Dependencies::parse(self.runtime.language, &self.dependencies).map_err(FunctionError::Dependencies)?;
         self.scaling.check().map_err(FunctionError::Scaling)?;
-        if self.scaling.min > 0 {
-            let value = self.scaling.min.to_string();
-            return Err(RequestError::Unsupported { field: "scaling.min", value, accepted: "0" }.into());
-        }
         if self.routes.len() > MAX_ROUTES {
             return Err(field("routes", format!("there are {}", self.routes.len()), "at most 256").into());
         }

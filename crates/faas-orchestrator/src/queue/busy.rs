@@ -69,6 +69,11 @@ impl BusyFunctions {
         }
     }
 
+    /// How often a version runs.
+    pub(super) fn running(&self, served: Served) -> u32 {
+        self.busy.get(&served).map_or(0, |busy| busy.running)
+    }
+
     /// How often a function runs, and how many callers wait for it.
     pub(super) fn of(&self, function: FunctionId) -> (u32, usize) {
         let of = self.busy.iter().filter(|((id, _), _)| *id == function);

@@ -1,7 +1,7 @@
 //! The check of a request. Pure; every refusal names the field and what is accepted.
 
 use super::{Call, ExecutionRequest, INPUT_VARIABLE, LONGEST_TIMEOUT, RequestError, Work};
-use faas_executor_api::{MAX_CODE_BYTES, check_command, check_invocation};
+use faas_executor_api::{MAX_CODE_BYTES, Stay, check_command, check_invocation};
 use faas_types::{Contract, Language, Mode};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(super) fn check(request: &ExecutionRequest) -> Result<(), RequestError> {
     check_input(request)?;
     check_env(request)?;
     check_labels(request)?;
-    match request.clone().into_call(Instant::now(), false) {
+    match request.clone().into_call(Instant::now(), Stay::No) {
         Call::Invoke(invocation) => check_invocation(&invocation)?,
         Call::Exec(command) => check_command(&command)?,
     }

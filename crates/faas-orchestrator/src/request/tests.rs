@@ -1,6 +1,6 @@
 use super::{ExecutionRequest, LONGEST_TIMEOUT, RequestError, Work};
 use bytes::Bytes;
-use faas_executor_api::{FileIn, MAX_CODE_BYTES};
+use faas_executor_api::{FileIn, MAX_CODE_BYTES, Stay};
 use faas_types::{ByteSize, Contract, ErrorCode, Language, Mode};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -93,7 +93,7 @@ fn input_goes_where_the_contract_wants_it() {
         request.args = vec!["last".to_owned()];
         request.input = input;
         request.check().expect("good request");
-        match request.into_call(Instant::now(), false) {
+        match request.into_call(Instant::now(), Stay::No) {
             super::Call::Invoke(call) => (call.args, call.env),
             super::Call::Exec(_) => panic!("a script is invoked"),
         }

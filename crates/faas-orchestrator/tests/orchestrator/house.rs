@@ -273,6 +273,7 @@ pub(crate) struct Ground {
     pub(crate) logs: Logs,
     pub(crate) node: NodeId,
     pub(crate) warm: WarmSettings,
+    pub(crate) cold_start_timeout: Duration,
     pub(crate) verbs: Vec<Verb>,
     /// What could not be read of an earlier life.
     pub(crate) dropped: Vec<String>,
@@ -287,6 +288,7 @@ impl Ground {
             logs: Logs::memory(),
             node: NodeId::generate(),
             warm: WarmSettings::default(),
+            cold_start_timeout: Settings::COLD_START_TIMEOUT,
             verbs: Verb::ALL.to_vec(),
             dropped: Vec::new(),
         }
@@ -320,6 +322,7 @@ pub(crate) async fn house_on(ground: &Ground, concurrency: u32, queue: u32) -> H
         concurrency,
         queue,
         warm: ground.warm,
+        cold_start_timeout: ground.cold_start_timeout,
         retention: Retention { rows: 100_000, bytes: u64::MAX },
         log_retention_bytes: 1 << 30,
     };

@@ -8,6 +8,7 @@ mod durable;
 mod failing_store;
 mod functions;
 mod house;
+mod life_cycle;
 mod listing;
 mod queueing;
 mod running;

@@ -156,6 +156,11 @@ impl RunnerFrames {
         Ok((window > 0).then_some(ToRunner::Credit { call, bytes: window }))
     }
 
+    /// The running call asks nothing any more: its program was only to be loaded.
+    pub fn put_off(&mut self) {
+        self.running = None;
+    }
+
     /// Whether a call began and has no `End` yet.
     #[must_use]
     pub const fn is_running(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Handlers: asked once, they answer, fail or end.
 
 use crate::conformance::trial::pattern;
-use crate::conformance::{Guest, HandlerTask, trial::Trial};
+use crate::conformance::{Guest, HandlerTask, ScriptTask, trial::Trial};
 use crate::{Event, ExecSession, Executor, Health, Invocation, Program, ResponseHead, SandboxSpec, Verb};
 use bytes::Bytes;
 use faas_types::Outcome;
@@ -12,6 +12,7 @@ const FLOOD: u64 = 3 << 20;
 
 /// What came of a call.
 pub(super) struct Answered {
+    pub(super) loaded: bool,
     pub(super) head: Option<ResponseHead>,
     pub(super) body: Vec<u8>,
     pub(super) stdout: Vec<u8>,
@@ -53,6 +54,7 @@ pub(super) async fn listen(trial: &Trial<'_>, session: ExecSession) -> Answered 
     let ExecSession { input, mut events } = session;
     drop(input);
     let mut answered = Answered {
+        loaded: false,
         head: None,
         body: Vec::new(),
         stdout: Vec::new(),
@@ -63,6 +65,10 @@ pub(super) async fn listen(trial: &Trial<'_>, session: ExecSession) -> Answered 
     };
     loop {
         match trial.next(&mut events).await {
+            Event::Loaded => {
+                trial.holds(!answered.loaded && answered.head.is_none(), "loaded was said late or twice");
+                answered.loaded = true;
+            }
             Event::ResponseHead(head) => {
                 trial.holds(answered.head.is_none() && answered.body.is_empty(), "the head came late or twice");
                 answered.head = Some(head);
@@ -126,5 +132,21 @@ pub async fn handlers_that_fail_are_results(executor: Arc<dyn Executor>, guest: 
         let answered = ask(&trial, spec, program, Bytes::new()).await;
         trial.equal(answered.outcome, Outcome::Exited { code: 3 }, "the outcome of one that ends its process");
         trial.holds(!answered.whole && answered.failed.is_none(), "one that ended its process has answered");
+    }
+}
+
+/// A handler says that it is loaded before it answers, and one that ends before never says it.
+pub async fn handlers_say_that_they_are_loaded(executor: Arc<dyn Executor>, guest: &dyn Guest) {
+    let trial = Trial::new("handlers_say_that_they_are_loaded", executor, guest);
+    for (spec, program) in handlers(&trial, HandlerTask::Echo) {
+        let language = spec.language;
+        let answered = ask(&trial, spec.clone(), program, Bytes::new()).await;
+        trial.holds(answered.loaded && answered.whole, "one that answers was never loaded");
+        let ends = language.and_then(|language| trial.guest.script(language, ScriptTask::PrintArguments { exit: 3 }));
+        let Some(ends) = ends else { trial.fail("the guest has no program that prints") };
+        let ended = ask(&trial, spec, ends, Bytes::new()).await;
+        let failed = matches!(ended.outcome, Outcome::Exited { code } if code != 0);
+        trial.holds(failed, format!("one that ends while it is loaded gave {:?}", ended.outcome));
+        trial.holds(!ended.loaded && ended.head.is_none(), "one that ended before was loaded");
     }
 }

@@ -4,7 +4,7 @@ use super::handler::{Answered, handlers, listen};
 use super::verbs::call_unsupported;
 use crate::conformance::trial::file;
 use crate::conformance::{Guest, HandlerTask, trial::Trial};
-use crate::{CallError, Event, Executor, Health, Interrupt, Invocation, Program, Sandbox, SandboxSpec, Verb};
+use crate::{CallError, Event, Executor, Health, Interrupt, Invocation, Program, Sandbox, SandboxSpec, Stay, Verb};
 use bytes::Bytes;
 use faas_types::{Contract, Outcome};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn staying(trial: &Trial<'_>) -> Vec<(SandboxSpec, Program)> {
 }
 
 fn call(trial: &Trial<'_>, program: &Program, word: &'static str) -> Invocation {
-    Invocation { stays: true, ..trial.request(program.clone(), Bytes::from_static(word.as_bytes())) }
+    Invocation { stay: Stay::Answered, ..trial.request(program.clone(), Bytes::from_static(word.as_bytes())) }
 }
 
 async fn run(trial: &Trial<'_>, sandbox: &mut Box<dyn Sandbox>, call: Invocation) -> Answered {
@@ -74,7 +74,7 @@ pub async fn programs_that_stay_are_as_declared(executor: Arc<dyn Executor>, gue
         if offered {
             let script = Invocation { contract: Contract::Script, request: None, ..call(&trial, &program, "count") };
             match trial.within("invoke", sandbox.invoke(script)).await {
-                Err(CallError::Invalid { field: "stays", .. }) => {}
+                Err(CallError::Invalid { field: "stay", .. }) => {}
                 other => trial.fail(format!("a script that is to stay gave {other:?}")),
             }
             ask(&trial, &mut sandbox, call(&trial, &program, "count")).await;
@@ -103,10 +103,32 @@ pub async fn programs_that_stay_keep_their_state(executor: Arc<dyn Executor>, gu
         trial.equal(failed.outcome, Outcome::Exited { code: 0 }, "the outcome of one that failed and stays");
         trial.holds(!failed.whole && failed.failed.is_some_and(|why| why.contains("mine")), "the failure is not told");
         trial.holds(recycle(&trial, &mut sandbox).await, "a sandbox was given up for a failure");
-        let last = run(&trial, &mut sandbox, Invocation { stays: false, ..call(&trial, &program, "count") }).await;
+        let last = run(&trial, &mut sandbox, Invocation { stay: Stay::No, ..call(&trial, &program, "count") }).await;
         trial.equal(last.body.as_slice(), b"5", "how many calls the program counted");
         trial.equal(last.outcome, Outcome::Exited { code: 0 }, "the outcome of the last call");
         trial.still_works(&mut sandbox).await;
+        trial.destroy(sandbox).await;
+    }
+}
+
+/// A program is loaded before anybody calls it: it answers nothing then, and its first call finds it as loaded.
+pub async fn programs_are_loaded_ahead(executor: Arc<dyn Executor>, guest: &dyn Guest) {
+    let trial = Trial::new("programs_are_loaded_ahead", executor, guest);
+    for (spec, program) in staying(&trial) {
+        let mut sandbox = trial.create(spec).await;
+        let ahead = Invocation { stay: Stay::Loaded, ..call(&trial, &program, "count") };
+        let loaded = run(&trial, &mut sandbox, ahead).await;
+        trial.equal(loaded.outcome, Outcome::Exited { code: 0 }, "the outcome of loading");
+        trial.holds(loaded.loaded, "it is not said to be loaded");
+        trial.holds(loaded.head.is_none() && !loaded.whole && loaded.failed.is_none(), "it has answered");
+        trial.equal(sandbox.health(), Health::Ready, "health while a program stays");
+        trial.holds(recycle(&trial, &mut sandbox).await, "a sandbox in which nothing is left was given up");
+        for number in 1..=2 {
+            let (answer, printed) = ask(&trial, &mut sandbox, call(&trial, &program, "count")).await;
+            trial.equal(answer, number.to_string(), "how many calls the program counted");
+            trial.equal(printed, format!("call {number}\n"), "the output of this call");
+            trial.holds(recycle(&trial, &mut sandbox).await, "a sandbox in which nothing is left was given up");
+        }
         trial.destroy(sandbox).await;
     }
 }
@@ -121,7 +143,7 @@ pub async fn programs_that_stay_take_no_other(executor: Arc<dyn Executor>, guest
         let others = [
             Invocation { env: vec![("OTHER".to_owned(), "1".to_owned())], ..like.clone() },
             Invocation { files: vec![file("other", "")], ..like.clone() },
-            Invocation { contract: Contract::Script, request: None, stays: false, ..like.clone() },
+            Invocation { contract: Contract::Script, request: None, stay: Stay::No, ..like.clone() },
             Invocation { program: Program { name: "other".to_owned(), ..program.clone() }, ..like.clone() },
         ];
         for other in others {
@@ -269,8 +291,10 @@ pub async fn programs_that_stay_answer_at_length(executor: Arc<dyn Executor>, gu
     for (spec, program) in handlers(&trial, HandlerTask::Flood { bytes: 1 << 20 }) {
         let mut sandbox = trial.create(spec).await;
         for round in 0..2 {
-            let call = Invocation { stays: true, ..trial.request(program.clone(), Bytes::from(vec![b'x'; 300_000])) };
+            let call =
+                Invocation { stay: Stay::Answered, ..trial.request(program.clone(), Bytes::from(vec![b'x'; 300_000])) };
             let mut session = trial.invoke(&mut sandbox, call).await;
+            trial.equal(trial.next(&mut session.events).await, Event::Loaded, "the first event");
             match trial.next(&mut session.events).await {
                 Event::ResponseHead(head) => trial.equal(head.status, 200, "the status"),
                 other => trial.fail(format!("the first event of round {round} is {other:?}")),

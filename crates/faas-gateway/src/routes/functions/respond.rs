@@ -8,7 +8,7 @@ use crate::ApiError;
 use crate::routes::RawBody;
 use crate::routes::submission::Order;
 use crate::state::State;
-use crate::stream::refusal;
+use crate::stream::refusal_of;
 use axum::Json;
 use axum::body::Body;
 use axum::http::header::{
@@ -100,7 +100,7 @@ pub(crate) async fn respond(
     match response {
         Some(response) => stream_response(id, *method == Method::HEAD, response, watch).await,
         None => {
-            let record = ended(&watch.complete().await)?;
+            let record = ended(watch).await?;
             Ok(of_output(version.spec.contract, record))
         }
     }
@@ -161,8 +161,7 @@ async fn stream_response(
             Ok(answer)
         }
         Some(ResponsePart::Body(_) | ResponsePart::End) | None => {
-            let record = watch.complete().await;
-            let record = ended(&record).map(|_| record)?;
+            let record = ended(watch).await?;
             let silent = || "the program ended before it had answered".to_owned();
             let kind = record.error_kind.unwrap_or(ErrorKind::UserError);
             Ok(failed(id, kind, record.error.unwrap_or_else(silent)))
@@ -261,15 +260,16 @@ fn broken_off() -> io::Error {
     io::Error::other("the function's answer broke off")
 }
 
-/// A record of a call that ended; the platform's own failure as its refusal.
-fn ended(record: &ExecutionRecord) -> Result<ExecutionRecord, ApiError> {
+/// The record of a call once it has ended; the platform's own failure as its refusal.
+async fn ended(watch: Watch) -> Result<ExecutionRecord, ApiError> {
+    let (record, why) = watch.end().await;
     if !record.status.is_terminal() {
         let detail = format!("the server is stopping; {} goes on when it is back", record.id);
         return Err(ApiError::new(ErrorCode::Stopping, detail));
     }
-    match refusal(record) {
+    match refusal_of(&record, why.as_deref()) {
         Some(refusal) => Err(refusal),
-        None => Ok(record.clone()),
+        None => Ok(record),
     }
 }
 
