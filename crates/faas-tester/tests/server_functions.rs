@@ -192,6 +192,74 @@ def handle(request):
     })
 }
 
+/// Row 57: a program that is loaded for ever is ended, not started again for each call, and another version is
+/// answered at once.
+#[test]
+fn row_57_a_program_that_sleeps_while_it_is_imported_is_ended_and_put_off() -> Result<()> {
+    let data = DataDirectory::make()?;
+    let server = Options::new(data.path()).flag("--cold-start-timeout", "300ms").start()?;
+    let address = server.address();
+    let ran = block_on(async {
+        let mut connection = Connection::open(address).await?;
+        let sleeps = "import time\ntime.sleep(3600)\ndef handle(request):\n    return 'never'\n";
+        let well = "def handle(request):\n    return 'well'\n";
+        done(&mut connection, "POST", FUNCTIONS, json!({"name": "sleeps", "runtime": "python", "code": sleeps}))
+            .await?;
+        done(&mut connection, "POST", FUNCTIONS, json!({"name": "well", "runtime": "python", "code": well})).await?;
+        let http = "/api/v1/functions/sleeps/http";
+        for _ in 0..3 {
+            let (status, answer) = ask(&mut connection, "GET", http, None).await?;
+            ensure!(status == 504 && answer.to_string().contains("cold_start.timeout"), "{status} {answer}");
+        }
+        let put_off = connection.call("GET", http, &[], None).await.map_err(anyhow::Error::new)?;
+        let seconds = put_off.head.header("retry-after").and_then(|text| text.parse::<u64>().ok());
+        ensure!(put_off.status() == 503 && seconds.is_some_and(|seconds| seconds > 0), "{}", put_off.json());
+        ensure!(put_off.json()["code"] == "function_failing", "{}", put_off.json());
+        let (status, _) = ask(&mut connection, "GET", "/api/v1/functions/well/http", None).await?;
+        ensure!(status == 200, "another function: {status}");
+        done(&mut connection, "PUT", "/api/v1/functions/sleeps", json!({"code": well})).await?;
+        let (status, answer) = ask(&mut connection, "GET", http, None).await?;
+        ensure!(status == 200, "another version: {status} {answer}");
+        Ok(())
+    })?;
+    ran.with_context(|| server.last_lines())?;
+    server.stop(SOON)
+}
+
+/// Instances that are kept are there before anybody calls, with the program loaded, and again after an update.
+#[test]
+fn instances_that_are_kept_are_loaded_before_anybody_calls() -> Result<()> {
+    on_server(|address| async move {
+        let mut connection = Connection::open(address).await?;
+        for (language, extension, number) in [("python", "py", 1), ("javascript", "js", 2)] {
+            let code = |version: u32| match language {
+                "python" => {
+                    format!("import time\nat = time.time()\ndef handle(request):\n    return [{version}, at]\n")
+                }
+                _ => format!("const at = Date.now() / 1000;\nexports.handle = () => [{version}, at];\n"),
+            };
+            let name = format!("kept-{extension}");
+            let body = json!({"name": name, "runtime": language, "code": code(1), "scaling": {"min": number}});
+            done(&mut connection, "POST", FUNCTIONS, body).await?;
+            for version in 1..=2 {
+                if version == 2 {
+                    done(&mut connection, "PUT", &format!("{FUNCTIONS}/{name}"), json!({"code": code(2)})).await?;
+                }
+                until("the instances that are kept", SOON, async || {
+                    let stats = get(address, &format!("{FUNCTIONS}/{name}/stats")).await?.json();
+                    Ok((stats["warm"] == number && stats["running"] == 0).then_some(()))
+                })
+                .await?;
+                let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs_f64();
+                let called = done(&mut connection, "POST", &format!("{FUNCTIONS}/{name}/invoke"), json!({})).await?;
+                ensure!(called["start"]["kind"] == "warm" && called["result"][0] == version, "{called}");
+                ensure!(called["result"][1].as_f64().is_some_and(|loaded| loaded <= before), "{before}: {called}");
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Functions and their routes survive a restart; how many is `FAAS_FUNCTIONS`.
 #[test]
 fn functions_and_routes_are_there_again_after_a_restart() -> Result<()> {
