@@ -4,6 +4,8 @@
 
 use faas_types::{AliasName, FunctionId, FunctionName, TenantId, Timestamp, VersionId};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,41 @@ pub struct StoredFunction {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+}
+
+/// A function as somebody saw it: no other function, and no other moment of it, is seen as the same. One that is
+/// made anew under the name of another counts its revisions from 1 again, but has another id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The function.
+    pub function: FunctionId,
+    /// Its revision.
+    pub revision: u64,
+}
+
+/// The text is none that was made of a [`Seen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is not how a function was shown; take the text as it was given")]
+pub struct SeenError;
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.function, self.revision)
+    }
+}
+
+impl FromStr for Seen {
+    type Err = SeenError;
+
+    fn from_str(text: &str) -> Result<Self, SeenError> {
+        let (function, revision) = text.rsplit_once('-').ok_or(SeenError)?;
+        let seen = Self {
+            function: function.parse().map_err(|_| SeenError)?,
+            revision: revision.parse().map_err(|_| SeenError)?,
+        };
+        // One text for each: no sign and no zero in front.
+        if seen.to_string() == text { Ok(seen) } else { Err(SeenError) }
+    }
 }
 
 /// One version of a function.
@@ -149,6 +186,12 @@ impl NewFunction {
 }
 
 impl StoredFunction {
+    /// As it is now.
+    #[must_use]
+    pub const fn seen(&self) -> Seen {
+        Seen { function: self.id, revision: self.revision }
+    }
+
     /// Whether it is as its caller has seen it.
     ///
     /// # Errors
@@ -203,5 +246,22 @@ impl StoredFunction {
         self.revision += 1;
         self.updated_at = at;
         Ok(made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+    use faas_types::FunctionId;
+
+    #[test]
+    fn what_was_seen_has_one_text() {
+        let seen = Seen { function: FunctionId::generate(), revision: 12 };
+        assert_eq!(seen.to_string().parse(), Ok(seen));
+        let function = seen.function;
+        for wrong in ["", "12", "-12", &format!("{function}-+12"), &format!("{function}-012"), &format!("{function}-")]
+        {
+            wrong.parse::<Seen>().expect_err(wrong);
+        }
     }
 }

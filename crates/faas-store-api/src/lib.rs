@@ -20,7 +20,8 @@ pub use execution::{
     Expected, Finished, Idempotency, Insertion, Journaled, Lease, NewExecution, QueuedExecution, Recovered,
 };
 pub use function::{
-    ChangeError, CreateFunctionError, FunctionChange, MAX_VERSIONS, NewFunction, StoredFunction, StoredVersion,
+    ChangeError, CreateFunctionError, FunctionChange, MAX_VERSIONS, NewFunction, Seen, SeenError, StoredFunction,
+    StoredVersion,
 };
 pub use function_store::{FunctionStore, VERSIONS_PAGE_BYTES, within_page};
 pub use memory::MemoryStore;

@@ -36,7 +36,7 @@ async fn deploy(functions: &Functions, found: Found, config: &Config) -> Result<
         Err(error) => Err(refused(error)),
         Ok(view) if is_same(&view.version.spec, &spec) => Ok(()),
         Ok(view) => {
-            let expected = Some(view.function.revision);
+            let expected = Some(view.function.seen());
             functions.deploy(TenantId::LOCAL, &key, expected, spec).await.map(drop).map_err(refused)
         }
     }

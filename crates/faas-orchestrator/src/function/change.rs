@@ -13,7 +13,7 @@ use crate::events::EventKind;
 use crate::house::House;
 use faas_build::{Built, Dependencies};
 use faas_routes::{Collision, Route};
-use faas_store_api::{FunctionChange, NewFunction, StoredFunction};
+use faas_store_api::{FunctionChange, NewFunction, Seen, StoredFunction};
 use faas_types::{
     AliasName, FunctionId, FunctionKey, FunctionName, FunctionRef, TenantId, Timestamp, VersionId, VersionSelector,
 };
@@ -69,21 +69,21 @@ impl Functions {
         &self,
         tenant: TenantId,
         key: &FunctionKey,
-        expected: Option<u64>,
+        expected: Option<Seen>,
         spec: FunctionSpec,
     ) -> Result<FunctionView, FunctionError> {
         self.check(tenant, &spec)?;
         let (functions, which) = (self.clone(), live(key));
         self.to_end(async move {
             // Before it is installed, what makes it vain is looked for.
-            functions
-                .function(tenant, &which.function)
-                .await?
-                .check_revision(expected)
-                .map_err(|error| FunctionError::of_change(error, &which))?;
+            let current = functions.function(tenant, &which.function).await?;
+            current
+                .check_revision(revision_of(&current, expected)?)
+                .map_err(|error| FunctionError::of_change(error, &which, current.id))?;
             let spec = functions.install(tenant, spec).await?;
             let changing = functions.house.routes.change().await;
             let current = functions.function(tenant, &which.function).await?;
+            let expected = revision_of(&current, expected)?;
             let (before, after) = (functions.routes_of_live(&current).await?, routes_of(&spec)?);
             not_taken(changing.collision(current.id, &after))?;
             let (version, at) = (VersionId::generate(), Timestamp::now());
@@ -105,12 +105,13 @@ impl Functions {
         &self,
         tenant: TenantId,
         which: &FunctionRef,
-        expected: Option<u64>,
+        expected: Option<Seen>,
     ) -> Result<FunctionView, FunctionError> {
         let (functions, which) = (self.clone(), which.clone());
         self.to_end(async move {
             let changing = functions.house.routes.change().await;
             let current = functions.function(tenant, &which.function).await?;
+            let expected = revision_of(&current, expected)?;
             let version = functions.resolve(tenant, &which).await?;
             let (before, after) = (functions.routes_of_live(&current).await?, routes_of(&version.spec)?);
             not_taken(changing.collision(current.id, &after))?;
@@ -132,7 +133,7 @@ impl Functions {
         &self,
         tenant: TenantId,
         key: &FunctionKey,
-        expected: Option<u64>,
+        expected: Option<Seen>,
         alias: AliasName,
         version: Option<u32>,
     ) -> Result<Arc<StoredFunction>, FunctionError> {
@@ -142,6 +143,7 @@ impl Functions {
         self.to_end(async move {
             let _changing = functions.house.routes.change().await;
             let function = functions.function(tenant, &which.function).await?;
+            let expected = revision_of(&function, expected)?;
             let change = FunctionChange::Alias { alias, version };
             let changed = functions.change(&function, &which, expected, change, Timestamp::now()).await?;
             Ok(functions.changed(changed))
@@ -157,17 +159,18 @@ impl Functions {
         &self,
         tenant: TenantId,
         key: &FunctionKey,
-        expected: Option<u64>,
+        expected: Option<Seen>,
     ) -> Result<Arc<StoredFunction>, FunctionError> {
         let (functions, which) = (self.clone(), live(key));
         self.to_end(async move {
             let house = &functions.house;
             let changing = house.routes.change().await;
             let function = functions.function(tenant, &which.function).await?;
+            let expected = revision_of(&function, expected)?;
             let before = functions.routes_of_live(&function).await?;
             let deleted = house.store.delete_function(tenant, function.id, expected).await;
             house.functions.gone(&function);
-            deleted.map_err(|error| FunctionError::of_change(error, &which))?;
+            deleted.map_err(|error| FunctionError::of_change(error, &which, function.id))?;
             changing.replace(&Deployed::of(&function), &before, &[]);
             house.retire_function(function.id);
             house.calls.forget(tenant, function.name.as_str());
@@ -269,7 +272,7 @@ impl Functions {
         changed.map_err(|error| {
             // Whatever the store has now, what is known here may not be it.
             self.house.functions.gone(function);
-            FunctionError::of_change(error, which)
+            FunctionError::of_change(error, which, function.id)
         })
     }
 
@@ -307,6 +310,14 @@ impl Deployed {
 
 fn routes_of(spec: &FunctionSpec) -> Result<Vec<Route>, FunctionError> {
     spec.routes.iter().map(|route| route.parse().map_err(FunctionError::Route)).collect()
+}
+
+/// The revision that a change is to meet; none is, whatever its number, where another function was seen.
+fn revision_of(function: &StoredFunction, expected: Option<Seen>) -> Result<Option<u64>, FunctionError> {
+    match expected {
+        Some(seen) if seen.function != function.id => Err(FunctionError::Changed { now: function.seen() }),
+        seen => Ok(seen.map(|seen| seen.revision)),
+    }
 }
 
 fn not_taken(collision: Option<(Route, Route, FunctionName)>) -> Result<(), FunctionError> {

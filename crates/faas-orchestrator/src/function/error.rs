@@ -4,8 +4,8 @@ use crate::RequestError;
 use faas_build::{BuildError, DependencyError};
 use faas_executor_api::SpecError;
 use faas_routes::RouteError;
-use faas_store_api::{ChangeError, CreateFunctionError, StoreError};
-use faas_types::{ErrorCode, FunctionName, FunctionRef, Language, ScalingError};
+use faas_store_api::{ChangeError, CreateFunctionError, Seen, StoreError};
+use faas_types::{ErrorCode, FunctionId, FunctionName, FunctionRef, Language, ScalingError};
 
 /// Why an operation on functions failed. Nothing has changed then, unless it is `Stopping`.
 #[derive(Debug, thiserror::Error)]
@@ -31,10 +31,10 @@ pub enum FunctionError {
         name: FunctionName,
     },
     /// It has changed since the caller saw it.
-    #[error("the function has changed meanwhile: its etag is now \"{revision}\"; read it again")]
+    #[error("the function has changed meanwhile: its etag is now \"{now}\"; read it again")]
     Changed {
         /// What it is now.
-        revision: u64,
+        now: Seen,
     },
     /// It has as many versions, or aliases, as may be.
     #[error("the function has as many versions or aliases as may be; remove aliases, or delete it and deploy it again")]
@@ -159,10 +159,10 @@ impl FunctionError {
     }
 
     /// From what a store says of a change of this function.
-    pub(super) fn of_change(error: ChangeError, which: &FunctionRef) -> Self {
+    pub(super) fn of_change(error: ChangeError, which: &FunctionRef, function: FunctionId) -> Self {
         match error {
             ChangeError::Unknown => Self::Unknown { which: which.function.to_string() },
-            ChangeError::Stale { revision } => Self::Changed { revision },
+            ChangeError::Stale { revision } => Self::Changed { now: Seen { function, revision } },
             ChangeError::NoVersion { newest, .. } => Self::NoVersion { which: which.clone(), newest },
             ChangeError::TooMany => Self::TooMany,
             ChangeError::Store(error) => Self::Store(error),

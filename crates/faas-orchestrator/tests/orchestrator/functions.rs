@@ -119,17 +119,41 @@ async fn a_change_on_an_old_revision_or_that_the_store_refuses_changes_nothing()
     let house = house(4, 4).await;
     let functions = house.orchestrator.functions();
     let made = create(&house, "hello", "answer-echo\n").await;
-    let revision = made.function.revision;
+    let seen = made.function.seen();
     deploy(&house, "hello", "raise\n").await;
-    let stale = functions.deploy(TENANT, &key("hello"), Some(revision), spec("nothing\n")).await.expect_err("stale");
+    let stale = functions.deploy(TENANT, &key("hello"), Some(seen), spec("nothing\n")).await.expect_err("stale");
     assert_eq!(stale.code(), ErrorCode::FunctionChanged);
-    let stale = functions.delete(TENANT, &key("hello"), Some(revision)).await.expect_err("stale");
+    let stale = functions.delete(TENANT, &key("hello"), Some(seen)).await.expect_err("stale");
     assert_eq!(stale.code(), ErrorCode::FunctionChanged);
     house.store.fail(Call::Change, 1);
     let failed = functions.deploy(TENANT, &key("hello"), None, spec("nothing\n")).await.expect_err("failed");
     assert_eq!(failed.code(), ErrorCode::StorageUnavailable);
     let view = functions.view(TENANT, &which("hello")).await.expect("found");
     assert_eq!((view.function.newest, view.function.revision), (2, 2));
+    house.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_was_seen_of_a_deleted_function_changes_no_other_of_its_name() {
+    let house = house(4, 4).await;
+    let functions = house.orchestrator.functions();
+    let seen = create(&house, "hello", "answer-echo\n").await.function.seen();
+    functions.delete(TENANT, &key("hello"), Some(seen)).await.expect("deleted");
+    let anew = create(&house, "hello", "raise\n").await.function.seen();
+    assert_eq!((anew.revision, anew != seen), (seen.revision, true), "only the function tells them apart");
+    let (hello, alias) = (key("hello"), "next".parse().expect("an alias"));
+    let refusals = [
+        functions.deploy(TENANT, &hello, Some(seen), spec("nothing\n")).await.map(drop),
+        functions.go_live(TENANT, &which("hello@1"), Some(seen)).await.map(drop),
+        functions.set_alias(TENANT, &hello, Some(seen), alias, Some(1)).await.map(drop),
+        functions.delete(TENANT, &hello, Some(seen)).await.map(drop),
+    ];
+    for refused in refusals {
+        let refused = refused.expect_err("another function was seen");
+        assert_eq!(refused.code(), ErrorCode::FunctionChanged);
+        assert!(refused.to_string().contains(&format!("\"{anew}\"")), "{refused}");
+    }
+    functions.delete(TENANT, &hello, Some(anew)).await.expect("deleted");
     house.shut_down().await;
 }
 

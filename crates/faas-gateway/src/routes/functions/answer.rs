@@ -21,7 +21,7 @@ pub(super) fn function(view: &FunctionView, with_source: bool) -> FunctionAnswer
         version_id: version.id,
         live: function.live,
         newest: function.newest,
-        etag: function.revision.to_string(),
+        etag: function.seen().to_string(),
         aliases: function.aliases.clone(),
         created_at: function.created_at,
         updated_at: function.updated_at,
@@ -55,5 +55,5 @@ pub(super) fn definition(spec: &FunctionSpec, with_source: bool) -> Map<String, 
 
 /// The answer that shows a function whole, with its etag.
 pub(super) fn shown(status: StatusCode, view: &FunctionView) -> Response {
-    (status, [(ETAG, etag::tag(view.function.revision))], Json(function(view, true))).into_response()
+    (status, [(ETAG, etag::tag(&view.function))], Json(function(view, true))).into_response()
 }

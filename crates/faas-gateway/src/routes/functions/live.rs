@@ -76,7 +76,7 @@ async fn roll_back(
         None => {
             let current = functions.function(tenant, &function).await?;
             // Which one is the one before must not change on the way.
-            expected = expected.or(Some(current.revision));
+            expected = expected.or(Some(current.seen()));
             match current.live.checked_sub(1).filter(|before| *before > 0) {
                 Some(before) => VersionSelector::Number(before),
                 None => {
@@ -142,5 +142,5 @@ fn name_of(text: &str) -> Result<AliasName, ApiError> {
 
 fn aliases(function: &StoredFunction) -> Response {
     let answer = AliasesAnswer { aliases: function.aliases.clone() };
-    ([(ETAG, etag::tag(function.revision))], Json(answer)).into_response()
+    ([(ETAG, etag::tag(function))], Json(answer)).into_response()
 }

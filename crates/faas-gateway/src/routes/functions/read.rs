@@ -71,8 +71,8 @@ async fn get_function(
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
     let view = state.orchestrator.functions().view(tenant, &which(&function)?).await?;
-    if etag::is_known(&headers, view.function.revision) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::tag(view.function.revision))]).into_response());
+    if etag::is_known(&headers, &view.function) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag::tag(&view.function))]).into_response());
     }
     Ok(answer::shown(StatusCode::OK, &view))
 }

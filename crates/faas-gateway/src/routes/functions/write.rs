@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{FunctionBody, merge, read_patch};
 use faas_orchestrator::{FunctionError, FunctionView};
+use faas_store_api::Seen;
 use faas_types::{ErrorCode, FunctionKey, FunctionRef, TenantId, VersionSelector};
 use serde_json::Value;
 
@@ -124,7 +125,7 @@ pub(super) async fn update(
     state: &Gateway,
     tenant: TenantId,
     key: &FunctionKey,
-    expected: Option<u64>,
+    expected: Option<Seen>,
     patch: &Value,
 ) -> Result<FunctionView, ApiError> {
     let functions = state.orchestrator.functions();
@@ -139,10 +140,10 @@ pub(super) async fn update(
         let shown = Value::Object(answer::definition(&current.version.spec, true));
         let merged = merge(shown, patch.clone()).to_string();
         let spec = definition::spec(state, FunctionBody::from_json(merged.as_bytes())?)?;
-        let revision = expected.unwrap_or(current.function.revision);
+        let seen = expected.unwrap_or_else(|| current.function.seen());
         // The one that was read, not one that has its name by now.
         let read = FunctionKey::Id(current.function.id);
-        match functions.deploy(tenant, &read, Some(revision), spec).await {
+        match functions.deploy(tenant, &read, Some(seen), spec).await {
             Err(FunctionError::Changed { .. }) if expected.is_none() && tries < TRIES => tries += 1,
             answer => return Ok(answer?),
         }
