@@ -3,7 +3,7 @@
 use crate::live::{CancelReason, End};
 use crate::{Cancelled, Orchestrator, end};
 use faas_store_api::StoreError;
-use faas_types::{ErrorKind, ExecutionId, ExecutionState, TenantId};
+use faas_types::{ErrorKind, ExecutionId, ExecutionRecord, ExecutionState, FunctionId, FunctionKey, TenantId};
 
 /// How often it is looked for again when it moved on between two looks.
 const LOOKS: usize = 4;
@@ -38,7 +38,7 @@ impl Orchestrator {
                     let message = CancelReason::Caller.message();
                     let record = record.ended(ExecutionState::Cancelled, ErrorKind::Cancelled, message);
                     if end::finish_queued(&self.house, &record).await? {
-                        self.house.calls.count(tenant, &record);
+                        self.house.calls.count(self.function_of(tenant, &record), &record);
                         // It may have been paged in since it was looked for.
                         let known = self.house.state().ended_in_store(id);
                         for live in known.into_iter().flatten() {
@@ -53,5 +53,13 @@ impl Orchestrator {
             }
         }
         Ok(Cancelled::Unknown)
+    }
+
+    /// The function that an execution is a call of which nothing but its record is here. One that is younger only
+    /// has the name.
+    fn function_of(&self, tenant: TenantId, record: &ExecutionRecord) -> Option<FunctionId> {
+        let name = record.function.as_deref()?.parse().ok()?;
+        let function = self.house.functions.function(tenant, &FunctionKey::Name(name))?;
+        (function.created_at <= record.created_at).then_some(function.id)
     }
 }

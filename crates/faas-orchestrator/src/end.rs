@@ -84,7 +84,7 @@ pub(crate) async fn conclude(house: &Arc<House>, live: &Arc<Live>, ending: Endin
     }
     // One that somebody else ended was counted there.
     if !matches!(written, Ok(false)) {
-        house.calls.count(live.tenant, &record);
+        house.calls.count(live.function(), &record);
     }
     live.end(record.clone());
     if repeated {

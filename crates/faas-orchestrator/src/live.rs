@@ -8,7 +8,7 @@ use crate::house::House;
 use crate::log::LogFile;
 use crate::record::shown;
 use crate::response::ResponseSender;
-use faas_types::{ExecutionId, ExecutionRecord, ExecutionState, TenantId, Timestamp};
+use faas_types::{ExecutionId, ExecutionRecord, ExecutionState, FunctionId, TenantId, Timestamp};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -64,6 +64,8 @@ pub(crate) struct Live {
     pub(crate) id: ExecutionId,
     pub(crate) tenant: TenantId,
     pub(crate) created: Instant,
+    /// The function it is a call of; unknown until what is to run is.
+    function: OnceLock<FunctionId>,
     record: Mutex<ExecutionRecord>,
     log: OnceLock<LogFile>,
     progress: watch::Sender<Progress>,
@@ -101,6 +103,7 @@ impl Live {
             id: record.id,
             tenant,
             created,
+            function: OnceLock::new(),
             record: Mutex::new(record),
             log: OnceLock::new(),
             progress: watch::Sender::new(progress),
@@ -113,6 +116,16 @@ impl Live {
     /// Records are replaced whole, so a panic elsewhere is no reason to give up.
     fn lock(&self) -> MutexGuard<'_, ExecutionRecord> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is a call of this function.
+    pub(crate) fn set_function(&self, function: FunctionId) {
+        self.function.get_or_init(|| function);
+    }
+
+    /// The function it is a call of, where it is known to be one.
+    pub(crate) fn function(&self) -> Option<FunctionId> {
+        self.function.get().copied()
     }
 
     /// Its record, without output.

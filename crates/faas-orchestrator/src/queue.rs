@@ -54,6 +54,13 @@ impl Job {
     pub(crate) fn served(&self) -> Option<Served> {
         self.request.function.as_ref().map(Called::served)
     }
+
+    /// Lets everybody who deals with the execution know which function's call it is.
+    fn name_function(&self) {
+        if let Some((function, _)) = self.served() {
+            self.live.set_function(function);
+        }
+    }
 }
 
 /// Why no caller is taken in.
@@ -208,6 +215,7 @@ impl State {
             known.found(job.live.record());
             job.live = known;
         }
+        job.name_function();
         let live = Arc::clone(&job.live);
         self.callers.push(live.tenant, job).map_err(|_| Refused::Full)?;
         self.callers_bytes = self.callers_bytes.saturating_add(bytes);
@@ -263,6 +271,7 @@ impl State {
         if let Some(known) = self.no_longer_awaited(id) {
             job.live = known;
         }
+        job.name_function();
         let live = Arc::clone(&job.live);
         if self.stored.push(live.tenant, job).is_err() {
             return false;

@@ -173,7 +173,7 @@ impl Functions {
             deleted.map_err(|error| FunctionError::of_change(error, &which, function.id))?;
             changing.replace(&Deployed::of(&function), &before, &[]);
             house.retire_function(function.id);
-            house.calls.forget(tenant, function.name.as_str());
+            house.calls.forget(function.id);
             Ok(function)
         })
         .await
@@ -220,6 +220,7 @@ impl Functions {
         // What waits warm for the replaced version waits for calls that never come.
         if let Some(RowTarget::Version(_, version)) = self.house.routes.set_row(route, target)? {
             self.house.retire_function(version.function);
+            self.house.calls.forget(version.function);
         }
         Ok(before)
     }

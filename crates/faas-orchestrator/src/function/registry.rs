@@ -57,7 +57,7 @@ impl Functions {
         let function = self.function(tenant, key).await?;
         let (running, waiting) = self.house.state().function(function.id);
         let warm = self.house.warm.count(function.id);
-        Ok(FunctionStats { running, waiting, warm, calls: self.house.calls.of(tenant, function.name.as_str()) })
+        Ok(FunctionStats { running, waiting, warm, calls: self.house.calls.of(function.id) })
     }
 
     /// A function.

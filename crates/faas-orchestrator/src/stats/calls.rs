@@ -1,13 +1,16 @@
 //! What became of executions: counted, and how long they took.
 
 use super::histogram::Histogram;
-use faas_types::{ErrorKind, ExecutionRecord, ExecutionState, TenantId};
-use std::collections::{BTreeMap, HashMap};
+use faas_types::{ErrorKind, ExecutionRecord, ExecutionState, FunctionId};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Functions that are counted each by itself; those that come later are counted in the whole only.
 const MOST_FUNCTIONS: usize = 20_000;
+/// Functions that are gone and known as such, so that a call that ends after its function brings it not back.
+const MOST_GONE: usize = 1024;
 
 /// What became of executions since the start of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,7 +40,8 @@ pub struct Latency {
     pub p99: Duration,
 }
 
-/// What is counted, over all and of each function.
+/// What is counted, over all and of each function. Names are looked up where it is shown: a function that is made
+/// anew under an old name begins at nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     counted: Mutex<Counted>,
@@ -46,8 +50,9 @@ pub(crate) struct Calls {
 #[derive(Debug, Default)]
 struct Counted {
     all: Counts,
-    functions: HashMap<TenantId, HashMap<String, Counts>>,
-    known: usize,
+    functions: HashMap<FunctionId, Counts>,
+    /// Those forgotten last, the latest at the end.
+    gone: VecDeque<FunctionId>,
 }
 
 #[derive(Debug, Default)]
@@ -66,12 +71,12 @@ impl Calls {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts an end.
-    pub(crate) fn count(&self, tenant: TenantId, record: &ExecutionRecord) {
+    /// Counts an end, of a call of the function where there is one.
+    pub(crate) fn count(&self, function: Option<FunctionId>, record: &ExecutionRecord) {
         let mut counted = self.counted();
         counted.all.count(record);
-        if let Some(function) = &record.function {
-            counted.of(tenant, function, |counts| counts.count(record));
+        if let Some(counts) = function.and_then(|function| counted.of(function)) {
+            counts.count(record);
         }
     }
 
@@ -81,29 +86,28 @@ impl Calls {
     }
 
     /// What became of a function's calls.
-    pub(crate) fn of(&self, tenant: TenantId, function: &str) -> CallStats {
-        let counted = self.counted();
-        counted.functions.get(&tenant).and_then(|of| of.get(function)).map(Counts::stats).unwrap_or_default()
+    pub(crate) fn of(&self, function: FunctionId) -> CallStats {
+        self.counted().functions.get(&function).map(Counts::stats).unwrap_or_default()
     }
 
-    /// Forgets a function.
-    pub(crate) fn forget(&self, tenant: TenantId, function: &str) {
+    /// Forgets a function that is gone; in the whole its calls stay.
+    pub(crate) fn forget(&self, function: FunctionId) {
         let mut counted = self.counted();
-        let gone = counted.functions.get_mut(&tenant).and_then(|of| of.remove(function)).is_some();
-        counted.known -= usize::from(gone);
+        counted.functions.remove(&function);
+        if counted.gone.len() == MOST_GONE {
+            counted.gone.pop_front();
+        }
+        counted.gone.push_back(function);
     }
 }
 
 impl Counted {
-    fn of(&mut self, tenant: TenantId, function: &str, count: impl FnOnce(&mut Counts)) {
-        let of = self.functions.entry(tenant).or_default();
-        match of.get_mut(function) {
-            Some(counts) => count(counts),
-            None if self.known < MOST_FUNCTIONS => {
-                self.known += 1;
-                count(of.entry(function.to_owned()).or_default());
-            }
-            None => {}
+    fn of(&mut self, function: FunctionId) -> Option<&mut Counts> {
+        let is_full = self.functions.len() >= MOST_FUNCTIONS;
+        match self.functions.entry(function) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if is_full || self.gone.contains(&function) => None,
+            Entry::Vacant(new) => Some(new.insert(Counts::default())),
         }
     }
 }
@@ -143,12 +147,11 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
-    use super::Calls;
-    use faas_types::{Contract, ErrorKind, ExecutionId, ExecutionRecord, ExecutionState, TenantId};
+    use super::{CallStats, Calls};
+    use faas_types::{Contract, ErrorKind, ExecutionId, ExecutionRecord, ExecutionState, FunctionId};
 
-    fn ended(function: Option<&str>, status: ExecutionState, kind: Option<ErrorKind>, start: &str) -> ExecutionRecord {
+    fn ended(status: ExecutionState, kind: Option<ErrorKind>, start: &str) -> ExecutionRecord {
         let mut record = ExecutionRecord::queued(ExecutionId::generate(), None, Contract::Handler, "fake");
-        record.function = function.map(str::to_owned);
         (record.status, record.error_kind) = (status, kind);
         record.start.kind = start.to_owned();
         record.start.total_us = 1000;
@@ -158,17 +161,23 @@ mod tests {
     #[test]
     fn ends_are_counted_for_their_function_and_for_all() {
         let calls = Calls::default();
-        let tenant = TenantId::LOCAL;
-        calls.count(tenant, &ended(Some("a"), ExecutionState::Succeeded, None, "cold"));
-        calls.count(tenant, &ended(Some("a"), ExecutionState::Failed, Some(ErrorKind::Timeout), "warm"));
-        calls.count(tenant, &ended(None, ExecutionState::Cancelled, Some(ErrorKind::Cancelled), ""));
-        let of = calls.of(tenant, "a");
+        let function = FunctionId::generate();
+        calls.count(Some(function), &ended(ExecutionState::Succeeded, None, "cold"));
+        calls.count(Some(function), &ended(ExecutionState::Failed, Some(ErrorKind::Timeout), "warm"));
+        calls.count(None, &ended(ExecutionState::Cancelled, Some(ErrorKind::Cancelled), ""));
+        let of = calls.of(function);
         assert_eq!((of.succeeded, of.failed.get("timeout"), of.cold_starts, of.warm_starts), (1, Some(&1), 1, 1));
         let latency = of.latency.expect("two ended");
         assert!((1000..=1125).contains(&latency.p99.as_micros()), "{latency:?}");
         assert_eq!((calls.all().cancelled, calls.all().succeeded), (1, 1));
-        assert_eq!(calls.of(TenantId::generate(), "a"), super::CallStats::default(), "another tenant's");
-        calls.forget(tenant, "a");
-        assert_eq!(calls.of(tenant, "a"), super::CallStats::default());
+        assert_eq!(calls.of(FunctionId::generate()), CallStats::default(), "another function's");
+        calls.forget(function);
+        assert_eq!(calls.of(function), CallStats::default());
+        calls.count(Some(function), &ended(ExecutionState::Succeeded, None, "warm"));
+        assert_eq!(
+            (calls.of(function), calls.all().succeeded),
+            (CallStats::default(), 2),
+            "it ended after its function"
+        );
     }
 }

@@ -366,3 +366,29 @@ async fn no_more_calls_run_at_once_than_a_function_allows_and_others_pass_it() {
     assert_eq!((all.succeeded, all.cancelled), (1, 3));
     house.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_function_made_anew_begins_its_numbers_and_the_whole_keeps_the_old_ones() {
+    let house = house(4, 4).await;
+    let functions = house.orchestrator.functions();
+    create(&house, "hello", "answer-echo\n").await;
+    call(&house, "hello").await;
+    deploy(&house, "hello", "wait-for-signal\n").await;
+    let version = functions.resolve(TENANT, &which("hello")).await.expect("found");
+    let mut running = house.attach(version.request(CallInput::default())).await;
+    crate::house::started(&mut running.watch).await;
+    functions.delete(TENANT, &key("hello"), None).await.expect("deleted");
+    create(&house, "hello", "answer-echo\n").await;
+    // The call of the one that is gone ends while the new one has its name.
+    running.watch.canceller().cancel();
+    bounded(running.watch.complete()).await;
+    settled(&house).await;
+    let stats = functions.stats(TENANT, &key("hello")).await.expect("counted").calls;
+    assert_eq!((stats.succeeded, stats.cancelled, stats.cold_starts, stats.latency), (0, 0, 0, None));
+    call(&house, "hello").await;
+    let stats = functions.stats(TENANT, &key("hello")).await.expect("counted").calls;
+    assert_eq!((stats.succeeded, stats.cancelled), (1, 0));
+    let all = house.orchestrator.calls();
+    assert_eq!((all.succeeded, all.cancelled), (2, 1));
+    house.shut_down().await;
+}
