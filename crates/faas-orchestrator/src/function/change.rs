@@ -49,7 +49,7 @@ impl Functions {
             let (id, version, at) = (FunctionId::generate(), VersionId::generate(), Timestamp::now());
             let after = routes_of(&spec)?;
             let deployed = Deployed { tenant, function: id, name: name.clone() };
-            not_taken(changing.collision(id, &after))?;
+            not_taken(tenant, changing.collision(id, &after))?;
             let new = NewFunction { id, tenant, name: name.clone(), version, spec: spec.to_bytes(), at };
             let made = functions.house.store.create_function(new).await;
             let made = made.map_err(|error| FunctionError::of_creation(error, &name))?;
@@ -85,7 +85,7 @@ impl Functions {
             let current = functions.function(tenant, &which.function).await?;
             let expected = revision_of(&current, expected)?;
             let (before, after) = (functions.routes_of_live(&current).await?, routes_of(&spec)?);
-            not_taken(changing.collision(current.id, &after))?;
+            not_taken(tenant, changing.collision(current.id, &after))?;
             let (version, at) = (VersionId::generate(), Timestamp::now());
             let change = FunctionChange::Deploy { version, spec: spec.to_bytes() };
             let changed = functions.change(&current, &which, expected, change, at).await?;
@@ -114,7 +114,7 @@ impl Functions {
             let expected = revision_of(&current, expected)?;
             let version = functions.resolve(tenant, &which).await?;
             let (before, after) = (functions.routes_of_live(&current).await?, routes_of(&version.spec)?);
-            not_taken(changing.collision(current.id, &after))?;
+            not_taken(tenant, changing.collision(current.id, &after))?;
             let change = FunctionChange::GoLive { version: version.number };
             let changed = functions.change(&current, &which, expected, change, Timestamp::now()).await?;
             let function = functions.changed(changed);
@@ -321,9 +321,13 @@ fn revision_of(function: &StoredFunction, expected: Option<Seen>) -> Result<Opti
     }
 }
 
-fn not_taken(collision: Option<(Route, Route, FunctionName)>) -> Result<(), FunctionError> {
-    let Some((route, with, name)) = collision else { return Ok(()) };
-    Err(FunctionError::RouteTaken { route: route.to_string(), with: with.to_string(), name })
+fn not_taken(tenant: TenantId, collision: Option<(Route, Route, Deployed)>) -> Result<(), FunctionError> {
+    let Some((route, with, other)) = collision else { return Ok(()) };
+    let route = route.to_string();
+    if other.tenant != tenant {
+        return Err(FunctionError::RouteOfAnother { route });
+    }
+    Err(FunctionError::RouteTaken { route, with: with.to_string(), name: other.name })
 }
 
 /// Reads the routes of all live versions, before anything is served.

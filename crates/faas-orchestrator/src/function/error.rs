@@ -75,6 +75,12 @@ pub enum FunctionError {
         /// The function that has it.
         name: FunctionName,
     },
+    /// One of its routes is another tenant's, of whose functions nothing is said.
+    #[error("the route {route} is taken by another tenant; change its path")]
+    RouteOfAnother {
+        /// The route.
+        route: String,
+    },
     /// As many changes of functions are under way as may be.
     #[error("as many changes of functions are under way as may be; retry later")]
     Crowded,
@@ -119,7 +125,7 @@ impl FunctionError {
             Self::Build(error) => error.code(),
             Self::NoBuilds => ErrorCode::FieldUnsupported,
             Self::Route(_) => ErrorCode::InvalidField,
-            Self::RouteTaken { .. } => ErrorCode::RouteTaken,
+            Self::RouteTaken { .. } | Self::RouteOfAnother { .. } => ErrorCode::RouteTaken,
             Self::Crowded => ErrorCode::AtCapacity,
             Self::Stopping => ErrorCode::Stopping,
             Self::Unreadable { .. } => ErrorCode::StorageUnavailable,
@@ -133,7 +139,7 @@ impl FunctionError {
         match self {
             Self::Request(error) => error.field(),
             Self::Scaling(_) => Some("scaling"),
-            Self::Route(_) | Self::RouteTaken { .. } => Some("routes"),
+            Self::Route(_) | Self::RouteTaken { .. } | Self::RouteOfAnother { .. } => Some("routes"),
             Self::Dependencies(_) | Self::Build(_) | Self::NoBuilds => Some("dependencies"),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => Some("runtime"),
             Self::Unknown { .. }

@@ -131,13 +131,13 @@ impl Routes {
 }
 
 impl Changing<'_> {
-    /// The first of these routes that another function's keeps out, with that one and its name.
-    pub(super) fn collision(&self, function: FunctionId, routes: &[Route]) -> Option<(Route, Route, FunctionName)> {
+    /// The first of these routes that another function's keeps out, with that one and its function.
+    pub(super) fn collision(&self, function: FunctionId, routes: &[Route]) -> Option<(Route, Route, Deployed)> {
         let deployed = read(&self.routes.deployed);
         routes.iter().find_map(|route| {
             let with = deployed.collision(route)?;
             let other = deployed.get(with).filter(|other| other.function != function)?;
-            Some((route.clone(), with.clone(), other.name.clone()))
+            Some((route.clone(), with.clone(), other.clone()))
         })
     }
 

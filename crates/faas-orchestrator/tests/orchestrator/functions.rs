@@ -392,3 +392,22 @@ async fn a_function_made_anew_begins_its_numbers_and_the_whole_keeps_the_old_one
     assert_eq!((all.succeeded, all.cancelled), (2, 1));
     house.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_route_that_collides_with_another_tenants_names_nothing_of_it() {
+    let house = house(4, 4).await;
+    let functions = house.orchestrator.functions();
+    let routed = |route: &str| FunctionSpec { routes: vec![route.to_owned()], ..spec("answer-echo\n") };
+    functions.create(TENANT, name("secret"), routed("GET:/users/{project}")).await.expect("created");
+    let refused = async |tenant| {
+        let refused = functions.create(tenant, name("other"), routed("GET:/users/{id}")).await.expect_err("taken");
+        assert_eq!((refused.code(), refused.field()), (ErrorCode::RouteTaken, Some("routes")));
+        refused.to_string()
+    };
+    let own = refused(TENANT).await;
+    assert!(own.contains("leads to secret") && own.contains("{project}"), "{own}");
+    let others = refused(TenantId::generate()).await;
+    assert!(others.contains("GET:/users/{id} is taken by another tenant"), "{others}");
+    assert!(!others.contains("secret") && !others.contains("project"), "{others}");
+    house.shut_down().await;
+}
