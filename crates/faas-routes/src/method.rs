@@ -100,6 +100,12 @@ impl MethodSet {
         };
     }
 
+    /// Those of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether it holds none.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -145,6 +151,9 @@ mod tests {
         set.take(MethodPattern::One(Method::Post));
         set.take(MethodPattern::One(Method::Get));
         assert_eq!(set.to_string(), "GET, HEAD, POST");
+        let mut other = MethodSet::default();
+        other.take(MethodPattern::One(Method::Put));
+        assert_eq!(set.and(other).to_string(), "GET, HEAD, POST, PUT");
         set.take(MethodPattern::Any);
         assert_eq!(set.iter().count(), Method::ALL.len());
     }

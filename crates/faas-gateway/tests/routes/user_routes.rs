@@ -3,6 +3,8 @@
 use crate::harness::House;
 use axum::body::Body;
 use axum::http::Request;
+use faas_orchestrator::{FunctionSpec, RowTarget};
+use faas_types::{Language, TenantId};
 use serde_json::{Value, json};
 
 const FUNCTIONS: &str = "/api/v1/functions";
@@ -101,4 +103,20 @@ async fn of_two_that_take_one_route_at_once_one_wins() {
     let mut statuses = [one, other, third];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409]);
+}
+
+#[tokio::test]
+async fn a_path_of_both_kinds_of_routes_is_allowed_the_methods_of_both() {
+    let house = House::new().await;
+    assert_eq!(create(&house, "a", "answer-echo\n", json!(["POST:/both"])).await.status, 201);
+    let functions = house.orchestrator.functions();
+    let spec = FunctionSpec::new(Language::Python, "answer-echo\n");
+    let row = functions.unstored(TenantId::LOCAL, "row".parse().expect("a name"), spec).expect("a version");
+    let target = RowTarget::Version(TenantId::LOCAL, row);
+    functions.set_row("DELETE:/both".parse().expect("a route"), Some(target)).expect("no other row");
+    let request = Request::put("/both").body(Body::empty()).expect("a request");
+    let refused = house.send(request).await;
+    let allowed = "POST, DELETE".parse().expect("a value");
+    assert_eq!((refused.status().as_u16(), &refused.headers()["allow"]), (405, &allowed));
+    assert_eq!((ask(&house, "POST", "/both", "x").await.0, ask(&house, "DELETE", "/both", "").await.0), (201, 201));
 }

@@ -84,8 +84,8 @@ impl Routes {
         };
         match (read(&self.rows).lookup(method, path), others) {
             (Lookup::Found(found), _) => Found::Row(found.value.clone()),
-            (Lookup::OtherMethods(rows), None) => Found::OtherMethods(rows),
-            (_, Some(others)) => Found::OtherMethods(others),
+            (Lookup::OtherMethods(rows), others) => Found::OtherMethods(rows.and(others.unwrap_or_default())),
+            (Lookup::Unknown, Some(others)) => Found::OtherMethods(others),
             (Lookup::Unknown, None) => Found::Unknown,
         }
     }
