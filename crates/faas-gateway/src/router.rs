@@ -50,10 +50,12 @@ impl Gateway {
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         for endpoint in routes::endpoints() {
-            router = router.route(endpoint.path, endpoint.handler);
+            for path in endpoint.paths() {
+                router = router.route(path, endpoint.handler.clone());
+            }
         }
         let router = router.fallback(routes::user_route).with_state(Arc::clone(&self.state));
-        let templates = routes::endpoints().into_iter().map(|endpoint| endpoint.path);
+        let templates = routes::endpoints().into_iter().flat_map(|endpoint| endpoint.paths());
         let measure = Measure::new(&self.state.metrics, templates);
         protect(router, self.access.clone(), self.state.limits, measure)
     }

@@ -11,6 +11,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 pub(crate) struct Endpoint {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
+    /// Another path that is the same: what a wildcard of `path` would match if it could be empty.
+    pub(crate) also: Option<&'static str>,
     pub(crate) handler: MethodRouter<Shared>,
     pub(crate) operation: Operation,
 }
@@ -45,7 +47,18 @@ impl Endpoint {
     ) -> Self {
         // GET is the filter of what has none, of which there is no route.
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
-        Self { method, path, handler: on(filter, handler), operation }
+        Self { method, path, also: None, handler: on(filter, handler), operation }
+    }
+
+    /// The same endpoint at another path, too.
+    pub(crate) const fn also(mut self, path: &'static str) -> Self {
+        self.also = Some(path);
+        self
+    }
+
+    /// Where it is.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.path).chain(self.also)
     }
 
     /// The path as OpenAPI writes it, which knows no wildcards.

@@ -14,11 +14,14 @@ async fn create(house: &House, body: Value) {
 async fn the_answer_is_the_functions_own() {
     let house = House::new().await;
     create(&house, json!({"name": "echo", "code": "answer-echo\n"})).await;
-    for path in ["/api/v1/functions/echo/http", "/api/v1/functions/echo@1/http/deep/er?a=b"] {
+    let here = "/api/v1/functions/echo/http";
+    for path in [here, "/api/v1/functions/echo/http/", "/api/v1/functions/echo@1/http/deep/er?a=b"] {
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
             let request = Request::builder().method(method).uri(path).body(Body::from("not json"));
             let answer = house.ask(request.expect("a request")).await;
             assert_eq!((answer.status.as_u16(), answer.text().as_str()), (201, "not json"), "{method} {path}");
+            let asked = if path.ends_with("a=b") { "/deep/er?a=b" } else { "/?" };
+            assert_eq!(answer.header("x-asked").trim_end(), format!("{method} {asked}"), "{path}");
             assert!(answer.header("x-faas-execution-id").starts_with("exe_"));
             assert_eq!(answer.header("x-content-type-options"), "nosniff");
             assert!(answer.header("content-security-policy").starts_with("sandbox"));

@@ -47,10 +47,9 @@ fn matches(template: &str, path: &str) -> bool {
     let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
     let is_open = template.last() == Some(&"{path}") && path.len() > template.len();
     (template.len() == path.len() || is_open)
-        && template
-            .iter()
-            .zip(&path)
-            .all(|(template, part)| template.starts_with('{') && !part.is_empty() || template == part)
+        && template.iter().zip(&path).all(|(template, part)| {
+            template.starts_with('{') && (!part.is_empty() || *template == "{path}") || template == part
+        })
 }
 
 /// The part of JSON Schema that the document's answers use.

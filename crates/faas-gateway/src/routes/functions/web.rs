@@ -32,13 +32,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .refuses(SUBMISSION)
             .refuses([ErrorCode::LauncherLost, ErrorCode::FunctionNotFound, ErrorCode::VersionNotFound])
     };
-    let rest = || Parameter::path("path", "The path the function is asked.", json!({"type": "string"}));
+    let rest =
+        || Parameter::path("path", "The path the function is asked; none is its root.", json!({"type": "string"}));
     let mut endpoints = Vec::new();
     for (method, here, below) in METHODS {
         let path = "/api/v1/functions/{function}/http";
         endpoints.push(Endpoint::with(method.clone(), path, ask, operation(here)));
+        let root = "/api/v1/functions/{function}/http/";
         let path = "/api/v1/functions/{function}/http/{*path}";
-        endpoints.push(Endpoint::with(method, path, ask, operation(below).parameter(rest())));
+        endpoints.push(Endpoint::with(method, path, ask, operation(below).parameter(rest())).also(root));
     }
     endpoints
 }
