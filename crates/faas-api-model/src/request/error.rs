@@ -33,6 +33,8 @@ pub enum BodyError {
     /// The language is unknown.
     #[error("{reason}")]
     Language {
+        /// The field that names it, as its caller wrote it.
+        field: &'static str,
         /// Names it and lists the known ones.
         reason: String,
     },
@@ -69,7 +71,7 @@ impl BodyError {
     pub fn field_name(&self) -> Option<&str> {
         match self {
             Self::Json { .. } => None,
-            Self::Language { .. } => Some("language"),
+            Self::Language { field, .. } => Some(field),
             Self::Unknown { field, .. } | Self::Field { field, .. } | Self::Unsupported { field, .. } => Some(field),
         }
     }

@@ -244,6 +244,7 @@ impl Object for Gathered {
             "language" => {
                 body.language = value.judge(|name: String| {
                     name.parse().map_err(|error: faas_types::UnknownLanguage| BodyError::Language {
+                        field: "language",
                         reason: super::error::excerpt(&error.to_string()),
                     })
                 })?;

@@ -272,7 +272,7 @@ impl GatheredScaling {
 
 fn runtime(name: &str) -> Result<Runtime, BodyError> {
     name.parse().map_err(|error: RuntimeError| match error {
-        RuntimeError::Language(error) => BodyError::Language { reason: excerpt(&error.to_string()) },
+        RuntimeError::Language(error) => BodyError::Language { field: "runtime", reason: excerpt(&error.to_string()) },
         RuntimeError::Version { .. } => BodyError::field("runtime", error.to_string()),
     })
 }

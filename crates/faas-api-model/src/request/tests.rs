@@ -334,7 +334,7 @@ mod function {
         assert_eq!(refused(json!({"name": "live"})), field("name"));
         assert_eq!(
             refused(json!({"runtime": "../../bin/sh"})),
-            (ErrorCode::UnknownLanguage, Some("language".to_owned()))
+            (ErrorCode::UnknownLanguage, Some("runtime".to_owned()))
         );
         assert_eq!(refused(json!({"image": "alpine"})), (ErrorCode::FieldUnsupported, Some("image".to_owned())));
     }

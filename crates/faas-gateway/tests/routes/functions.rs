@@ -105,7 +105,7 @@ async fn what_cannot_be_a_function_is_refused_by_its_field() {
     for (member, value, code, field) in [
         ("code", json!(""), "code_empty", "code"),
         ("code", json!("a\u{0}b"), "not_text", "code"),
-        ("runtime", json!("cobol"), "unknown_language", "language"),
+        ("runtime", json!("cobol"), "unknown_language", "runtime"),
         ("runtime", json!("python2.7"), "runtime_missing", "runtime"),
         ("timeout", json!(0), "invalid_field", "timeout"),
         ("contract", json!("wasi-http"), "field_unsupported", "contract"),

@@ -44,6 +44,7 @@ async fn a_refusal_names_the_seeds_field() {
         ("memory", json!("-1"), "invalid_field", "config.memory"),
         ("timeout", json!(0), "invalid_field", "config.timeout"),
         ("execution_mode", json!("container"), "field_unsupported", "config.execution_mode"),
+        ("runtime", json!("cobol"), "unknown_language", "config.runtime"),
         ("gpu", json!(1), "unknown_field", "config.gpu"),
         ("max_instances", json!("many"), "invalid_field", "config.max_instances"),
     ] {
