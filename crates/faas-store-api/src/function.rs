@@ -141,6 +141,12 @@ pub enum ChangeError {
         /// The newest.
         newest: u32,
     },
+    /// It has no such alias.
+    #[error("the function has no alias {alias}")]
+    NoAlias {
+        /// The one named.
+        alias: AliasName,
+    },
     /// It has as many versions, or aliases, as may be.
     #[error("the function has as many versions or aliases as may be")]
     TooMany,
@@ -213,7 +219,7 @@ impl StoredFunction {
     /// error nothing has changed.
     ///
     /// # Errors
-    /// It has no such version, or too many.
+    /// It has no such version or alias, or too many.
     pub fn apply(&mut self, change: FunctionChange, at: Timestamp) -> Result<Option<StoredVersion>, ChangeError> {
         let known = |version: u32| match version {
             1.. if version <= self.newest => Ok(version),
@@ -239,7 +245,9 @@ impl StoredFunction {
                 None
             }
             FunctionChange::Alias { alias, version: None } => {
-                self.aliases.remove(&alias);
+                if self.aliases.remove(&alias).is_none() {
+                    return Err(ChangeError::NoAlias { alias });
+                }
                 None
             }
         };

@@ -228,6 +228,9 @@ async fn a_rollback_and_aliases_choose_versions() {
     assert_eq!(forward.json()["live"], 2);
     assert_eq!(house.put(&path, &json!({"version": 3})).await.problem(), (422, "version_not_found".to_owned()));
     assert_eq!(house.delete(&path).await.json(), json!({"aliases": {}}));
+    let etag = house.get(&at("hello")).await.json()["etag"].clone();
+    assert_eq!(house.delete(&path).await.problem(), (404, "version_not_found".to_owned()), "there is none any more");
+    assert_eq!(house.get(&at("hello")).await.json()["etag"], etag, "nothing was changed");
     assert_eq!(house.get(&format!("{}/aliases", at("hello"))).await.json(), json!({"aliases": {}}));
     let number = house.put(&format!("{}/aliases/12", at("hello")), &json!({"version": 1})).await;
     assert_eq!(number.problem(), (400, "invalid_field".to_owned()));

@@ -128,7 +128,8 @@ impl Functions {
     /// Lets an alias point to the version, or to none any more.
     ///
     /// # Errors
-    /// There is no such function or version, it is not at the expected revision, or the store failed.
+    /// There is no such function, version or alias to remove, it is not at the expected revision, or the store
+    /// failed.
     pub async fn set_alias(
         &self,
         tenant: TenantId,

@@ -5,7 +5,7 @@ use faas_build::{BuildError, DependencyError};
 use faas_executor_api::SpecError;
 use faas_routes::RouteError;
 use faas_store_api::{ChangeError, CreateFunctionError, Seen, StoreError};
-use faas_types::{ErrorCode, FunctionId, FunctionName, FunctionRef, Language, ScalingError};
+use faas_types::{AliasName, ErrorCode, FunctionId, FunctionKey, FunctionName, FunctionRef, Language, ScalingError};
 
 /// Why an operation on functions failed. Nothing has changed then, unless it is `Stopping`.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,14 @@ pub enum FunctionError {
         which: FunctionRef,
         /// The newest.
         newest: u32,
+    },
+    /// The function has no such alias.
+    #[error("{function} has no alias {alias}; list its aliases")]
+    NoAlias {
+        /// The function as it was asked for.
+        function: FunctionKey,
+        /// The alias.
+        alias: AliasName,
     },
     /// The tenant has one of that name.
     #[error("there is a function {name} already; update it, delete it first, or take another name")]
@@ -113,7 +121,7 @@ impl FunctionError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Unknown { .. } => ErrorCode::FunctionNotFound,
-            Self::NoVersion { .. } => ErrorCode::VersionNotFound,
+            Self::NoVersion { .. } | Self::NoAlias { .. } => ErrorCode::VersionNotFound,
             Self::Exists { .. } => ErrorCode::FunctionExists,
             Self::Changed { .. } => ErrorCode::FunctionChanged,
             Self::TooMany => ErrorCode::TooManyVersions,
@@ -144,6 +152,7 @@ impl FunctionError {
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => Some("runtime"),
             Self::Unknown { .. }
             | Self::NoVersion { .. }
+            | Self::NoAlias { .. }
             | Self::Exists { .. }
             | Self::Changed { .. }
             | Self::TooMany
@@ -170,6 +179,7 @@ impl FunctionError {
             ChangeError::Unknown => Self::Unknown { which: which.function.to_string() },
             ChangeError::Stale { revision } => Self::Changed { now: Seen { function, revision } },
             ChangeError::NoVersion { newest, .. } => Self::NoVersion { which: which.clone(), newest },
+            ChangeError::NoAlias { alias } => Self::NoAlias { function: which.function.clone(), alias },
             ChangeError::TooMany => Self::TooMany,
             ChangeError::Store(error) => Self::Store(error),
         }

@@ -47,9 +47,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .misses([ErrorCode::VersionNotFound]);
     let remove = Operation::new("removeAlias", "Let an alias mean nothing any more")
         .parameters([parameter(), alias(), etag::parameter()])
-        .json(200, "All aliases.", "Aliases")
+        .json(200, "All that are left.", "Aliases")
         .refuses(CHANGES)
-        .refuses([ErrorCode::UnknownField]);
+        .refuses([ErrorCode::VersionNotFound, ErrorCode::UnknownField]);
     vec![
         Endpoint::post("/api/v1/functions/{function}/rollback", roll_back, rollback),
         Endpoint::get(ALIASES, list_aliases, list),

@@ -145,6 +145,8 @@ pub async fn aliases_point_to_versions(factory: &dyn StoreFactory) {
     }
     let missing = change(&trial, &made, None, alias("stable", Some(9))).await;
     trial.equal(&missing.err(), &Some(ChangeError::NoVersion { version: 9, newest: 2 }), "an alias of no version");
+    let gone = change(&trial, &made, None, alias("canary", None)).await.err();
+    trial.holds(matches!(gone, Some(ChangeError::NoAlias { .. })), "an alias was removed twice");
     trial.restart().await;
     let found = trial.ok("get", trial.store().function(TENANT, &FunctionKey::Id(made.id))).await;
     if let Some(found) = found {
