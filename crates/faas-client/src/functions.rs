@@ -50,7 +50,7 @@ impl Functions<'_> {
         self.read(of_function(function, "")).await
     }
 
-    /// A page of functions by name, without source.
+    /// A page of functions, newest first, without source.
     ///
     /// # Errors
     /// The server cannot be reached or refuses the cursor.

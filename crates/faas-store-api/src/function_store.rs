@@ -2,7 +2,7 @@
 
 use crate::{ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoreError, StoredFunction, StoredVersion};
 use async_trait::async_trait;
-use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp};
+use faas_types::{FunctionId, FunctionKey, TenantId, Timestamp};
 
 /// How much of what versions are to run is read at once; a page is cut short after the one that passes it.
 pub const VERSIONS_PAGE_BYTES: usize = 32 * 1024 * 1024;
@@ -72,14 +72,14 @@ pub trait FunctionStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<StoredVersion>, StoreError>;
 
-    /// A tenant's functions behind the given name, by name, at most `limit` of them.
+    /// A tenant's functions made before the given one, which may be gone, newest first, at most `limit` of them.
     ///
     /// # Errors
     /// The store failed.
     async fn functions(
         &self,
         tenant: TenantId,
-        after: Option<&FunctionName>,
+        before: Option<FunctionId>,
         limit: u32,
     ) -> Result<Vec<StoredFunction>, StoreError>;
 

@@ -6,7 +6,7 @@ use faas_store_api::{
     ChangeError, CreateFunctionError, FunctionChange, FunctionStore, NewFunction, StoreError, StoredFunction,
     StoredVersion,
 };
-use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp};
+use faas_types::{FunctionId, FunctionKey, TenantId, Timestamp};
 
 #[async_trait]
 impl FunctionStore for SqliteStore {
@@ -69,11 +69,10 @@ impl FunctionStore for SqliteStore {
     async fn functions(
         &self,
         tenant: TenantId,
-        after: Option<&FunctionName>,
+        before: Option<FunctionId>,
         limit: u32,
     ) -> Result<Vec<StoredFunction>, StoreError> {
-        let after = after.cloned();
-        self.readers().read(move |connection| functions::functions(connection, tenant, after.as_ref(), limit)).await
+        self.readers().read(move |connection| functions::functions(connection, tenant, before, limit)).await
     }
 
     async fn live_versions(

@@ -90,15 +90,15 @@ pub(crate) fn function(
 pub(crate) fn functions(
     connection: &Connection,
     tenant: TenantId,
-    after: Option<&FunctionName>,
+    before: Option<FunctionId>,
     limit: u32,
 ) -> Result<Vec<StoredFunction>, Failure> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {FUNCTION} FROM function WHERE tenant = ?1 AND name > ?2 ORDER BY name LIMIT ?3"
+        "SELECT {FUNCTION} FROM function WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3"
     ))?;
-    // No name is empty, so every one is behind the empty text.
-    let after = after.map_or("", FunctionName::as_str);
-    let rows = statement.query_map(params![tenant.as_bytes(), after, limit], Found::of)?;
+    // Longer than every id that begins with the same bytes, so each one is before it.
+    let before = before.map_or_else(|| vec![u8::MAX; 17], |before| before.as_bytes().to_vec());
+    let rows = statement.query_map(params![tenant.as_bytes(), before, limit], Found::of)?;
     rows.map(|row| Ok(row?.into_function()?.1)).collect()
 }
 

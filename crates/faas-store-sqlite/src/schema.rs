@@ -9,8 +9,11 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// The migrations in order, each with the version it makes.
-const MIGRATIONS: [(i64, &str); 2] =
-    [(1, include_str!("schema/0001_executions.sql")), (2, include_str!("schema/0002_functions.sql"))];
+const MIGRATIONS: [(i64, &str); 3] = [
+    (1, include_str!("schema/0001_executions.sql")),
+    (2, include_str!("schema/0002_functions.sql")),
+    (3, include_str!("schema/0003_functions_by_age.sql")),
+];
 
 /// What both kinds of connections need. `trusted_schema` keeps a doctored file from calling functions.
 const BOTH: &str = "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000;";

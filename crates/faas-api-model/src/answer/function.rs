@@ -38,7 +38,7 @@ pub struct FunctionAnswer {
     pub definition: Map<String, Value>,
 }
 
-/// A page of functions, by name.
+/// A page of functions, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionPage {
     /// The functions, each with its live version, without its source.

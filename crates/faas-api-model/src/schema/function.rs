@@ -141,7 +141,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     };
     vec![
         ("Function", function()),
-        ("FunctionPage", page("Function", "Functions by name, each with its live version, without its source.")),
+        ("FunctionPage", page("Function", "Functions, newest first, each with its live version, without its source.")),
         ("Version", version()),
         ("VersionPage", page("Version", "Versions, newest first, without their source.")),
         ("Aliases", exact("Versions by the names of aliases.", json!({"aliases": aliases()}), &[])),

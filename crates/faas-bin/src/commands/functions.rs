@@ -26,7 +26,7 @@ pub(crate) struct FunctionsOptions {
 /// What can be done with functions.
 #[derive(Debug, clap::Subcommand)]
 enum FunctionsCommand {
-    /// List functions by name
+    /// List functions, newest first
     Ls(ListOptions),
     /// Show one, or one of its versions: NAME, NAME@3, NAME@ALIAS
     Get(OneOptions),

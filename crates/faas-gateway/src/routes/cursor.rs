@@ -1,6 +1,6 @@
 //! Cursors of lists: opaque, and of no use when forged.
 //!
-//! A cursor is the last id or name of a page with a keyed checksum, so that a client can neither make one up
+//! A cursor is the last id or number of a page with a keyed checksum, so that a client can neither make one up
 //! nor read a meaning into one.
 
 use crate::ApiError;

@@ -179,7 +179,7 @@ async fn changes_at_once_are_all_made() {
 }
 
 #[tokio::test]
-async fn lists_are_paged_by_name_and_without_source() {
+async fn lists_are_paged_newest_first_and_without_source() {
     let house = House::new().await;
     for name in ["c", "a", "e", "b", "d"] {
         create(&house, name, "answer-echo\n").await;
@@ -195,7 +195,7 @@ async fn lists_are_paged_by_name_and_without_source() {
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         path = format!("{FUNCTIONS}?limit=2&cursor={cursor}");
     }
-    assert_eq!(names, ["a", "b", "c", "d", "e"]);
+    assert_eq!(names, ["d", "b", "e", "a", "c"]);
     let refused = house.get(&format!("{FUNCTIONS}?cursor=00")).await;
     assert_eq!(refused.problem(), (400, "invalid_field".to_owned()));
     for timeout in 1..4 {

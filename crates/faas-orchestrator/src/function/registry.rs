@@ -9,7 +9,7 @@ use crate::{CallStats, Orchestrator, RequestError};
 use faas_executor_api::{SandboxSpec, Verb};
 use faas_routes::Method;
 use faas_store_api::{StoredFunction, StoredVersion, VERSIONS_PAGE_BYTES};
-use faas_types::{FunctionKey, FunctionName, FunctionRef, Mode, TenantId, VersionSelector};
+use faas_types::{FunctionId, FunctionKey, FunctionName, FunctionRef, Mode, TenantId, VersionSelector};
 use std::sync::Arc;
 
 /// A function with one of its versions.
@@ -126,20 +126,20 @@ impl Functions {
         self.house.routes.count()
     }
 
-    /// Functions behind the given name, by name, each with its live version: at most `limit` of them, and fewer
-    /// where they are large. With them the name to go on from, where there may be more.
+    /// Functions made before the given one, newest first, each with its live version: at most `limit` of them, and
+    /// fewer where they are large. With them the one to go on from, where there may be more.
     ///
     /// # Errors
     /// The store failed.
     pub async fn list(
         &self,
         tenant: TenantId,
-        after: Option<&FunctionName>,
+        before: Option<FunctionId>,
         limit: u32,
-    ) -> Result<(Vec<FunctionView>, Option<FunctionName>), FunctionError> {
-        let functions = self.house.noted_failure(self.house.store.functions(tenant, after, limit).await)?;
+    ) -> Result<(Vec<FunctionView>, Option<FunctionId>), FunctionError> {
+        let functions = self.house.noted_failure(self.house.store.functions(tenant, before, limit).await)?;
         let is_full = functions.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-        let last = functions.last().filter(|_| is_full).map(|function| function.name.clone());
+        let last = functions.last().filter(|_| is_full).map(|function| function.id);
         let (mut views, mut bytes) = (Vec::with_capacity(functions.len()), 0_usize);
         for function in functions {
             match self.view(tenant, &live(&FunctionKey::Id(function.id))).await {
@@ -147,7 +147,7 @@ impl Functions {
                     bytes = bytes.saturating_add(view.version.spec.bytes());
                     views.push(view);
                     if bytes > VERSIONS_PAGE_BYTES {
-                        return Ok((views, Some(function.name)));
+                        return Ok((views, Some(function.id)));
                     }
                 }
                 // It was deleted in between, or cannot be read any more, which is said where it is asked for.

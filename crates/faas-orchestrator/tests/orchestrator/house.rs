@@ -14,8 +14,8 @@ use faas_store_api::{
     Recovered, Retention, StoreError, StoredFunction, StoredVersion,
 };
 use faas_types::{
-    ByteSize, Contract, ExecutionId, ExecutionRecord, ExecutionState, FunctionId, FunctionKey, FunctionName, Language,
-    NodeId, OutputLimits, SandboxId, TenantId, Timestamp,
+    ByteSize, Contract, ExecutionId, ExecutionRecord, ExecutionState, FunctionId, FunctionKey, Language, NodeId,
+    OutputLimits, SandboxId, TenantId, Timestamp,
 };
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -251,10 +251,10 @@ impl FunctionStore for TestStore {
     async fn functions(
         &self,
         tenant: TenantId,
-        after: Option<&FunctionName>,
+        before: Option<FunctionId>,
         limit: u32,
     ) -> Result<Vec<StoredFunction>, StoreError> {
-        self.memory.functions(tenant, after, limit).await
+        self.memory.functions(tenant, before, limit).await
     }
 
     async fn live_versions(

@@ -24,7 +24,7 @@ macro_rules! store_conformance_suite {
             closing_writes_everything_down,
             counts_follow_every_step,
             filters_hold_together,
-            functions_are_listed_by_name,
+            functions_are_listed_newest_first,
             held_executions_end_as_lost,
             hostile_text_is_only_text,
             inserting_twice_is_refused,

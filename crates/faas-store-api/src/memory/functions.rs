@@ -8,6 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Invariant: every function has its name in `names` and at least one version; no other has.
 #[derive(Default)]
@@ -114,14 +115,13 @@ impl FunctionStore for MemoryStore {
     async fn functions(
         &self,
         tenant: TenantId,
-        after: Option<&FunctionName>,
+        before: Option<FunctionId>,
         limit: u32,
     ) -> Result<Vec<StoredFunction>, StoreError> {
         let all = self.functions();
-        let of_tenant = all.names.iter().filter(|((owner, _), _)| *owner == tenant);
-        let behind = of_tenant.filter(|((_, name), _)| after.is_none_or(|after| name > after));
-        let found = behind.filter_map(|(_, id)| Some(all.functions.get(id)?.function.clone()));
-        Ok(found.take(limit as usize).collect())
+        let older = (Bound::Unbounded, before.map_or(Bound::Unbounded, Bound::Excluded));
+        let of_tenant = all.functions.range(older).rev().filter(|(_, kept)| kept.function.tenant == tenant);
+        Ok(of_tenant.take(limit as usize).map(|(_, kept)| kept.function.clone()).collect())
     }
 
     async fn live_versions(

@@ -7,7 +7,7 @@ use crate::routes::query::{Parameters, refused};
 use crate::routes::{cursor, list};
 use crate::state::State;
 use faas_api_model::FunctionPage;
-use faas_types::{FunctionName, TenantId};
+use faas_types::{FunctionId, TenantId};
 use serde_json::json;
 
 /// What chooses a page.
@@ -20,15 +20,15 @@ pub(crate) fn parameters() -> [Parameter; 2] {
 pub(crate) async fn read(state: &State, tenant: TenantId, parameters: &Parameters) -> Result<FunctionPage, ApiError> {
     parameters.only(&["limit", "cursor"])?;
     let limit = list::limit_of(parameters)?;
-    let after = match parameters.get("cursor") {
+    let before = match parameters.get("cursor") {
         None => None,
-        Some(text) => Some(cursor::open_text(&state.cursor_key, text).and_then(|text| name_of(&text))?),
+        Some(text) => Some(cursor::open_text(&state.cursor_key, text).and_then(|text| id_of(&text))?),
     };
-    let (views, next) = state.orchestrator.functions().list(tenant, after.as_ref(), limit).await?;
-    let next_cursor = next.map(|name| cursor::seal_text(&state.cursor_key, name.as_str()));
+    let (views, next) = state.orchestrator.functions().list(tenant, before, limit).await?;
+    let next_cursor = next.map(|last| cursor::seal_text(&state.cursor_key, &last.to_string()));
     Ok(FunctionPage { items: views.iter().map(|view| answer::function(view, false)).collect(), next_cursor })
 }
 
-fn name_of(text: &str) -> Result<FunctionName, ApiError> {
+fn id_of(text: &str) -> Result<FunctionId, ApiError> {
     text.parse().map_err(|_| refused("cursor", text, "next_cursor of an earlier page, unchanged"))
 }

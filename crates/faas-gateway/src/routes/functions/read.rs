@@ -22,10 +22,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         "The etag that is known; the answer is 304 when it is still the one.",
         json!({"type": "string"}),
     );
-    let all = Operation::new("listFunctions", "List functions by name, each with its live version, without source")
-        .parameters(page::parameters())
-        .json(200, "A page.", "FunctionPage")
-        .refuses([ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
+    let all =
+        Operation::new("listFunctions", "List functions, newest first, each with its live version, without source")
+            .parameters(page::parameters())
+            .json(200, "A page.", "FunctionPage")
+            .refuses([ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
     let one = Operation::new("getFunction", "One function with one of its versions")
         .parameter(version_parameter())
         .parameter(known)

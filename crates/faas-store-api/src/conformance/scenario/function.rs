@@ -175,26 +175,30 @@ pub async fn no_function_is_another_tenants(factory: &dyn StoreFactory) {
     trial.equal(&deleted, &Err(ChangeError::Unknown), "deleting another tenant's");
 }
 
-/// Functions are listed by name, a page at a time.
-pub async fn functions_are_listed_by_name(factory: &dyn StoreFactory) {
-    let trial = Trial::new("functions_are_listed_by_name", factory).await;
+/// Functions are listed newest first, a page at a time; neither a change nor the end of the one that a page begins
+/// behind moves any.
+pub async fn functions_are_listed_newest_first(factory: &dyn StoreFactory) {
+    let trial = Trial::new("functions_are_listed_newest_first", factory).await;
     let store = trial.store();
     let mut expected = Vec::new();
     for number in [3, 1, 4, 0, 2] {
-        let text = format!("f{number}");
-        trial.ok("create", store.create_function(new(TENANT, &text, b"x"))).await;
-        expected.push(name(&text));
+        let made = trial.ok("create", store.create_function(new(TENANT, &format!("f{number}"), b"x"))).await;
+        expected.push(made);
     }
-    expected.sort();
-    let mut listed: Vec<FunctionName> = Vec::new();
+    trial.ok("create", store.create_function(new(OTHER_TENANT, "f5", b"x"))).await;
+    expected.reverse();
+    let mut listed: Vec<FunctionId> = Vec::new();
     loop {
-        let page = trial.ok("list", store.functions(TENANT, listed.last(), 2)).await;
-        if page.is_empty() {
-            break;
-        }
+        let page = trial.ok("list", store.functions(TENANT, listed.last().copied(), 2)).await;
         trial.holds(page.len() <= 2, "a page is longer than asked");
-        listed.extend(page.into_iter().map(|function| function.name));
+        let Some(last) = page.last() else { break };
+        if listed.is_empty() {
+            trial.ok("deploy", change(&trial, last, None, deploy(b"y"))).await;
+            trial.ok("delete", store.delete_function(TENANT, last.id, None)).await;
+        }
+        listed.extend(page.into_iter().map(|function| function.id));
     }
+    let expected: Vec<FunctionId> = expected.iter().map(|function| function.id).collect();
     trial.equal(&listed, &expected, "the list");
 }
 
