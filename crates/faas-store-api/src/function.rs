@@ -2,6 +2,7 @@
 //!
 //! A version never changes. What it is to run is opaque to a store: bytes that the orchestrator wrote.
 
+use crate::Idempotency;
 use faas_types::{AliasName, FunctionId, FunctionName, TenantId, Timestamp, VersionId};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +25,8 @@ pub struct StoredFunction {
     pub revision: u64,
     /// Versions by the names of aliases.
     pub aliases: BTreeMap<AliasName, u32>,
+    /// The client's key against making it twice.
+    pub made_with: Option<Idempotency>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was changed last.
@@ -93,6 +96,8 @@ pub struct NewFunction {
     pub version: VersionId,
     /// What that is to run.
     pub spec: Vec<u8>,
+    /// The client's key against making it twice; free again when the function is deleted.
+    pub made_with: Option<Idempotency>,
     /// When.
     pub at: Timestamp,
 }
@@ -161,6 +166,9 @@ pub enum CreateFunctionError {
     /// The tenant has one of that name.
     #[error("there is a function of that name already")]
     Taken,
+    /// The tenant made one of another name with that key.
+    #[error("this Idempotency-Key was used with another request; use a new key for a new request")]
+    KeyConflict,
     /// The store failed, and there is none.
     #[error(transparent)]
     Store(#[from] crate::StoreError),
@@ -175,7 +183,7 @@ impl NewFunction {
     /// What is kept of it at first: the function, and its version 1.
     #[must_use]
     pub fn begin(self) -> (StoredFunction, StoredVersion) {
-        let Self { id, tenant, name, version, spec, at } = self;
+        let Self { id, tenant, name, version, spec, made_with, at } = self;
         let function = StoredFunction {
             id,
             tenant,
@@ -184,6 +192,7 @@ impl NewFunction {
             newest: 1,
             revision: 1,
             aliases: BTreeMap::new(),
+            made_with,
             created_at: at,
             updated_at: at,
         };

@@ -11,10 +11,10 @@ pub const VERSIONS_PAGE_BYTES: usize = 32 * 1024 * 1024;
 /// `kill -9` and the loss of power. Dropping a method's future may leave it done or not done.
 #[async_trait]
 pub trait FunctionStore: Send + Sync + 'static {
-    /// Makes a function whose first version is live. Of two at once of one name one is made.
+    /// Makes a function whose first version is live. Of two at once of one name, or with one key, one is made.
     ///
     /// # Errors
-    /// The name is taken, or the store failed.
+    /// The name is taken, the key belongs to a function of another name, or the store failed.
     async fn create_function(&self, new: NewFunction) -> Result<StoredFunction, CreateFunctionError>;
 
     /// Changes a function, when its revision is the expected one or none is.

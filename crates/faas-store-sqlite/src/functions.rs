@@ -3,7 +3,8 @@
 use crate::error::Failure;
 use crate::row::{count, integer};
 use faas_store_api::{
-    ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoredFunction, StoredVersion, within_page,
+    ChangeError, CreateFunctionError, FunctionChange, Idempotency, NewFunction, StoredFunction, StoredVersion,
+    within_page,
 };
 use faas_types::{AliasName, FunctionId, FunctionKey, FunctionName, TenantId, Timestamp, VersionId};
 use rusqlite::types::ToSql;
@@ -11,7 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
 /// The columns of a function, in the order [`Found::of`] reads them.
-const FUNCTION: &str = "number, id, tenant, name, live, newest, revision, aliases, created_at, updated_at";
+const FUNCTION: &str = "number, id, tenant, name, live, newest, revision, aliases, created_at, updated_at,
+    idempotency_key, idempotency_digest";
 
 /// A function as its row has it.
 struct Found {
@@ -25,6 +27,7 @@ struct Found {
     aliases: String,
     created_at: i64,
     updated_at: i64,
+    made_with: Option<Idempotency>,
 }
 
 impl Found {
@@ -40,6 +43,10 @@ impl Found {
             aliases: row.get(7)?,
             created_at: row.get(8)?,
             updated_at: row.get(9)?,
+            made_with: match (row.get(10)?, row.get(11)?) {
+                (Some(key), Some(digest)) => Some(Idempotency { key, digest }),
+                _ => None,
+            },
         })
     }
 
@@ -53,6 +60,7 @@ impl Found {
             newest: self.newest,
             revision: count(self.revision)?,
             aliases,
+            made_with: self.made_with,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
         };
@@ -153,10 +161,18 @@ pub(crate) fn create(
     if find(connection, new.tenant, &FunctionKey::Name(new.name.clone()))?.is_some() {
         return Ok(Err(CreateFunctionError::Taken));
     }
+    if let Some(made_with) = &new.made_with {
+        let mut known =
+            connection.prepare_cached("SELECT 1 FROM function WHERE tenant = ?1 AND idempotency_key = ?2")?;
+        if known.exists(params![new.tenant.as_bytes(), made_with.key])? {
+            return Ok(Err(CreateFunctionError::KeyConflict));
+        }
+    }
     let (function, first) = new.begin();
     let mut statement = connection.prepare_cached(
-        "INSERT INTO function (id, tenant, name, live, newest, revision, aliases, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO function (id, tenant, name, live, newest, revision, aliases, created_at, updated_at,
+             idempotency_key, idempotency_digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     let number = statement.insert(params![
         function.id.as_bytes(),
@@ -168,6 +184,8 @@ pub(crate) fn create(
         serde_json::to_string(&function.aliases)?,
         integer(function.created_at.as_micros()),
         integer(function.updated_at.as_micros()),
+        function.made_with.as_ref().map(|made_with| &made_with.key),
+        function.made_with.as_ref().map(|made_with| made_with.digest),
     ])?;
     keep(connection, number, &first)?;
     Ok(Ok(function))

@@ -9,10 +9,11 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// The migrations in order, each with the version it makes.
-const MIGRATIONS: [(i64, &str); 3] = [
+const MIGRATIONS: [(i64, &str); 4] = [
     (1, include_str!("schema/0001_executions.sql")),
     (2, include_str!("schema/0002_functions.sql")),
     (3, include_str!("schema/0003_functions_by_age.sql")),
+    (4, include_str!("schema/0004_function_keys.sql")),
 ];
 
 /// What both kinds of connections need. `trusted_schema` keeps a doctored file from calling functions.

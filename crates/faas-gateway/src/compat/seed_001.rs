@@ -5,7 +5,8 @@
 use crate::ApiError;
 use crate::openapi::{Operation, Parameter};
 use crate::routes::{
-    Asked, Endpoint, FromSeed, JsonBody, Parameters, RawBody, Tenant, function_page, function_stats, stats_answer,
+    Asked, Endpoint, FromSeed, JsonBody, Parameters, RawBody, Tenant, function_key_parameter, function_page,
+    function_stats, idempotency, stats_answer,
 };
 use crate::state::Shared;
 use axum::Json;
@@ -47,10 +48,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .json(200, "A page.", "SeedFunctionPage")
         .refuses([ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
     let create = Operation::new("seedCreateFunction", "Make a function")
+        .parameter(function_key_parameter())
         .body("SeedFunctionRequest")
         .json(201, "It is there.", "Function")
         .refuses(DEFINITION)
-        .refuses([ErrorCode::FunctionExists]);
+        .refuses([ErrorCode::FunctionExists, ErrorCode::IdempotencyConflict]);
     let get = Operation::new("seedGetFunction", "One function")
         .parameter(name())
         .json(200, "The function.", "Function")
@@ -125,15 +127,20 @@ async fn create_function(
     State(state): State<Shared>,
     Tenant(tenant): Tenant,
     parameters: Parameters,
+    headers: HeaderMap,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<FunctionAnswer>), ApiError> {
     parameters.only(&[])?;
+    let key = idempotency::key(&headers)?;
     let read = |bytes: &[u8]| {
         let body = SeedFunctionBody::from_json(bytes)?.to_string();
-        Ok(FunctionBody::from_json(body.as_bytes())?)
+        Ok((
+            key.map(|key| key.of(&idempotency::Operation::MakeFunction, bytes)),
+            FunctionBody::from_json(body.as_bytes())?,
+        ))
     };
-    let (body, _paid) = body.read(read).await.map_err(renamed)?;
-    let view = FromSeed { state: &state, tenant }.create(body).await.map_err(renamed)?;
+    let ((key, body), _paid) = body.read(read).await.map_err(renamed)?;
+    let view = FromSeed { state: &state, tenant }.create(body, key).await.map_err(renamed)?;
     Ok((StatusCode::CREATED, Json(FromSeed::shown(&view, true))))
 }
 

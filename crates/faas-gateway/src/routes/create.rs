@@ -17,7 +17,6 @@ use faas_api_model::ExecuteBody;
 use faas_orchestrator::{Submitted, Wait};
 use faas_store_api::Idempotency;
 use faas_types::{ErrorCode, ExecutionRecord, TenantId};
-use serde_json::json;
 
 /// The path of an execution.
 pub(super) const EXECUTIONS: &str = "/api/v1/executions";
@@ -55,11 +54,9 @@ pub(crate) const SUBMISSION: [ErrorCode; 20] = [
 ];
 
 pub(crate) fn key_parameter() -> Parameter {
-    Parameter::header(
-        "Idempotency-Key",
+    idempotency::parameter(
         "The same key with the same request is done once, under whichever path; with another request it is refused. \
          A request with a key that waits goes on when its caller goes away, unless on_disconnect says cancel.",
-        json!({"type": "string", "minLength": 1, "maxLength": idempotency::MAX_KEY, "pattern": "^[!-~]+$"}),
     )
 }
 

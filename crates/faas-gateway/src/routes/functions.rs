@@ -20,6 +20,7 @@ pub(super) use definition::call_of;
 pub(crate) use respond::Asked;
 pub(crate) use seed::FromSeed;
 pub(crate) use user_route::user_route;
+pub(crate) use write::key_parameter;
 
 /// The path of all functions, and of one.
 const FUNCTIONS: &str = "/api/v1/functions";

@@ -1,9 +1,11 @@
 //! `Idempotency-Key`: the same key with the same request is done once.
 
 use crate::ApiError;
+use crate::openapi::Parameter;
 use axum::http::HeaderMap;
 use faas_store_api::Idempotency;
 use faas_types::ErrorCode;
+use serde_json::json;
 
 /// The header's name.
 pub(crate) const HEADER: &str = "idempotency-key";
@@ -17,6 +19,8 @@ pub(crate) enum Operation {
     Execute,
     /// A call of this function.
     Call(String),
+    /// A function that is made.
+    MakeFunction,
     /// The command of a seed's function of this id.
     Invoke(String),
 }
@@ -24,6 +28,12 @@ pub(crate) enum Operation {
 /// A key as its caller gave it.
 #[derive(Debug)]
 pub(crate) struct Key(String);
+
+/// The header as the document describes it.
+pub(crate) fn parameter(description: &'static str) -> Parameter {
+    let schema = json!({"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]+$"});
+    Parameter::header("Idempotency-Key", description, schema)
+}
 
 /// The key of a request, where it has one.
 pub(crate) fn key(headers: &HeaderMap) -> Result<Option<Key>, ApiError> {
@@ -44,6 +54,7 @@ impl Key {
         let [name, which] = match operation {
             Operation::Execute => ["execute", ""],
             Operation::Call(function) => ["call", function],
+            Operation::MakeFunction => ["function", ""],
             Operation::Invoke(id) => ["invoke", id],
         };
         let mut hasher = blake3::Hasher::new();

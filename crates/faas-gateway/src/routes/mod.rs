@@ -25,7 +25,9 @@ pub(crate) use create::SUBMISSION;
 pub(crate) use create::key_parameter;
 pub(crate) use cursor::key as cursor_key;
 pub(crate) use endpoint::Endpoint;
-pub(crate) use functions::{Asked, FromSeed, page as function_page, user_route};
+pub(crate) use functions::{
+    Asked, FromSeed, key_parameter as function_key_parameter, page as function_page, user_route,
+};
 pub(crate) use platform::{function_stats, limits as limits_answer, stats as stats_answer};
 pub(crate) use query::Parameters;
 pub(crate) use submission::{Order, submit_attached};

@@ -298,3 +298,35 @@ async fn a_key_makes_a_call_once() {
     let other = house.post_with(&path, &[("idempotency-key", "once")], "{\"input\":2}").await;
     assert_eq!(other.problem(), (409, "idempotency_conflict".to_owned()));
 }
+
+#[tokio::test]
+async fn a_key_makes_a_function_once_under_either_path() {
+    let house = House::new().await;
+    let key = [("idempotency-key", "once")];
+    let body = json!({"name": "hello", "code": "answer-echo\n"}).to_string();
+    let first = house.post_with(FUNCTIONS, &key, body.clone()).await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    let without = house.post_with(FUNCTIONS, &[], body.clone()).await;
+    assert_eq!(without.problem(), (409, "function_exists".to_owned()));
+    for path in [FUNCTIONS, "/functions"] {
+        let again = house.post_with(path, &key, body.clone()).await;
+        assert_eq!((again.status.as_u16(), again.json()), (201, first.json()), "{path}");
+    }
+    house.put(&at("hello"), &json!({"timeout": 5})).await;
+    let again = house.post_with(FUNCTIONS, &key, body.clone()).await.json();
+    assert_eq!((&again["id"], &again["version"]), (&first.json()["id"], &json!(1)), "the first answer's version");
+    for other in [json!({"name": "hello", "code": "raise\n"}), json!({"name": "other", "code": "answer-echo\n"})] {
+        let refused = house.post_with(FUNCTIONS, &key, other.to_string()).await;
+        assert_eq!(refused.problem(), (409, "idempotency_conflict".to_owned()), "{other}");
+    }
+    let twins = || json!({"name": "twins", "code": "answer-echo\n"}).to_string();
+    let key_of_twins = [("idempotency-key", "twice")];
+    let (one, other) = tokio::join!(
+        house.post_with(FUNCTIONS, &key_of_twins, twins()),
+        house.post_with(FUNCTIONS, &key_of_twins, twins()),
+    );
+    assert_eq!((one.status.as_u16(), one.json()["id"].clone()), (201, other.json()["id"].clone()), "{}", other.text());
+    house.delete(&at("hello")).await;
+    let anew = house.post_with(FUNCTIONS, &key, body).await;
+    assert!(anew.status == 201 && anew.json()["id"] != first.json()["id"], "a key goes with its function");
+}

@@ -13,7 +13,7 @@ use crate::events::EventKind;
 use crate::house::House;
 use faas_build::{Built, Dependencies};
 use faas_routes::{Collision, Route};
-use faas_store_api::{FunctionChange, NewFunction, Seen, StoredFunction};
+use faas_store_api::{FunctionChange, Idempotency, NewFunction, Seen, StoredFunction};
 use faas_types::{
     AliasName, FunctionId, FunctionKey, FunctionName, FunctionRef, TenantId, Timestamp, VersionId, VersionSelector,
 };
@@ -35,12 +35,37 @@ impl Functions {
         name: FunctionName,
         spec: FunctionSpec,
     ) -> Result<FunctionView, FunctionError> {
+        self.make(tenant, name, spec, None).await
+    }
+
+    /// Makes a function once, however often its caller asks with one key: every further time gives its first
+    /// version, until it is deleted.
+    ///
+    /// # Errors
+    /// As [`Functions::create`], or the key was used for something else.
+    pub async fn create_once(
+        &self,
+        tenant: TenantId,
+        name: FunctionName,
+        spec: FunctionSpec,
+        key: Idempotency,
+    ) -> Result<FunctionView, FunctionError> {
+        self.make(tenant, name, spec, Some(key)).await
+    }
+
+    async fn make(
+        &self,
+        tenant: TenantId,
+        name: FunctionName,
+        spec: FunctionSpec,
+        made_with: Option<Idempotency>,
+    ) -> Result<FunctionView, FunctionError> {
         self.check(tenant, &spec)?;
         let functions = self.clone();
         self.to_end(async move {
             // Before anything is installed, what makes it vain is looked for.
             match functions.function(tenant, &FunctionKey::Name(name.clone())).await {
-                Ok(_) => return Err(FunctionError::Exists { name }),
+                Ok(there) => return functions.made_before(&there, made_with.as_ref()).await,
                 Err(FunctionError::Unknown { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -49,8 +74,12 @@ impl Functions {
             let (id, version, at) = (FunctionId::generate(), VersionId::generate(), Timestamp::now());
             let after = routes_of(&spec)?;
             let deployed = Deployed { tenant, function: id, name: name.clone() };
+            // Whoever was faster may have been the same caller.
+            if let Ok(there) = functions.function(tenant, &FunctionKey::Name(name.clone())).await {
+                return functions.made_before(&there, made_with.as_ref()).await;
+            }
             not_taken(tenant, changing.collision(id, &after))?;
-            let new = NewFunction { id, tenant, name: name.clone(), version, spec: spec.to_bytes(), at };
+            let new = NewFunction { id, tenant, name: name.clone(), version, spec: spec.to_bytes(), made_with, at };
             let made = functions.house.store.create_function(new).await;
             let made = made.map_err(|error| FunctionError::of_creation(error, &name))?;
             let view = functions.view_of_new(made, version, spec, at)?;
@@ -178,6 +207,23 @@ impl Functions {
             Ok(function)
         })
         .await
+    }
+
+    /// The answer to whoever makes a function that is there: the first one, where it was made with the same key
+    /// for the same request.
+    async fn made_before(
+        &self,
+        there: &StoredFunction,
+        made_with: Option<&Idempotency>,
+    ) -> Result<FunctionView, FunctionError> {
+        match (&there.made_with, made_with) {
+            (Some(first), Some(again)) if first == again => {
+                let (function, version) = (FunctionKey::Id(there.id), VersionSelector::Number(1));
+                self.view(there.tenant, &FunctionRef { function, version }).await
+            }
+            (Some(first), Some(again)) if first.key == again.key => Err(FunctionError::KeyConflict),
+            _ => Err(FunctionError::Exists { name: there.name.clone() }),
+        }
     }
 
     /// Installs what a function depends on. Whatever fails here, nothing has changed.

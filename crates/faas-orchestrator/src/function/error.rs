@@ -38,6 +38,9 @@ pub enum FunctionError {
         /// The name.
         name: FunctionName,
     },
+    /// The caller's key belongs to another request.
+    #[error("this Idempotency-Key was used with another request; use a new key for a new request")]
+    KeyConflict,
     /// It has changed since the caller saw it.
     #[error("the function has changed meanwhile: its etag is now \"{now}\"; read it again")]
     Changed {
@@ -123,6 +126,7 @@ impl FunctionError {
             Self::Unknown { .. } => ErrorCode::FunctionNotFound,
             Self::NoVersion { .. } | Self::NoAlias { .. } => ErrorCode::VersionNotFound,
             Self::Exists { .. } => ErrorCode::FunctionExists,
+            Self::KeyConflict => ErrorCode::IdempotencyConflict,
             Self::Changed { .. } => ErrorCode::FunctionChanged,
             Self::TooMany => ErrorCode::TooManyVersions,
             Self::Request(error) => error.code(),
@@ -154,6 +158,7 @@ impl FunctionError {
             | Self::NoVersion { .. }
             | Self::NoAlias { .. }
             | Self::Exists { .. }
+            | Self::KeyConflict
             | Self::Changed { .. }
             | Self::TooMany
             | Self::Spec(_)
@@ -189,6 +194,7 @@ impl FunctionError {
     pub(super) fn of_creation(error: CreateFunctionError, name: &FunctionName) -> Self {
         match error {
             CreateFunctionError::Taken => Self::Exists { name: name.clone() },
+            CreateFunctionError::KeyConflict => Self::KeyConflict,
             CreateFunctionError::Store(error) => Self::Store(error),
         }
     }

@@ -12,6 +12,7 @@ macro_rules! store_conformance_suite {
             a_function_is_read_back,
             live_versions_of_all_tenants_are_read,
             a_key_belongs_to_one_tenant,
+            a_key_makes_one_function,
             a_key_repeats_or_conflicts,
             a_key_survives_the_end_and_goes_with_the_row,
             a_late_end_of_an_earlier_life_is_refused,

@@ -24,6 +24,11 @@ struct Kept {
 }
 
 impl Functions {
+    fn has_key(&self, tenant: TenantId, key: &str) -> bool {
+        let of_tenant = self.functions.values().filter(|kept| kept.function.tenant == tenant);
+        of_tenant.filter_map(|kept| kept.function.made_with.as_ref()).any(|made_with| made_with.key == key)
+    }
+
     fn of(&self, tenant: TenantId, id: FunctionId) -> Option<&Kept> {
         self.functions.get(&id).filter(|kept| kept.function.tenant == tenant)
     }
@@ -43,6 +48,9 @@ impl FunctionStore for MemoryStore {
         let key = (function.tenant, function.name.clone());
         if all.names.contains_key(&key) {
             return Err(CreateFunctionError::Taken);
+        }
+        if function.made_with.as_ref().is_some_and(|made_with| all.has_key(function.tenant, &made_with.key)) {
+            return Err(CreateFunctionError::KeyConflict);
         }
         all.names.insert(key, function.id);
         let kept = Kept { function: function.clone(), versions: BTreeMap::from([(first.number, first)]) };

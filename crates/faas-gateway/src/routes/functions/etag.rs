@@ -72,7 +72,7 @@ mod tests {
     fn function() -> StoredFunction {
         let (id, name) = (FunctionId::generate(), "hello".parse().expect("a name"));
         let (version, at) = (VersionId::generate(), Timestamp::now());
-        NewFunction { id, tenant: TenantId::LOCAL, name, version, spec: Vec::new(), at }.begin().0
+        NewFunction { id, tenant: TenantId::LOCAL, name, version, spec: Vec::new(), made_with: None, at }.begin().0
     }
 
     fn text(function: &StoredFunction) -> String {

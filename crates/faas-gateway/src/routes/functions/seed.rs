@@ -7,6 +7,7 @@ use crate::state::State;
 use axum::response::Response;
 use faas_api_model::{FunctionAnswer, FunctionBody};
 use faas_orchestrator::FunctionView;
+use faas_store_api::Idempotency;
 use faas_types::TenantId;
 use serde_json::Value;
 
@@ -17,9 +18,9 @@ pub(crate) struct FromSeed<'a> {
 }
 
 impl FromSeed<'_> {
-    /// Makes a function.
-    pub(crate) async fn create(&self, body: FunctionBody) -> Result<FunctionView, ApiError> {
-        write::create(self.state, self.tenant, body).await
+    /// Makes a function; once, where there is a key.
+    pub(crate) async fn create(&self, body: FunctionBody, key: Option<Idempotency>) -> Result<FunctionView, ApiError> {
+        write::create(self.state, self.tenant, body, key).await
     }
 
     /// Changes what is live by a merge patch.

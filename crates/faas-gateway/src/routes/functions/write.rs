@@ -3,9 +3,9 @@
 use super::path::{key, parameter};
 use super::{FUNCTION, FUNCTIONS, answer, definition, etag};
 use crate::ApiError;
-use crate::openapi::Operation;
+use crate::openapi::{Operation, Parameter};
 use crate::routes::query::Parameters;
-use crate::routes::{Endpoint, JsonBody, Tenant};
+use crate::routes::{Endpoint, JsonBody, Tenant, idempotency};
 use crate::state::{Shared, State as Gateway};
 use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{FunctionBody, merge, read_patch};
 use faas_orchestrator::{FunctionError, FunctionView};
-use faas_store_api::Seen;
+use faas_store_api::{Idempotency, Seen};
 use faas_types::{ErrorCode, FunctionKey, FunctionRef, TenantId, VersionSelector};
 use serde_json::Value;
 
@@ -40,12 +40,21 @@ pub(super) const DEFINITION: [ErrorCode; 16] = [
     ErrorCode::StorageUnavailable,
 ];
 
+/// The header with a key against making a function twice.
+pub(crate) fn key_parameter() -> Parameter {
+    idempotency::parameter(
+        "The same key with the same request makes one function, and every further time is answered as the first \
+         one was, until the function is deleted; with another request it is refused.",
+    )
+}
+
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let create = Operation::new("createFunction", "Make a function; its first version is live at once")
+        .parameter(key_parameter())
         .body("FunctionRequest")
         .created("It is there.", "Function")
         .refuses(DEFINITION)
-        .refuses([ErrorCode::FunctionExists]);
+        .refuses([ErrorCode::FunctionExists, ErrorCode::IdempotencyConflict]);
     let update = Operation::new("updateFunction", "Change a function; the change is a new version, live at once")
         .parameter(parameter())
         .parameter(etag::parameter())
@@ -74,11 +83,16 @@ async fn create_function(
     State(state): State<Shared>,
     Tenant(tenant): Tenant,
     parameters: Parameters,
+    headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
-    let (body, paid) = body.read(|bytes| Ok(FunctionBody::from_json(bytes)?)).await?;
-    let view = create(&state, tenant, body).await?;
+    let key = idempotency::key(&headers)?;
+    let read = |bytes: &[u8]| {
+        Ok((key.map(|key| key.of(&idempotency::Operation::MakeFunction, bytes)), FunctionBody::from_json(bytes)?))
+    };
+    let ((key, body), paid) = body.read(read).await?;
+    let view = create(&state, tenant, body, key).await?;
     drop(paid);
     let location = format!("{FUNCTIONS}/{}", view.function.name);
     let mut response = answer::shown(StatusCode::CREATED, &view);
@@ -93,13 +107,18 @@ pub(super) async fn create(
     state: &Gateway,
     tenant: TenantId,
     mut body: FunctionBody,
+    key: Option<Idempotency>,
 ) -> Result<FunctionView, ApiError> {
     let name = body.name.take().ok_or_else(|| {
         let detail = "name is missing; accepted: 1 to 63 letters, digits, - and _, a letter or a digit first";
         ApiError::new(ErrorCode::InvalidField, detail).field("name")
     })?;
     let spec = definition::spec(state, body)?;
-    Ok(state.orchestrator.functions().create(tenant, name, spec).await?)
+    let functions = state.orchestrator.functions();
+    Ok(match key {
+        Some(key) => functions.create_once(tenant, name, spec, key).await?,
+        None => functions.create(tenant, name, spec).await?,
+    })
 }
 
 async fn update_function(

@@ -2,7 +2,7 @@
 
 use crate::conformance::StoreFactory;
 use crate::conformance::trial::{OTHER_TENANT, TENANT, Trial};
-use crate::{ChangeError, CreateFunctionError, FunctionChange, NewFunction, StoredFunction};
+use crate::{ChangeError, CreateFunctionError, FunctionChange, Idempotency, NewFunction, StoredFunction};
 use faas_types::{FunctionId, FunctionKey, FunctionName, TenantId, Timestamp, VersionId};
 
 fn name(text: &str) -> FunctionName {
@@ -19,6 +19,7 @@ fn new(tenant: TenantId, text: &str, spec: &[u8]) -> NewFunction {
         name: name(text),
         version: VersionId::generate(),
         spec: spec.to_vec(),
+        made_with: None,
         at: Timestamp::now(),
     }
 }
@@ -83,6 +84,30 @@ pub async fn a_name_belongs_to_one_function(factory: &dyn StoreFactory) {
     trial.equal(&trial.ok("version", store.version(TENANT, made.id, 1)).await, &None, "a deleted function's version");
     let again = trial.ok("create again", store.create_function(new(TENANT, "same", b"4"))).await;
     trial.holds(again.id != made.id, "an id was given again");
+}
+
+/// What a function was made with is kept, and belongs to no other until it is deleted.
+pub async fn a_key_makes_one_function(factory: &dyn StoreFactory) {
+    let mut trial = Trial::new("a_key_makes_one_function", factory).await;
+    let keyed = |tenant, text: &str| NewFunction {
+        made_with: Some(Idempotency { key: "order-1".to_owned(), digest: [7; 32] }),
+        ..new(tenant, text, b"1")
+    };
+    let made = trial.ok("create", trial.store().create_function(keyed(TENANT, "first"))).await;
+    trial.ok("create for another tenant", trial.store().create_function(keyed(OTHER_TENANT, "first"))).await;
+    if trial.is_durable() {
+        trial.restart().await;
+    }
+    let store = trial.store();
+    let found = trial.ok("get", store.function(TENANT, &FunctionKey::Id(made.id))).await;
+    let digest = found.and_then(|found| found.made_with).map(|made_with| made_with.digest);
+    trial.equal(&digest, &Some([7; 32]), "what it was made with");
+    let same_name = trial.within("create", store.create_function(keyed(TENANT, "first"))).await;
+    trial.equal(&same_name.err(), &Some(CreateFunctionError::Taken), "the same key and name");
+    let other_name = trial.within("create", store.create_function(keyed(TENANT, "second"))).await;
+    trial.equal(&other_name.err(), &Some(CreateFunctionError::KeyConflict), "the same key for another name");
+    trial.ok("delete", store.delete_function(TENANT, made.id, None)).await;
+    trial.ok("create with a key that is free", store.create_function(keyed(TENANT, "second"))).await;
 }
 
 /// A deployment is a new version and live; earlier ones stay as they were and can be live again.
