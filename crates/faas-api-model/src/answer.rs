@@ -11,7 +11,9 @@ mod problem;
 mod stream;
 
 pub use event_page::{EventPage, PlatformEventAnswer};
-pub use function::{AliasesAnswer, FailedCall, FunctionAnswer, FunctionPage, VersionAnswer, VersionPage};
+pub use function::{
+    AliasesAnswer, FailedCall, FunctionAnswer, FunctionPage, NotDeployedAnswer, VersionAnswer, VersionPage,
+};
 pub use health::HealthAnswer;
 pub use instance::InstanceAnswer;
 pub use invoke::{InvokeAnswer, InvokeRefusal};

@@ -165,6 +165,7 @@ const fn next_step(code: ErrorCode) -> &'static str {
         ErrorCode::ExecutionNotFound => "`faas executions ls` lists those that are known",
         ErrorCode::ExecutionFinished => "`faas executions get` shows how it ended",
         ErrorCode::FunctionNotFound => "`faas functions ls` lists those there are; `faas deploy` makes one",
+        ErrorCode::NoSource => "put its source where the message says, or `faas deploy` it",
         ErrorCode::VersionNotFound => "`faas functions versions` lists those there are",
         ErrorCode::FunctionExists => "`faas deploy` changes it; `faas functions rm` deletes it",
         ErrorCode::FunctionChanged => "look at it again with `faas functions get`, then repeat the change",

@@ -206,6 +206,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::ExecutionFinished
         | ErrorCode::IdempotencyConflict
         | ErrorCode::FunctionExists
+        | ErrorCode::NoSource
         | ErrorCode::RouteTaken
         | ErrorCode::TooManyVersions => StatusCode::CONFLICT,
         ErrorCode::FunctionChanged => StatusCode::PRECONDITION_FAILED,

@@ -111,9 +111,16 @@ async fn what_cannot_be_deployed_is_an_event_and_the_rest_is_deployed() {
     ] {
         let found = said.iter().find(|line| line.starts_with(&format!("functions.{name} "))).expect(name);
         assert!(found.contains(&part), "{name}: {found}");
-        assert!(matches!(live(&platform, name).await, Err(FunctionError::Unknown { .. })), "{name}");
+        match live(&platform, name).await {
+            Err(FunctionError::NoSource { why }) => assert!(name == "absent" && *found == why, "{name}"),
+            Err(FunctionError::Unknown { .. }) => assert_ne!(name, "absent"),
+            other => panic!("{name}: {other:?}"),
+        }
     }
     live(&platform, "good").await.expect("it is there");
+    let functions = platform.orchestrator().functions();
+    let sourceless = || functions.sourceless(TenantId::LOCAL).into_iter().map(|(name, _)| name.to_string());
+    assert_eq!(sourceless().collect::<Vec<_>>(), ["absent"]);
     let events = platform.orchestrator().events().recent(0);
     let mut noted: Vec<_> =
         events.into_iter().filter(|event| event.kind == EventKind::FunctionRefused).map(|event| event.detail).collect();

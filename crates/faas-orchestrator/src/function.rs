@@ -9,6 +9,7 @@ mod change;
 mod error;
 mod registry;
 mod routes;
+mod sourceless;
 mod spec;
 mod version;
 
@@ -21,3 +22,4 @@ pub use version::{CallInput, Called, Version};
 pub(crate) use cache::Cache;
 pub(crate) use change::load_routes;
 pub(crate) use routes::Routes;
+pub(crate) use sourceless::Sourceless;

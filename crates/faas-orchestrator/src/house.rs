@@ -2,7 +2,7 @@
 
 use crate::driver;
 use crate::events::{EventKind, Events, Seldom};
-use crate::function::{Cache, Routes};
+use crate::function::{Cache, Routes, Sourceless};
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
@@ -45,6 +45,8 @@ pub(crate) struct House {
     pub(crate) starts: Starts,
     /// Functions that were called.
     pub(crate) functions: Cache,
+    /// Those of which nothing but the name is there.
+    pub(crate) sourceless: Sourceless,
     /// Where they are called by HTTP.
     pub(crate) routes: Routes,
     /// Places for changes of them.
@@ -144,6 +146,7 @@ impl House {
             standing,
             starts: Starts::default(),
             functions: Cache::default(),
+            sourceless: Sourceless::default(),
             routes: Routes::default(),
             changes: Arc::new(Semaphore::new(CHANGES)),
             events: Events::new(),

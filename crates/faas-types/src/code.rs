@@ -105,6 +105,8 @@ codes! {
     ExecutionFinished = "execution_finished", Never;
     /// No function of that name or id.
     FunctionNotFound = "function_not_found", Never;
+    /// The function is declared, and there is no source of it.
+    NoSource = "no_source", Never;
     /// The function has no such version or alias.
     VersionNotFound = "version_not_found", Never;
     /// There is a function of that name already.

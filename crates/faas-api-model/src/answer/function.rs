@@ -45,6 +45,20 @@ pub struct FunctionPage {
     pub items: Vec<FunctionAnswer>,
     /// What `cursor` of the next request is; `null` at the end.
     pub next_cursor: Option<String>,
+    /// What is declared and is no function, on every page.
+    #[serde(default)]
+    pub not_deployed: Vec<NotDeployedAnswer>,
+}
+
+/// A function that is declared and that nobody can call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotDeployedAnswer {
+    /// Its name.
+    pub name: FunctionName,
+    /// Why: `no_source`.
+    pub status: String,
+    /// The same in words, with what to do.
+    pub detail: String,
 }
 
 /// One version of a function, without its source.

@@ -141,15 +141,45 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     };
     vec![
         ("Function", function()),
-        ("FunctionPage", page("Function", "Functions, newest first, each with its live version, without its source.")),
+        (
+            "FunctionPage",
+            with_not_deployed(page(
+                "Function",
+                "Functions, newest first, each with its live version, without its source.",
+            )),
+        ),
+        ("NotDeployed", not_deployed()),
         ("Version", version()),
         ("VersionPage", page("Version", "Versions, newest first, without their source.")),
         ("Aliases", exact("Versions by the names of aliases.", json!({"aliases": aliases()}), &[])),
         ("FailedCall", failed()),
-        ("SeedFunctionPage", seed_page("functions", "Function")),
+        ("SeedFunctionPage", with_not_deployed(seed_page("functions", "Function"))),
         ("SeedInstancePage", seed_page("instances", "Instance")),
         ("Instance", instance()),
     ]
+}
+
+fn with_not_deployed(mut page: Value) -> Value {
+    page["properties"]["not_deployed"] = json!({
+        "type": "array", "items": reference("NotDeployed"),
+        "description": "What the configuration declares and is no function, on every page.",
+    });
+    if let Some(required) = page["required"].as_array_mut() {
+        required.push(json!("not_deployed"));
+    }
+    page
+}
+
+fn not_deployed() -> Value {
+    exact(
+        "A function that is declared and that nobody can call.",
+        json!({
+            "name": text("Its name."),
+            "status": {"type": "string", "enum": ["no_source"], "description": "Why."},
+            "detail": text("The same in words, with what to do."),
+        }),
+        &[],
+    )
 }
 
 fn aliases() -> Value {

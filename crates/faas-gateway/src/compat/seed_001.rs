@@ -38,8 +38,8 @@ const DEFINITION: [ErrorCode; 14] = [
 ];
 
 /// What may be missing where a function is looked for.
-const FUNCTION: [ErrorCode; 3] =
-    [ErrorCode::FunctionNotFound, ErrorCode::VersionNotFound, ErrorCode::StorageUnavailable];
+const FUNCTION: [ErrorCode; 4] =
+    [ErrorCode::FunctionNotFound, ErrorCode::NoSource, ErrorCode::VersionNotFound, ErrorCode::StorageUnavailable];
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let name = || Parameter::path("id", "The function's name.", json!({"type": "string", "minLength": 1}));
@@ -63,7 +63,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .body("SeedFunctionRequest")
         .json(200, "The new version is live.", "Function")
         .refuses(DEFINITION)
-        .refuses([ErrorCode::FunctionNotFound, ErrorCode::FunctionChanged, ErrorCode::TooManyVersions]);
+        .refuses([
+            ErrorCode::FunctionNotFound,
+            ErrorCode::NoSource,
+            ErrorCode::FunctionChanged,
+            ErrorCode::TooManyVersions,
+        ]);
     let delete = Operation::new("seedDeleteFunction", "Delete a function")
         .parameter(name())
         .empty("It is gone.")
@@ -119,8 +124,10 @@ async fn list_functions(
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     let page = function_page::read(&state, tenant, &parameters).await?;
-    let next_cursor = page.next_cursor;
-    Ok(Json(json!({"items": page.items, "next_cursor": next_cursor, "functions": page.items})))
+    let (next_cursor, not_deployed) = (page.next_cursor, page.not_deployed);
+    Ok(Json(json!({
+        "items": page.items, "next_cursor": next_cursor, "not_deployed": not_deployed, "functions": page.items,
+    })))
 }
 
 async fn create_function(

@@ -68,6 +68,7 @@ fn operation(id: &'static str) -> Operation {
         .accepted("It is kept and will run (wait false).", "Execution")
         .refuses(SUBMISSION)
         .refuses([ErrorCode::LauncherLost])
+        .refuses([ErrorCode::NoSource])
         .misses([ErrorCode::FunctionNotFound, ErrorCode::VersionNotFound])
 }
 

@@ -44,6 +44,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .body("ExecutionRequest")
             .events(200, "What it says, as it says it.", "StreamEvent")
             .refuses(SUBMISSION)
+            .refuses([ErrorCode::NoSource])
             .misses([ErrorCode::FunctionNotFound, ErrorCode::VersionNotFound])
     };
     vec![

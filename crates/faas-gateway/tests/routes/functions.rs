@@ -1,6 +1,7 @@
 //! Functions that are made, changed, listed, rolled back, deleted and called.
 
 use crate::harness::House;
+use faas_types::TenantId;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -329,4 +330,40 @@ async fn a_key_makes_a_function_once_under_either_path() {
     house.delete(&at("hello")).await;
     let anew = house.post_with(FUNCTIONS, &key, body).await;
     assert!(anew.status == 201 && anew.json()["id"] != first.json()["id"], "a key goes with its function");
+}
+
+#[tokio::test]
+async fn a_declared_function_without_source_is_listed_and_refused_until_it_is_made() {
+    let house = House::new().await;
+    let functions = house.orchestrator.functions();
+    let declared = || "declared".parse().expect("a name");
+    functions.note_sourceless(TenantId::LOCAL, declared(), "nothing is at /srv/declared.py").await.expect("noted");
+    let entry = |page: Value| page["not_deployed"].as_array().expect("a list").clone();
+    for path in [FUNCTIONS, "/functions"] {
+        let listed = entry(house.get(path).await.json());
+        assert_eq!(
+            (listed.len(), &listed[0]["name"], &listed[0]["status"]),
+            (1, &json!("declared"), &json!("no_source"))
+        );
+    }
+    for path in
+        [format!("{}/invoke", at("declared")), "/invoke/declared".to_owned(), format!("{}/http", at("declared"))]
+    {
+        let refused = house.post(&path, &json!({})).await;
+        assert_eq!(refused.problem(), (409, "no_source".to_owned()), "{path}");
+        assert!(refused.text().contains("/srv/declared.py"), "{}", refused.text());
+    }
+    let refused = house.post("/execute", &json!({"function": "declared"})).await;
+    assert_eq!(refused.problem(), (409, "no_source".to_owned()));
+    for method in ["GET", "PUT", "DELETE"] {
+        let body = if method == "PUT" { json!({"timeout": 1}) } else { Value::Null };
+        let refused = house.send_json(method, &at("declared"), &[], &body).await;
+        assert_eq!(refused.problem(), (409, "no_source".to_owned()), "{method}");
+    }
+    create(&house, "declared", "answer-echo\n").await;
+    assert_eq!(invoke(&house, "declared").await["status"], "succeeded");
+    assert_eq!(entry(house.get(FUNCTIONS).await.json()), Vec::<Value>::new());
+    functions.note_sourceless(TenantId::LOCAL, declared(), "nothing is there").await.expect("noted");
+    assert_eq!(invoke(&house, "declared").await["status"], "succeeded", "what was deployed before is served");
+    assert_eq!(entry(house.get(FUNCTIONS).await.json()), Vec::<Value>::new());
 }

@@ -18,6 +18,10 @@ impl Platform {
         }
         for why in &failed {
             functions.note_refused(why.to_string());
+            if let NotDeployed::NoSource { name, .. } | NotDeployed::NoStorage { name } = why {
+                // A store that fails now says so to whoever asks for the function.
+                drop(functions.note_sourceless(TenantId::LOCAL, name.clone(), why.to_string()).await);
+            }
         }
         failed
     }
@@ -30,7 +34,7 @@ async fn deploy(functions: &Functions, found: Found, config: &Config) -> Result<
     let key = FunctionKey::Name(name.clone());
     let live = FunctionRef { function: key.clone(), version: VersionSelector::Live };
     match functions.view(TenantId::LOCAL, &live).await {
-        Err(FunctionError::Unknown { .. }) => {
+        Err(FunctionError::Unknown { .. } | FunctionError::NoSource { .. }) => {
             functions.create(TenantId::LOCAL, name.clone(), spec).await.map(drop).map_err(refused)
         }
         Err(error) => Err(refused(error)),

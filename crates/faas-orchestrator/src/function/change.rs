@@ -66,7 +66,7 @@ impl Functions {
             // Before anything is installed, what makes it vain is looked for.
             match functions.function(tenant, &FunctionKey::Name(name.clone())).await {
                 Ok(there) => return functions.made_before(&there, made_with.as_ref()).await,
-                Err(FunctionError::Unknown { .. }) => {}
+                Err(FunctionError::Unknown { .. } | FunctionError::NoSource { .. }) => {}
                 Err(error) => return Err(error),
             }
             let spec = functions.install(tenant, spec).await?;
@@ -83,6 +83,7 @@ impl Functions {
             let made = functions.house.store.create_function(new).await;
             let made = made.map_err(|error| FunctionError::of_creation(error, &name))?;
             let view = functions.view_of_new(made, version, spec, at)?;
+            functions.house.sourceless.remove(tenant, &name);
             changing.replace(&deployed, &[], &after);
             Ok(view)
         })

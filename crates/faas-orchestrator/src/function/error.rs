@@ -16,6 +16,12 @@ pub enum FunctionError {
         /// As it was asked for.
         which: String,
     },
+    /// It is declared, and there is no source of it.
+    #[error("{why}; then start the server again, or deploy the function here")]
+    NoSource {
+        /// Where its source was looked for.
+        why: String,
+    },
     /// The function has no such version.
     #[error("there is no version {which}; its versions are 1 to {newest}")]
     NoVersion {
@@ -124,6 +130,7 @@ impl FunctionError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Unknown { .. } => ErrorCode::FunctionNotFound,
+            Self::NoSource { .. } => ErrorCode::NoSource,
             Self::NoVersion { .. } | Self::NoAlias { .. } => ErrorCode::VersionNotFound,
             Self::Exists { .. } => ErrorCode::FunctionExists,
             Self::KeyConflict => ErrorCode::IdempotencyConflict,
@@ -155,6 +162,7 @@ impl FunctionError {
             Self::Dependencies(_) | Self::Build(_) | Self::NoBuilds => Some("dependencies"),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => Some("runtime"),
             Self::Unknown { .. }
+            | Self::NoSource { .. }
             | Self::NoVersion { .. }
             | Self::NoAlias { .. }
             | Self::Exists { .. }

@@ -212,13 +212,50 @@ impl Functions {
         }
     }
 
+    /// Notes that a function is declared of which there is no source, unless there is a function of its name.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn note_sourceless(
+        &self,
+        tenant: TenantId,
+        name: FunctionName,
+        why: impl Into<String>,
+    ) -> Result<(), FunctionError> {
+        // Whoever makes one of the name meanwhile comes before this or after it.
+        let _changing = self.house.routes.change().await;
+        match self.function(tenant, &FunctionKey::Name(name.clone())).await {
+            Ok(_) => Ok(()),
+            Err(FunctionError::Unknown { .. } | FunctionError::NoSource { .. }) => {
+                self.house.sourceless.add(tenant, name, why.into());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The functions of a tenant that are declared and of which there is no source, and why, by name.
+    #[must_use]
+    pub fn sourceless(&self, tenant: TenantId) -> Vec<(FunctionName, String)> {
+        self.house.sourceless.list(tenant)
+    }
+
+    /// Why there is no such function.
+    fn absent(&self, tenant: TenantId, key: &FunctionKey) -> FunctionError {
+        let why = match key {
+            FunctionKey::Name(name) => self.house.sourceless.why(tenant, name),
+            FunctionKey::Id(_) => None,
+        };
+        why.map_or_else(|| FunctionError::Unknown { which: key.to_string() }, |why| FunctionError::NoSource { why })
+    }
+
     async fn find(&self, tenant: TenantId, key: &FunctionKey) -> Result<(Arc<StoredFunction>, Moment), FunctionError> {
         let since = self.house.functions.moment();
         if let Some(function) = self.house.functions.function(tenant, key) {
             return Ok((function, since));
         }
         let found = self.house.noted_failure(self.house.store.function(tenant, key).await)?;
-        let function = Arc::new(found.ok_or_else(|| FunctionError::Unknown { which: key.to_string() })?);
+        let function = Arc::new(found.ok_or_else(|| self.absent(tenant, key))?);
         self.house.functions.read(since, &function);
         Ok((function, since))
     }

@@ -251,8 +251,8 @@ pub(super) fn mathematics(server: &Server) -> Result<Outcome> {
     Ok(Outcome::Works)
 }
 
-/// The printed file, with a storage path of the test's own. As long as that has no source the function is named and
-/// is not there; with one it is deployed by the next start.
+/// The printed file, with a storage path of the test's own. As long as that has no source the function is listed as
+/// such and cannot be called; with one it is deployed by the next start.
 pub(super) fn configured() -> Result<Outcome> {
     const OWN: &str = "example-function";
     let directory = tempfile::tempdir()?;
@@ -270,7 +270,9 @@ pub(super) fn configured() -> Result<Outcome> {
     let without = launch.start()?;
     let event = refusal(&without)?.context("no event says that it has no source")?;
     ensure!(event.contains(&format!("nothing is at {shown}/{OWN}/ or {shown}/{OWN}.py")), "{event}");
-    asked(&without, OWN, &json!({}))?.expect(404)?;
+    let listed = request(&without, "/functions", &[])?.expect(200)?.json()?;
+    holds(&listed["not_deployed"][0], &json!({"name": OWN, "status": "no_source"}))?;
+    asked(&without, OWN, &json!({}))?.expect(409)?;
     ensure!(without.stop()?.success(), "it did not end well");
 
     let source = "import os, requests\ndef handle(request):\n    return [requests.__version__, os.environ['DEBUG']]\n";

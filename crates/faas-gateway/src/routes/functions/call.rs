@@ -21,7 +21,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .json(200, "It ended, well or not: status says how.", "Execution")
         .accepted("It is kept and will run (wait false).", "Execution")
         .refuses(SUBMISSION)
-        .refuses([ErrorCode::LauncherLost, ErrorCode::FunctionNotFound, ErrorCode::VersionNotFound]);
+        .refuses([
+            ErrorCode::LauncherLost,
+            ErrorCode::FunctionNotFound,
+            ErrorCode::NoSource,
+            ErrorCode::VersionNotFound,
+        ]);
     vec![Endpoint::post("/api/v1/functions/{function}/invoke", invoke, operation)]
 }
 

@@ -22,8 +22,8 @@ const ALIASES: &str = "/api/v1/functions/{function}/aliases";
 const ALIAS: &str = "/api/v1/functions/{function}/aliases/{alias}";
 
 /// What a change of which version is meant may be refused with.
-const CHANGES: [ErrorCode; 3] =
-    [ErrorCode::FunctionNotFound, ErrorCode::FunctionChanged, ErrorCode::StorageUnavailable];
+const CHANGES: [ErrorCode; 4] =
+    [ErrorCode::FunctionNotFound, ErrorCode::NoSource, ErrorCode::FunctionChanged, ErrorCode::StorageUnavailable];
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let alias = || Parameter::path("alias", "The alias.", json!({"type": "string", "minLength": 1}));
@@ -38,7 +38,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let list = Operation::new("listAliases", "The aliases of a function")
         .parameter(parameter())
         .json(200, "The aliases.", "Aliases")
-        .refuses([ErrorCode::FunctionNotFound, ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
+        .refuses([
+            ErrorCode::FunctionNotFound,
+            ErrorCode::NoSource,
+            ErrorCode::UnknownField,
+            ErrorCode::StorageUnavailable,
+        ]);
     let set = Operation::new("setAlias", "Let an alias mean a version")
         .parameters([parameter(), alias(), etag::parameter()])
         .body("AliasRequest")

@@ -6,8 +6,8 @@ use crate::openapi::Parameter;
 use crate::routes::query::{Parameters, refused};
 use crate::routes::{cursor, list};
 use crate::state::State;
-use faas_api_model::FunctionPage;
-use faas_types::{FunctionId, TenantId};
+use faas_api_model::{FunctionPage, NotDeployedAnswer};
+use faas_types::{ErrorCode, FunctionId, TenantId};
 use serde_json::json;
 
 /// What chooses a page.
@@ -26,7 +26,14 @@ pub(crate) async fn read(state: &State, tenant: TenantId, parameters: &Parameter
     };
     let (views, next) = state.orchestrator.functions().list(tenant, before, limit).await?;
     let next_cursor = next.map(|last| cursor::seal_text(&state.cursor_key, &last.to_string()));
-    Ok(FunctionPage { items: views.iter().map(|view| answer::function(view, false)).collect(), next_cursor })
+    let items = views.iter().map(|view| answer::function(view, false)).collect();
+    let sourceless = state.orchestrator.functions().sourceless(tenant).into_iter();
+    let not_deployed = sourceless.map(|(name, detail)| NotDeployedAnswer {
+        name,
+        status: ErrorCode::NoSource.as_str().to_owned(),
+        detail,
+    });
+    Ok(FunctionPage { items, next_cursor, not_deployed: not_deployed.collect() })
 }
 
 fn id_of(text: &str) -> Result<FunctionId, ApiError> {

@@ -34,6 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .unchanged()
         .refuses([
             ErrorCode::FunctionNotFound,
+            ErrorCode::NoSource,
             ErrorCode::VersionNotFound,
             ErrorCode::UnknownField,
             ErrorCode::StorageUnavailable,
@@ -42,11 +43,21 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .parameter(parameter())
         .parameters(page::parameters())
         .json(200, "A page.", "VersionPage")
-        .refuses([ErrorCode::FunctionNotFound, ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
+        .refuses([
+            ErrorCode::FunctionNotFound,
+            ErrorCode::NoSource,
+            ErrorCode::UnknownField,
+            ErrorCode::StorageUnavailable,
+        ]);
     let stats = Operation::new("getFunctionStats", "What a function does and has done since the server began")
         .parameter(parameter())
         .json(200, "Numbers.", "FunctionStats")
-        .refuses([ErrorCode::FunctionNotFound, ErrorCode::UnknownField, ErrorCode::StorageUnavailable]);
+        .refuses([
+            ErrorCode::FunctionNotFound,
+            ErrorCode::NoSource,
+            ErrorCode::UnknownField,
+            ErrorCode::StorageUnavailable,
+        ]);
     vec![
         Endpoint::get("/api/v1/functions/{function}/stats", get_stats, stats),
         Endpoint::get(FUNCTIONS, list_functions, all),

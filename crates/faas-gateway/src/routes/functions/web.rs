@@ -30,7 +30,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .parameter(version_parameter())
             .passes_on("FailedCall")
             .refuses(SUBMISSION)
-            .refuses([ErrorCode::LauncherLost, ErrorCode::FunctionNotFound, ErrorCode::VersionNotFound])
+            .refuses([
+                ErrorCode::LauncherLost,
+                ErrorCode::FunctionNotFound,
+                ErrorCode::NoSource,
+                ErrorCode::VersionNotFound,
+            ])
     };
     let rest =
         || Parameter::path("path", "The path the function is asked; none is its root.", json!({"type": "string"}));

@@ -61,13 +61,19 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .body("FunctionPatch")
         .json(200, "The new version is live.", "Function")
         .refuses(DEFINITION)
-        .refuses([ErrorCode::FunctionNotFound, ErrorCode::FunctionChanged, ErrorCode::TooManyVersions]);
+        .refuses([
+            ErrorCode::FunctionNotFound,
+            ErrorCode::NoSource,
+            ErrorCode::FunctionChanged,
+            ErrorCode::TooManyVersions,
+        ]);
     let delete = Operation::new("deleteFunction", "Delete a function with all its versions; calls that run go on")
         .parameter(parameter())
         .parameter(etag::parameter())
         .empty("It is gone.")
         .refuses([
             ErrorCode::FunctionNotFound,
+            ErrorCode::NoSource,
             ErrorCode::FunctionChanged,
             ErrorCode::UnknownField,
             ErrorCode::StorageUnavailable,
