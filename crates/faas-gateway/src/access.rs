@@ -119,6 +119,8 @@ mod tests {
         assert_eq!(decide(&[("authorization", "Bearer demo-key")]), Ok(false));
         assert_eq!(decide(&[("authorization", "bearer  admin-key")]), Ok(false));
         assert_eq!(decide(&[("x-api-key", "demo-key")]), Ok(false));
+        // What a browser adds by itself lets nobody in and keeps nobody out.
+        assert_eq!(decide(&[("cookie", "authorization=eyJhbGciOiJub25lIn0.e30.; x-api-key=your-api-key")]), Ok(false));
     }
 
     #[test]
