@@ -4,7 +4,7 @@ use crate::terminal::one_line;
 use crate::{console, exit};
 use faas_client::ClientError;
 use faas_config::ConfigError;
-use faas_lib::{DelegateError, PlatformError, RequestError, StartError};
+use faas_lib::{DelegateError, PlatformError, RequestError, SharedSources, StartError};
 use faas_types::ErrorCode;
 use std::borrow::Cow;
 use std::fmt;
@@ -87,6 +87,13 @@ impl From<ConfigError> for CliError {
 impl From<RequestError> for CliError {
     fn from(error: RequestError) -> Self {
         Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<SharedSources> for CliError {
+    fn from(error: SharedSources) -> Self {
+        let help = "whoever can write there could have the server run anything";
+        Self::new(error.code(), error.to_string()).help(help)
     }
 }
 

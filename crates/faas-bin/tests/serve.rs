@@ -7,6 +7,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use support::server::{Place, Server};
@@ -72,6 +73,20 @@ fn an_address_that_others_can_reach_is_refused_with_the_command_that_works() {
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{finished:?}");
         assert!(finished.stderr.contains("--listen 127.0.0.1:"), "{finished:?}");
     }
+}
+
+#[test]
+fn a_storage_of_sources_that_others_can_write_stops_the_start() {
+    let place = Place::new();
+    let (storage, file) = (place.path("storage"), place.path("faas.yaml"));
+    fs::create_dir(&storage).expect("a directory");
+    fs::set_permissions(&storage, fs::Permissions::from_mode(0o777)).expect("permissions");
+    fs::write(&file, format!("system:\n  function_storage_path: {}\n", storage.display())).expect("a file");
+    let data = place.path("data");
+    let (file, data) = (file.to_str().expect("text"), data.to_str().expect("text"));
+    let finished = run(&["--config", file, "serve", "--listen", ":0", "--data-dir", data]);
+    let remedy = format!("`chmod go-w {}`", storage.display());
+    assert_refused(&finished, "config_invalid", &["system.function_storage_path", &remedy]);
 }
 
 #[test]

@@ -8,7 +8,9 @@
 
 mod deploy;
 mod error;
+mod shared;
 mod source;
 
 pub use error::NotDeployed;
+pub use shared::SharedSources;
 pub use source::DeclaredSources;

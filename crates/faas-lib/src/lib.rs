@@ -21,7 +21,7 @@ pub use bootstrap::{
     Bootstrap, DelegateError, Host, SLOT_UIDS, StartError, UIDS_PER_SLOT, delegate, is_server_uid, undelegate,
 };
 pub use data::DataError;
-pub use declared::{DeclaredSources, NotDeployed};
+pub use declared::{DeclaredSources, NotDeployed, SharedSources};
 pub use error::{ExecuteError, PlatformError};
 pub use execution::{Execution, ExecutionEvent};
 pub use faas_executor_api::{CallError, Capabilities, FileIn, InputClosed, InputItem, InputSink, MAX_CODE_BYTES};

@@ -1,9 +1,9 @@
 //! What a configuration file declares is deployed once, changed when it differs, and told where it cannot be.
 #![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
-use faas_config::{Config, ConfigFile, Flags};
+use faas_config::{Config, ConfigFile, Flags, Key};
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
-use faas_lib::{DeclaredSources, Platform};
+use faas_lib::{DeclaredSources, Platform, SharedSources};
 use faas_orchestrator::{EventKind, FunctionError, FunctionView};
 use faas_types::TenantId;
 use std::collections::BTreeMap;
@@ -140,4 +140,26 @@ async fn nothing_is_taken_from_a_storage_path_that_others_can_write() {
     assert!(said[0].contains("can be written by another user"), "{said:?}");
     live(&platform, "hello").await.expect_err("it is not there");
     platform.shutdown().await;
+}
+
+#[test]
+fn a_directory_of_sources_that_others_can_write_is_told_with_what_to_do() {
+    let storage = storage();
+    let path = storage.path();
+    let open = |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+    let as_storage = configured(path, "  hello: {}\n");
+    let flags = Flags::default().with(Key::FunctionRoots, path.to_str());
+    let as_root = Config::resolve(None, &BTreeMap::new(), &flags).expect("a configuration");
+    for config in [&as_storage, &as_root] {
+        assert_eq!(SharedSources::check(config), Ok(()));
+    }
+    open(0o757);
+    let path = path.to_owned();
+    assert_eq!(SharedSources::check(&as_storage), Err(SharedSources::Storage { path: path.clone() }));
+    let refused = SharedSources::check(&as_root).expect_err("everybody writes there");
+    assert!(refused.to_string().contains(&format!("`chmod o-w {}`", path.display())), "{refused}");
+    assert_eq!(refused, SharedSources::Root { path: path.clone() });
+    open(0o755);
+    assert_eq!(SharedSources::check(&as_storage), Ok(()));
+    assert_eq!(SharedSources::check(&configured(&path.join("absent"), "  hello: {}\n")), Ok(()));
 }

@@ -22,7 +22,7 @@ pub use create::{CreateError, Created, INIT_SQL, create_when_absent};
 pub use file::{Bounds, ReadError, RoutesFile};
 pub use judge::{BadRow, Rules};
 pub use module::{Module, ModuleBounds, ModuleFile};
-pub use roots::{Fault, FunctionRoots, ModuleError};
+pub use roots::{Fault, FunctionRoots, ModuleError, is_shared};
 pub use row::{RowFunction, RowRuntime};
 pub use serving::{Change, Serving, Update};
 pub use watch::{Event, Watch, WatchError};

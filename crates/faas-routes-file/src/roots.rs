@@ -220,6 +220,14 @@ fn is_link(directory: &impl AsFd, name: &str) -> bool {
     kind == Ok(FileType::Symlink)
 }
 
+/// Whether a user other than this process's and root could write a directory. One that is not there could be
+/// anybody's, and is no one's yet.
+#[must_use]
+pub fn is_shared(directory: &Path) -> bool {
+    let opened = openat(CWD, directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    opened.is_ok_and(|directory| matches!(keep_to_owner(&directory), Err(Fault::Shared)))
+}
+
 /// Refuses what a user other than this process's and root could write.
 pub(crate) fn keep_to_owner(file: &impl AsFd) -> Result<Stat, Fault> {
     let stat = fstat(file)?;

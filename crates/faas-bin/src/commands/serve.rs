@@ -18,7 +18,7 @@ use crate::signals::Signals;
 use crate::{console, exit, served, settings};
 use faas_config::{Config, Unused};
 use faas_gateway::{DRAIN_GRACE, HttpLimits};
-use faas_lib::{Bootstrap, DeclaredSources, Platform, RoutesWatch};
+use faas_lib::{Bootstrap, DeclaredSources, Platform, RoutesWatch, SharedSources};
 use faas_telemetry::{Exporter, Log, LogSettings, Metrics};
 use faas_types::ErrorCode;
 use familiar::FamiliarOptions;
@@ -68,6 +68,7 @@ pub(super) fn serve(options: &ServeOptions, global: &GlobalOptions) -> Result<Ex
         console::complain("warning", None, &format!("{name} is set and has no effect: {why}"));
     }
     let data = server_options::data_dir(&config)?;
+    SharedSources::check(&config)?;
     let sources = DeclaredSources::read(&config);
 
     let found = data::find(&data, "--data-dir")?;

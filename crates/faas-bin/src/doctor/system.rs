@@ -2,6 +2,7 @@
 
 use super::report::{Finding, State};
 use faas_config::Config;
+use faas_lib::SharedSources;
 use std::fs;
 use std::path::Path;
 
@@ -24,6 +25,12 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     ];
     for (name, wanted) in [("kptr_restrict", 1), ("dmesg_restrict", 1)] {
         findings.push(setting(name, &read(&format!("/proc/sys/kernel/{name}")), wanted));
+    }
+    if config.functions.storage.is_some() || config.server.function_roots.value.is_some() {
+        findings.push(match SharedSources::check(config) {
+            Ok(()) => system("sources", State::Holds, "no other user can write the directories of functions"),
+            Err(shared) => system("sources", State::Missing, shared.to_string()),
+        });
     }
     findings
 }
