@@ -9,13 +9,14 @@ mod start;
 
 use crate::NotStarted;
 use crate::end::{self, Ending};
+use crate::function::Called;
 use crate::house::{House, Slot};
 use crate::live::{CancelReason, Live};
 use crate::queue::{Job, Keeping};
 use crate::record::Times;
 use crate::submit::purpose_of;
 use crate::warm::Purpose;
-use faas_executor_api::{DestroyReason, Health, Sandbox};
+use faas_executor_api::{CallError, DestroyReason, Health, Sandbox};
 use faas_store_api::Journaled;
 use faas_types::{ErrorKind, ExecutionRecord, ExecutionState, Mode};
 use futures_util::FutureExt as _;
@@ -67,28 +68,38 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
     tokio::join!(end::conclude(&house, &live, ending, record), async {
         match sandbox {
             Some((sandbox, Fate::Destroy(reason))) => sandbox.destroy(reason).await,
-            Some((sandbox, Fate::Keep(purpose, ttl))) => keep(&house, purpose, ttl, sandbox).await,
+            Some((sandbox, Fate::Keep(purpose, ttl))) => {
+                // It is noted, and concerns no caller.
+                drop(keep(&house, purpose, ttl, sandbox).await);
+            }
             None => {}
         }
     });
     slot.pass_on();
 }
 
-/// Makes a sandbox as new and keeps it, where both is possible.
-pub(crate) async fn keep(house: &Arc<House>, purpose: Purpose, ttl: Option<Duration>, mut sandbox: Box<dyn Sandbox>) {
+/// Makes a sandbox as new and keeps it, where it is wanted; or why it could not be made as new.
+pub(crate) async fn keep(
+    house: &Arc<House>,
+    purpose: Purpose,
+    ttl: Option<Duration>,
+    mut sandbox: Box<dyn Sandbox>,
+) -> Result<(), CallError> {
     if !house.warm.keeps() || !house.is_wanted(&purpose) {
         sandbox.destroy(DestroyReason::Finished).await;
-        return;
+        return Ok(());
     }
     match sandbox.recycle().await {
         Ok(()) => {
             house.end_warm(house.warm.keep(purpose.clone(), ttl, sandbox));
             // Its version may have been replaced in the meantime, before it could be found here.
             house.end_unwanted(&purpose);
+            Ok(())
         }
         Err(error) => {
             house.note_retired(&error);
             sandbox.destroy(DestroyReason::Unhealthy).await;
+            Err(error)
         }
     }
 }
@@ -179,7 +190,7 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
     let timeout = request.timeout;
     let start = Start { house, live: &live, timeout };
     let run = Run::new(house, &live, &request);
-    let asked = request.clone();
+    let served = request.function.as_ref().map(Called::served);
     let began = Instant::now();
     let cached = (request.mode == Mode::Cached).then(|| purpose_of(live.tenant, &request));
     let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
@@ -188,10 +199,15 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
             let times = Times { created: live.created, turn, started: Instant::now() };
             let patience = tokio::time::Instant::now().checked_add(timeout).unwrap_or_else(tokio::time::Instant::now);
             let Ran { record, sandbox, reason, load } = run.run(started, input, times, patience).await;
-            match load {
-                Load::Loaded => house.start_went_well(&asked),
-                Load::Failed => house.start_failed(&asked, began, record.error.as_deref().unwrap_or_default()),
-                Load::Unknown => {}
+            if let Some(served) = served {
+                let why = || record.error.as_deref().unwrap_or_default();
+                match load {
+                    Load::Loaded => house.starts.loaded(served),
+                    Load::Failed => {
+                        house.start_failed(served, &live.record().function.unwrap_or_default(), began, why())
+                    }
+                    Load::Unknown => {}
+                }
             }
             let fate = match cached {
                 // A sandbox without its program would be found by a call whose start is put off.

@@ -2,7 +2,7 @@
 
 use crate::driver;
 use crate::events::{EventKind, Events, Seldom};
-use crate::function::{Cache, Routes, Sourceless};
+use crate::function::{Cache, Called, Routes, Sourceless};
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
@@ -259,18 +259,10 @@ impl House {
         self.warm.count_of(served).saturating_add(usize::try_from(running).unwrap_or(usize::MAX))
     }
 
-    /// A program was loaded, or is of a kind that is not.
-    pub(crate) fn start_went_well(&self, request: &ExecutionRequest) {
-        if let Some(called) = &request.function {
-            self.starts.loaded(called.served());
-        }
-    }
-
-    /// A program ended before it was loaded.
-    pub(crate) fn start_failed(&self, request: &ExecutionRequest, began: Instant, why: &str) {
-        let Some(called) = &request.function else { return };
-        if self.starts.failed(called.served(), began, Instant::now(), why) {
-            let detail = format!("{}@{} cannot be loaded and is put off: {why}", called.name, called.number);
+    /// The program of a version ended before it was loaded.
+    pub(crate) fn start_failed(&self, served: Served, name: &str, began: Instant, why: &str) {
+        if self.starts.failed(served, began, Instant::now(), why) {
+            let detail = format!("{name}@{} cannot be loaded and is put off: {why}", served.1);
             self.events.note(EventKind::FunctionFailing, None, detail);
         }
     }
@@ -353,8 +345,8 @@ impl House {
     }
 
     /// Says once in a while why an instance cannot be made ahead of its calls.
-    pub(crate) fn note_not_ahead(&self, request: &ExecutionRequest, why: &str) {
-        if let Some(called) = request.function.as_ref().filter(|_| self.ahead_noted.is_due(self.began)) {
+    pub(crate) fn note_not_ahead(&self, called: &Called, why: &str) {
+        if self.ahead_noted.is_due(self.began) {
             let detail = format!("no instance of {}@{} can be made: {why}", called.name, called.number);
             self.events.note(EventKind::FunctionFailing, None, detail);
         }

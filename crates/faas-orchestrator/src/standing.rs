@@ -8,6 +8,7 @@
 use crate::function::{CallInput, Called, Version};
 use crate::house::{House, Slot};
 use crate::request::Call;
+use crate::starts::Starts;
 use crate::submit::purpose_of;
 use crate::warm::Served;
 use crate::{ExecutionRequest, driver};
@@ -27,6 +28,9 @@ const LAST_WORDS: usize = 1024;
 #[derive(Default)]
 pub(crate) struct Standing {
     wanted: Mutex<HashMap<FunctionId, Wanted>>,
+    /// What became of making them. Whatever failed, the next try is put off: it may be the host's fault, or the
+    /// program's that it cannot be loaded or kept.
+    tries: Starts,
     look: Notify,
 }
 
@@ -67,7 +71,9 @@ impl Standing {
 
     /// There may be fewer than there were.
     pub(crate) fn look(&self) {
-        self.look.notify_one();
+        if !self.wanted().is_empty() {
+            self.look.notify_one();
+        }
     }
 
     async fn changed(&self) {
@@ -98,52 +104,59 @@ fn fill(house: &Arc<House>, wanted: &Wanted) {
     let least = house.standing.least(served);
     // Each round has a place of its own, so there are never more of them than places.
     for _ in house.instances_of(served)..least {
-        if house.starts.begin(served, Instant::now()).is_err() {
+        let now = Instant::now();
+        let is_put_off = |tries: &Starts| tries.put_off(served, now).is_some();
+        if is_put_off(&house.starts) || is_put_off(&house.standing.tries) {
             return;
         }
         let Some(slot) = Slot::ahead(house, &request) else { return };
+        // Nothing else makes tries.
+        drop(house.standing.tries.begin(served, now));
         house.spawn(prepare(Arc::clone(house), wanted.tenant, request.clone(), slot));
     }
 }
 
 /// Makes one and keeps it.
 async fn prepare(house: Arc<House>, tenant: TenantId, request: ExecutionRequest, slot: Slot) {
-    let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
-    let purpose = purpose_of(tenant, &request);
+    let called = request.function.clone();
     let mut stopping = house.stopping.subscribe();
-    tokio::select! {
+    let began = Instant::now();
+    let made = tokio::select! {
         // Dropped, a sandbox that was made is gone.
-        () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => {}
-        made = make(&house, tenant, request) => {
-            if let Some(sandbox) = made {
-                driver::keep(&house, purpose, ttl, sandbox).await;
+        () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => Ok(()),
+        made = make(&house, tenant, request) => made,
+    };
+    if let Some(called) = called {
+        let served = called.served();
+        match made {
+            Ok(()) => house.standing.tries.loaded(served),
+            Err(why) => {
+                house.standing.tries.failed(served, began, Instant::now(), &why);
+                house.note_not_ahead(&called, &why);
             }
         }
     }
     slot.pass_on();
 }
 
-/// A sandbox with the program loaded, where it stays between calls.
-async fn make(house: &Arc<House>, tenant: TenantId, request: ExecutionRequest) -> Option<Box<dyn Sandbox>> {
+/// Makes a sandbox with the program loaded, where it stays between calls, and keeps it; or why that failed.
+async fn make(house: &Arc<House>, tenant: TenantId, request: ExecutionRequest) -> Result<(), String> {
+    let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
     let purpose = purpose_of(tenant, &request);
     house.make_room().await;
-    let mut sandbox = match house.executor.create(SandboxId::generate(), purpose.spec).await {
-        Ok(sandbox) => sandbox,
-        Err(error) => {
-            house.note_not_ahead(&request, &error.to_string());
-            return None;
-        }
-    };
+    let created = house.executor.create(SandboxId::generate(), purpose.spec.clone()).await;
+    let mut sandbox = created.map_err(|error| error.to_string())?;
     let began = Instant::now();
     if house.stays(tenant, &request)
         && let Err(why) = load(house, sandbox.as_mut(), request.clone()).await
     {
-        house.start_failed(&request, began, &why);
         sandbox.destroy(DestroyReason::Finished).await;
-        return None;
+        if let Some(called) = &request.function {
+            house.start_failed(called.served(), called.name.as_str(), began, &why);
+        }
+        return Err(why);
     }
-    house.start_went_well(&request);
-    Some(sandbox)
+    driver::keep(house, purpose, ttl, sandbox).await.map_err(|error| error.to_string())
 }
 
 /// Loads the program; or why it could not be.

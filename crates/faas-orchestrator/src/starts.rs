@@ -51,17 +51,22 @@ impl Starts {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long a start is put off, where it is.
+    pub(crate) fn put_off(&self, served: Served, now: Instant) -> Option<PutOff> {
+        self.failing().get(&served)?.put_off(now)
+    }
+
     /// Lets a start through, or says how long it is put off.
     pub(crate) fn begin(&self, served: Served, now: Instant) -> Result<(), PutOff> {
         let mut failing = self.failing();
         let Some(version) = failing.get_mut(&served) else { return Ok(()) };
-        let Some(wait) = wait_after(version.in_a_row) else { return Ok(()) };
-        let left = version.next.saturating_duration_since(now);
-        if !left.is_zero() {
-            return Err(PutOff { in_a_row: version.in_a_row, left, why: version.why.clone() });
+        if let Some(put_off) = version.put_off(now) {
+            return Err(put_off);
         }
-        // The others wait for what comes of this one.
-        version.next = now + wait;
+        if let Some(wait) = wait_after(version.in_a_row) {
+            // The others wait for what comes of this one.
+            version.next = now + wait;
+        }
         Ok(())
     }
 
@@ -97,6 +102,14 @@ impl Starts {
             None => return false,
         }
         version.in_a_row == PATIENCE
+    }
+}
+
+impl Failing {
+    fn put_off(&self, now: Instant) -> Option<PutOff> {
+        wait_after(self.in_a_row)?;
+        let left = self.next.saturating_duration_since(now);
+        (!left.is_zero()).then(|| PutOff { in_a_row: self.in_a_row, left, why: self.why.clone() })
     }
 }
 

@@ -186,6 +186,10 @@ impl Warm {
 
     /// Takes out the oldest ones, but those that their function keeps only where no others are left.
     fn take_out(&self, kept: &mut Kept, count: usize) -> Unneeded {
+        if count == 0 {
+            self.show(kept);
+            return Unneeded::new();
+        }
         let mut left = count;
         let mut over = |_: &Waiting| {
             let is_over = left > 0;
