@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum Event {
     /// It was read, and something changed, or it could not be read before.
     Read(Update),
-    /// It cannot be read; what it gave before stays. Told once, until it can be read again.
+    /// It cannot be read; what it gave before stays. Told once for each cause that lasts.
     Unreadable(ReadError),
 }
 
@@ -86,8 +86,12 @@ impl Drop for Watch {
 
 /// A time in which the file cannot be read.
 struct Bad {
+    /// Since when, or since when for another cause than the one that was told.
     since: Instant,
-    is_told: bool,
+    /// Why, when it was looked at last.
+    cause: String,
+    /// The cause that was told last.
+    told: Option<String>,
 }
 
 struct Watcher<D> {
@@ -127,7 +131,7 @@ impl<D: FnMut(Event)> Watcher<D> {
             Ok((update, stamp)) => {
                 self.is_dirty = false;
                 self.last = stamp;
-                let was_told = self.fault.take().is_some_and(|fault| fault.is_told);
+                let was_told = self.fault.take().is_some_and(|fault| fault.told.is_some());
                 if was_told || !update.is_empty() {
                     (self.deliver)(Event::Read(update));
                 }
@@ -138,11 +142,19 @@ impl<D: FnMut(Event)> Watcher<D> {
 
     /// Tries again until patience is over, then tells it and waits for a change.
     fn complain(&mut self, error: ReadError, before: Stamp) {
-        let fault = self.fault.get_or_insert_with(|| Bad { since: Instant::now(), is_told: false });
-        self.is_dirty = !fault.is_told && fault.since.elapsed() < PATIENCE;
+        let now = Instant::now();
+        let fault = self.fault.get_or_insert_with(|| Bad { since: now, cause: String::new(), told: None });
+        let cause = error.to_string();
+        if fault.told.is_some() && fault.cause != cause {
+            // A long transaction, say, may have been the first of two causes.
+            fault.since = now;
+        }
+        fault.cause = cause;
+        let is_told = fault.told.as_ref() == Some(&fault.cause);
+        self.is_dirty = !is_told && fault.since.elapsed() < PATIENCE;
         self.last = before;
-        if !self.is_dirty && !fault.is_told {
-            fault.is_told = true;
+        if !self.is_dirty && !is_told {
+            fault.told = Some(fault.cause.clone());
             (self.deliver)(Event::Unreadable(error));
         }
     }

@@ -162,6 +162,33 @@ fn views_triggers_and_virtual_tables_named_functions() {
 }
 
 #[test]
+fn another_cause_is_told_too_and_a_cause_that_stays_only_once() {
+    let place = Place::sample();
+    let live = place.watch();
+    live.update();
+    let mut causes = Vec::new();
+    for sql in [
+        "ALTER TABLE functions RENAME TO kept",
+        "CREATE TABLE another (k, v, updated)",
+        "CREATE VIEW functions AS SELECT * FROM kept",
+        "DROP VIEW functions; CREATE VIRTUAL TABLE functions USING fts5(k, v, updated)",
+    ] {
+        place.execute(sql);
+        if sql.contains("another") {
+            // The cause is the one that was told: what is told next is the next one.
+            continue;
+        }
+        let Event::Unreadable(error) = live.next() else { panic!("{sql}") };
+        causes.push(error.to_string());
+    }
+    for (cause, named) in causes.iter().zip(["no table functions", "a view", "a virtual table"]) {
+        assert!(cause.contains(named), "{causes:?}");
+    }
+    place.execute("DROP TABLE functions; ALTER TABLE kept RENAME TO functions");
+    assert!(live.update().changes.is_empty(), "the last good rows were not kept");
+}
+
+#[test]
 fn a_table_without_a_key_takes_the_first_of_two_rows() {
     let place = Place::empty();
     place.execute(&format!(
