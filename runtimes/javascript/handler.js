@@ -32,6 +32,9 @@ const FAILED = 0x44;
 const LOADED = 0x45;
 const BUSY = 0x46;
 
+// Parts of Node that do not call the program when their timers are due.
+const NOT_HEARD = /^node:(?!internal\/abort_controller$)/;
+
 const activeResources = process.getActiveResourcesInfo.bind(process);
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -66,9 +69,10 @@ exports.serve = function serve({ descriptor, Fields, file, exported, entry, stay
     writeAll(descriptor, frameOf(LOADED, call));
     new Host(descriptor, Fields, answered);
   };
+  if (!stays) return begin();
+  watchUnheld();
   // The threads that Node starts with its first work of this kind are not a call's.
-  if (stays) fs.access(file, begin);
-  else begin();
+  fs.access(file, begin);
 };
 
 function frameOf(kind, call) {
@@ -84,10 +88,48 @@ function writeAll(descriptor, bytes) {
   }
 }
 
-/** How many of each kind keep the loop alive: timers, handles and requests. Workers are not among them: init
- * counts threads. */
+/** Timers that the program does not have the loop wait for. They go on between calls all the same. */
+const unheld = new Set();
+
+/** What Node itself lets go of, such as the time of a connection, says nothing in anybody's call; a signal that
+ * it aborts later calls the program. */
+function watchUnheld() {
+  const timers = [setTimeout(() => {}), setImmediate(() => {})];
+  clearTimeout(timers[0]);
+  clearImmediate(timers[1]);
+  for (const kind of timers.map(Object.getPrototypeOf)) {
+    const letGo = kind.unref;
+    kind.unref = function unref() {
+      if (!NOT_HEARD.test(callerOf(unref))) unheld.add(this);
+      return letGo.call(this);
+    };
+  }
+}
+
+/** The file that a function is called from. */
+function callerOf(called) {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  const place = {};
+  try {
+    Object.assign(Error, { prepareStackTrace: (_, sites) => sites, stackTraceLimit: 1 });
+    Error.captureStackTrace(place, called);
+    const file = place.stack[0]?.getFileName();
+    Object.assign(Error, { prepareStackTrace, stackTraceLimit });
+    return String(file);
+  } catch {
+    // A program that does not have its stack looked at.
+    return '';
+  }
+}
+
+/** How many of each kind keep the loop alive (timers, handles and requests), and how many timers go on without
+ * that. Workers are not among them: init counts threads. */
 function resources() {
   const counts = new Map();
+  for (const timer of unheld) {
+    if (timer._destroyed) unheld.delete(timer);
+    else if (!timer.hasRef()) counts.set('unheld', (counts.get('unheld') ?? 0) + 1);
+  }
   for (const kind of activeResources()) {
     if (!OURS.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }

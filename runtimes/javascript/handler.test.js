@@ -342,23 +342,28 @@ test('what a call leaves in the loop is said, and what it ended is not', { skip 
     const fs = require('fs');
     const left = [];
     setInterval(() => {}, 1e6);
+    setInterval(() => {}, 1e6).unref();
     const ways = {
       '/nothing': async () => { await timers.setTimeout(1); await fs.promises.readFile('/proc/version'); },
       '/timer': () => void left.push(setTimeout(() => {}, 1e6)),
       '/end': () => clearTimeout(left.pop()),
+      '/unheld': () => void left.push(setInterval(() => {}, 1e6).unref()),
+      '/immediate': () => { const again = () => setImmediate(again).unref(); again(); },
+      '/signal': () => void left.push(AbortSignal.timeout(1e6)),
       '/raise': () => { left.push(setInterval(() => {}, 1e6)); throw new Error('mine'); },
       '/server': () => void require('net').createServer().listen(0, '127.0.0.1'),
       '/body': () => new Response(new Blob(['x'.repeat(1e5)]).stream()),
       '/work': () => new Promise((done) => new Worker('', { eval: true }).on('exit', () => done())),
     };
     exports.handle = ({ path }) => ways[path]();`;
-  const serving = new Serving(t, code);
+  const serving = new Serving(t, code, { stays: true });
   const said = [];
-  for (const path of ['/nothing', '/timer', '/end', '/raise', '/end', '/nothing', '/body', '/work', '/server']) {
+  const paths = ['/nothing', '/timer', '/end', '/raise', '/end', '/unheld', '/end', '/nothing', '/body', '/work'];
+  for (const path of [...paths, '/signal', '/server', '/immediate']) {
     await serving.ask({ path });
     if (serving.busy) said.push(path);
   }
-  assert.deepStrictEqual(said, ['/timer', '/raise', '/server']);
+  assert.deepStrictEqual(said, ['/timer', '/raise', '/unheld', '/signal', '/server', '/immediate']);
 });
 
 test('a program that is to stay has its threads when it is loaded', { skip }, async (t) => {

@@ -5,6 +5,7 @@ user code runs, so objects hold what they need later. An import stands where it 
 alone costs more than the rest of a cold start.
 """
 
+import _signal
 import posix
 import sys
 
@@ -185,6 +186,7 @@ class Handler:
     BODY, END, CREDIT, REQUEST = BODY, END, CREDIT, REQUEST
     Answer, Headers, Request = Answer, Headers, Request
     posix, system, show = posix, sys, sys.__excepthook__
+    timer, timers = _signal.getitimer, (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
 
     def __init__(self, host, fields, hide_frames, without_runner):
         self.host, self.fields = host, fields
@@ -239,6 +241,7 @@ class Handler:
         if kind != self.REQUEST:
             raise SystemExit("runner: frame of type %#x where a request is due" % kind)
         answer = self.Answer(self.host, call)
+        answer.armed = self.armed()
         request = self.read_request(answer, self.fields(body))
         try:
             result = self.function(request)
@@ -400,8 +403,13 @@ class Handler:
         """As asyncio.run() would: what a call leaves in the loop is cancelled with it, and what that prints is
         the call's own. What is due later cannot be told from what the next call does."""
         self.cancel_tasks()
-        if any(not due.cancelled() for due in getattr(self.loop, "_scheduled", ())):
+        scheduled = any(not due.cancelled() for due in getattr(self.loop, "_scheduled", ()))
+        if scheduled or any(now and not before for now, before in zip(self.armed(), answer.armed)):
             answer.busy = True
+
+    def armed(self):
+        """Which of the interval timers run: their signals would meet the next call."""
+        return [self.timer(kind) != (0, 0) for kind in self.timers]
 
     def cancel_tasks(self):
         if self.loop is None or self.loop.is_closed():

@@ -590,6 +590,25 @@ class HandlerTest(RunnerTestCase):
             self.assertEqual(serving.busy, busy, path)
         self.assertEqual(serving.end()[0], 0)
 
+    def test_an_interval_timer_of_a_call_is_said_and_one_of_the_program_is_its_own(self):
+        text = """
+            import signal
+            signal.setitimer(signal.ITIMER_PROF, 1000)
+            def handle(request):
+                if request.path == "timer":
+                    signal.setitimer(signal.ITIMER_REAL, 1000)
+                if request.path == "stop":
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                if request.path == "raise":
+                    signal.alarm(1000)
+                    raise ValueError("mine")
+        """
+        serving = self.serve(text)
+        for path, busy in [("now", False), ("timer", True), ("stop", False), ("raise", True), ("stop", False)]:
+            serving.ask(path=path)
+            self.assertEqual(serving.busy, busy, path)
+        self.assertEqual(serving.end()[0], 0)
+
     def test_the_second_call_finds_what_the_first_one_did(self):
         text = """
             import json, sys
