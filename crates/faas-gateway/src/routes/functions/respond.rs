@@ -202,25 +202,19 @@ fn mark(headers: &mut HeaderMap, id: ExecutionId) {
 async fn whole_or_streamed(answer: Response, mut response: ResponseStream, watch: Watch) -> Response {
     // A short answer is whole by now, as a rule: it was written at once.
     tokio::task::yield_now().await;
-    let first = match response.try_next() {
-        Some(ResponsePart::End) => {
+    let first = response.try_next();
+    let second = if matches!(first, Some(ResponsePart::Body(_))) { response.try_next() } else { None };
+    match (first, second) {
+        (Some(ResponsePart::End), _) => {
             watch.let_go();
-            return answer;
+            answer
         }
-        Some(ResponsePart::Body(bytes)) => Some(bytes),
-        Some(ResponsePart::Failed(_) | ResponsePart::Head(_)) => {
-            watch.let_go();
-            return answer.map(|_| Body::from_stream(stream::iter([Err::<Bytes, _>(broken_off())])));
-        }
-        None => None,
-    };
-    match (first, response.try_next()) {
-        (Some(body), Some(ResponsePart::End)) => {
+        (Some(ResponsePart::Body(body)), Some(ResponsePart::End)) => {
             watch.let_go();
             answer.map(|_| Body::from(body))
         }
         (first, second) => {
-            let parts = first.map(ResponsePart::Body).into_iter().chain(second).collect::<Vec<_>>().into_iter();
+            let parts = first.into_iter().chain(second).collect::<Vec<_>>().into_iter();
             let body = Following { parts, response, watch: Some(watch) };
             answer.map(|_| Body::from_stream(stream::unfold(body, Following::next)))
         }
@@ -250,6 +244,9 @@ impl Following {
             }
             Some(ResponsePart::Failed(_) | ResponsePart::Head(_)) | None => {
                 self.watch.take()?.let_go();
+                // What came before is written meanwhile, the head as well: without it nobody could tell that there
+                // was an answer which broke off.
+                tokio::task::yield_now().await;
                 Some((Err(broken_off()), self))
             }
         }
