@@ -120,7 +120,7 @@ fn row_19_an_answer_comes_as_it_is_made() -> Result<()> {
 /// Row 58: many cold starts of one function at once are bounded, and each is answered or refused with 429.
 #[test]
 fn row_58_a_herd_on_a_cold_function_is_bounded() -> Result<()> {
-    const HERD: usize = 200;
+    const HERD: usize = 1000;
     const MOST: u64 = 4;
     on_server(|address| async move {
         let mut connection = Connection::open(address).await?;
@@ -147,47 +147,6 @@ fn row_58_a_herd_on_a_cold_function_is_bounded() -> Result<()> {
         }
         println!("{answered} answered, {refused} refused, at most {most} at once");
         ensure!(answered + refused == HERD && answered > 0 && most <= MOST, "{most} ran at once");
-        Ok(())
-    })
-}
-
-/// Rows 55 and 56: whatever a handler does, the next call is answered as the first one.
-#[test]
-fn rows_55_and_56_what_a_handler_does_is_not_the_next_calls_matter() -> Result<()> {
-    on_server(|address| async move {
-        let code = r"
-import os, sys, threading, time
-def late():
-    while True:
-        time.sleep(0.001)
-        print('late', flush=True)
-def recurse():
-    recurse()
-def handle(request):
-    what = request.get_text()
-    if what == 'raise': raise ValueError('mine')
-    if what == 'exit': sys.exit(3)
-    if what == 'hard': os._exit(4)
-    if what == 'recurse': recurse()
-    if what == 'object': return object()
-    if what == 'nan': return {'n': float('nan')}
-    if what == 'thread': threading.Thread(target=late, daemon=True).start()
-    if what == 'files': open('/tmp/left', 'w').write('left')
-    if what == 'patch': sys.stdout = None
-    return {'left': os.path.exists('/tmp/left'), 'threads': threading.active_count()}
-";
-        let mut connection = Connection::open(address).await?;
-        let body = json!({"name": "wild", "runtime": "python", "code": code});
-        done(&mut connection, "POST", FUNCTIONS, body).await?;
-        for what in ["raise", "exit", "hard", "recurse", "object", "nan", "thread", "files", "patch"] {
-            let path = "/api/v1/functions/wild/invoke";
-            let wild = done(&mut connection, "POST", path, json!({"payload": what})).await?;
-            let fails = !matches!(what, "thread" | "files" | "patch");
-            ensure!((wild["error_kind"] == "user_error") == fails, "{what}: {wild}");
-            let next = done(&mut connection, "POST", path, json!({"payload": "calm"})).await?;
-            ensure!(next["result"] == json!({"left": false, "threads": 1}), "after {what}: {next}");
-            ensure!(next["stdout"] == "", "after {what}: output of another call: {next}");
-        }
         Ok(())
     })
 }

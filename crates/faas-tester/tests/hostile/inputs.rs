@@ -58,7 +58,7 @@ fn row_54(scene: &Scene<'_>) -> Outcome {
     if wrong.is_empty() { Ok(Verdict::Pass) } else { Err(wrong.join("\n")) }
 }
 
-const HANDLERS: &str = "handler half: handler contract, later issue";
+const HANDLERS: &str = "handlers: tried on the server, by server_hostile";
 
 fn row_55(scene: &Scene<'_>) -> Outcome {
     let run = |name: &str, code: &str| scene.code(name, code.as_bytes(), "python")?.run()?.record();
@@ -92,7 +92,7 @@ fn row_56(scene: &Scene<'_>) -> Outcome {
     if next.stdout() != "clean\n" {
         return Err(format!("output was mixed: {}", next.describe()));
     }
-    // What a call leaves in a warm sandbox is looked for in the tests of the server, `server_warm`.
+    // What a script leaves in a warm sandbox is looked for in the tests of the server, `server_warm`.
     Ok(Verdict::PassExcept(HANDLERS.into()))
 }
 
@@ -103,7 +103,7 @@ fn row_57(scene: &Scene<'_>) -> Outcome {
     let run = scene.code("import.py", code, "python")?.file(&module, "slow.py").seconds(1).run()?;
     run.record()?.expect("failed", "timeout", None, None)?;
     replied_within(scene, &run, 4).map_err(|problem| format!("a limit of 1 s: {problem}"))?;
-    Ok(Verdict::PassExcept("cold-start limit and crash-loop back-off: functions, later issue".into()))
+    Ok(Verdict::PassExcept(HANDLERS.into()))
 }
 
 /// Of twenty starts at a time.
@@ -141,7 +141,9 @@ fn row_58(scene: &Scene<'_>) -> Outcome {
     match wrong.first() {
         None => {
             let fewer = pace.left_out(BATCHES, batches, "batches of 20");
-            Ok(Verdict::pass_except(fewer.into_iter().chain(["queueing and 429: server, later issue".into()])))
+            Ok(Verdict::pass_except(
+                fewer.into_iter().chain(["queueing and 429: tried on the server, by server_functions".into()]),
+            ))
         }
         Some(first) => Err(format!("{} failed, the first: {first}", wrong.len())),
     }
