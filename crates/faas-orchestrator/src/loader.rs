@@ -3,11 +3,12 @@
 use crate::end::{self, Ending, Pauses, RowIs};
 use crate::house::House;
 use crate::live::Live;
-use crate::queue::{Job, Keeping, PAGE};
+use crate::queue::{Job, Keeping, Load, PAGE, before};
 use crate::request::from_row;
 use crate::stdin::Input;
 use crate::{NotStarted, StoredRequestError};
 use faas_store_api::QueuedExecution;
+use faas_types::ExecutionId;
 use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 
@@ -44,26 +45,18 @@ enum Loaded {
 
 async fn load(house: &Arc<House>) -> Loaded {
     let began = house.state().begin_load();
-    let Some(after) = began else { return Loaded::Nothing };
-    let Ok(rows) = house.noted_failure(house.store.queued(after, PAGE).await) else {
-        house.state().end_load(None);
+    let Some(load) = began else { return Loaded::Nothing };
+    let Some((Read { mut jobs, unreadable }, last)) = fetch(house, load).await else {
+        match load {
+            Load::After(_) => house.state().end_load(None),
+            Load::Parked(served, id) => house.state().give_up_load_of_parked(served, id),
+        }
         return Loaded::Failed;
     };
-    // A store may cut a page short, so only one without rows is the end.
-    let last = rows.last().map(|row| row.record.id);
-    let Read { jobs, unreadable } = if rows.iter().map(|row| row.request.len()).sum::<usize>() > MANY_BYTES {
-        match tokio::task::spawn_blocking(move || read(rows)).await {
-            Ok(read) => read,
-            // The runtime is ending.
-            Err(_) => {
-                house.state().end_load(None);
-                return Loaded::Failed;
-            }
-        }
-    } else {
-        read(rows)
-    };
-    house.state().end_load(Some((jobs, last)));
+    match load {
+        Load::After(_) => house.state().end_load(Some((jobs, last))),
+        Load::Parked(served, id) => house.state().end_load_of_parked(served, id, jobs.pop()),
+    }
     for (live, error) in unreadable {
         let live = house.state().no_longer_awaited(live.id).unwrap_or(live);
         let why = NotStarted::Unreadable { reason: error.reason };
@@ -73,6 +66,28 @@ async fn load(house: &Arc<House>) -> Loaded {
     }
     house.dispatch();
     Loaded::Page
+}
+
+/// Reads rows, with the last one's id; `None` where that fails.
+async fn fetch(house: &House, load: Load) -> Option<(Read, Option<ExecutionId>)> {
+    let (after, limit) = match load {
+        Load::After(after) => (after, PAGE),
+        Load::Parked(_, id) => (before(id), 1),
+    };
+    let mut rows = house.noted_failure(house.store.queued(after, limit).await).ok()?;
+    // A store may cut a page short, so only one without rows is the end.
+    let last = rows.last().map(|row| row.record.id);
+    if let Load::Parked(_, id) = load {
+        rows.retain(|row| row.record.id == id);
+    }
+    let bytes: usize = rows.iter().map(|row| row.request.len()).sum();
+    let read = if bytes > MANY_BYTES {
+        // It fails where the runtime is ending.
+        tokio::task::spawn_blocking(move || read(rows)).await.ok()?
+    } else {
+        read(rows)
+    };
+    Some((read, last))
 }
 
 /// What rows say.

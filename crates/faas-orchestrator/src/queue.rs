@@ -5,6 +5,7 @@
 //! paged in by the loader. So a long backlog neither turns callers away nor makes them wait for all of it.
 
 mod busy;
+mod parked;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::warm::Served;
 use busy::BusyFunctions;
 use faas_scheduler::FairQueue;
 use faas_types::{ExecutionId, FunctionId, TenantId};
+use parked::Parked;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
@@ -50,6 +52,12 @@ pub(crate) struct Job {
     pub(crate) bytes: usize,
 }
 
+/// After which row this one is the next; `None` before the very first id, which is the beginning.
+pub(crate) fn before(id: ExecutionId) -> Option<ExecutionId> {
+    let before = u128::from_be_bytes(*id.as_bytes()).checked_sub(1)?;
+    Some(ExecutionId::from_bytes(before.to_be_bytes()))
+}
+
 impl Job {
     pub(crate) fn served(&self) -> Option<Served> {
         self.request.function.as_ref().map(Called::served)
@@ -61,6 +69,15 @@ impl Job {
             self.live.set_function(function);
         }
     }
+}
+
+/// What the loader reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// The rows after this one, or from the beginning.
+    After(Option<ExecutionId>),
+    /// One row, a call of this version.
+    Parked(Served, ExecutionId),
 }
 
 /// Why no caller is taken in.
@@ -97,6 +114,7 @@ pub(crate) struct State {
     callers: FairQueue<TenantId, Job>,
     stored: FairQueue<TenantId, Job>,
     stored_bytes: usize,
+    parked: Parked,
     /// The store fails, so that none of its executions begins until [`Self::resume`].
     put_off: bool,
     callers_turn: bool,
@@ -132,6 +150,7 @@ impl State {
             callers: FairQueue::new(concurrency.saturating_add(callers_bound)),
             stored: FairQueue::new(STORED_IN_MEMORY),
             stored_bytes: 0,
+            parked: Parked::default(),
             put_off: false,
             callers_turn: true,
             behind_after: None,
@@ -256,18 +275,22 @@ impl State {
             self.missed = Some(self.missed.map_or(id, |missed| missed.min(id)));
             return;
         }
-        // Before the very first id there is the beginning.
-        let before = u128::from_be_bytes(*id.as_bytes()).checked_sub(1);
-        let before = before.map(|before| ExecutionId::from_bytes(before.to_be_bytes()));
+        let before = before(id);
         self.behind_after = if self.behind { self.behind_after.min(before) } else { before };
         self.behind = true;
     }
 
-    fn push_stored(&mut self, mut job: Job) -> bool {
+    /// Queues an execution of the store, or parks it; `false` where there is no room for it.
+    fn push_stored(&mut self, job: Job) -> bool {
+        let may_run = self.busy_functions.may_run(job.request.function.as_ref());
+        self.parked.park(job.served(), may_run, job.live.id) || self.push_in_memory(job)
+    }
+
+    fn push_in_memory(&mut self, mut job: Job) -> bool {
         if !self.has_room_for_stored() {
             return false;
         }
-        let (id, bytes) = (job.live.id, job.bytes);
+        let (id, bytes, served) = (job.live.id, job.bytes, job.served());
         if let Some(known) = self.no_longer_awaited(id) {
             job.live = known;
         }
@@ -277,6 +300,7 @@ impl State {
             return false;
         }
         self.stored_bytes = self.stored_bytes.saturating_add(bytes);
+        self.parked.wait(served);
         self.live.insert(id, live);
         true
     }
@@ -288,14 +312,47 @@ impl State {
     /// Whether there is something for the loader to do.
     pub(crate) fn wants_load(&self) -> bool {
         let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
-        self.behind && !self.draining && self.stored.room() >= page && self.has_room_for_stored()
+        let is_due = self.behind || self.parked.is_due();
+        is_due && !self.draining && self.stored.room() >= page && self.has_room_for_stored()
     }
 
-    /// After which row the loader goes on, when there is something for it to do; [`Self::end_load`]
+    /// What the loader is to read, when there is something for it to do; [`Self::end_load`]
     /// follows. What is put into the store from now on may be missing in what it reads.
-    pub(crate) fn begin_load(&mut self) -> Option<Option<ExecutionId>> {
+    pub(crate) fn begin_load(&mut self) -> Option<Load> {
         self.loading = self.wants_load();
-        self.loading.then_some(self.behind_after)
+        if !self.loading {
+            return None;
+        }
+        let parked = self.parked.take_due().map(|(served, id)| Load::Parked(served, id));
+        Some(parked.unwrap_or(Load::After(self.behind_after)))
+    }
+
+    /// Takes in what was parked and was read again; `None` when its row is not queued any more.
+    pub(crate) fn end_load_of_parked(&mut self, served: Served, id: ExecutionId, job: Option<Job>) {
+        self.loading = false;
+        let ended = std::mem::take(&mut self.gone).contains(&id);
+        let known = ended || self.live.contains_key(&id);
+        if let Some(job) = job.filter(|_| !known)
+            && (self.draining || !self.push_in_memory(job))
+        {
+            self.parked.put_back(served, id);
+        }
+        self.leave_missed_behind();
+    }
+
+    /// What was parked could not be read.
+    pub(crate) fn give_up_load_of_parked(&mut self, served: Served, id: ExecutionId) {
+        self.loading = false;
+        if !std::mem::take(&mut self.gone).contains(&id) {
+            self.parked.put_back(served, id);
+        }
+        self.leave_missed_behind();
+    }
+
+    fn leave_missed_behind(&mut self) {
+        if let Some(id) = self.missed.take() {
+            self.leave_behind(id);
+        }
     }
 
     /// Takes a page in; `last` is its last row when more may follow. `None` when it could not be read.
@@ -363,6 +420,7 @@ impl State {
         let busy = &self.busy_functions;
         let job = self.stored.pop_where(|job| busy.may_run(job.request.function.as_ref()))?;
         self.stored_bytes = self.stored_bytes.saturating_sub(job.bytes);
+        self.parked.wait_no_more(job.served());
         Some(job)
     }
 
@@ -375,6 +433,7 @@ impl State {
             return Err(job.live);
         }
         self.stored_bytes = self.stored_bytes.saturating_add(job.bytes);
+        self.parked.wait(job.served());
         // Ids are in the order in which executions were accepted.
         self.stored.put_back(job.live.tenant, job, |waiting, job| waiting.live.id < job.live.id);
         Ok(!std::mem::replace(&mut self.put_off, true))
@@ -408,6 +467,7 @@ impl State {
         }
         let job = self.stored.remove(&live.tenant, wanted)?;
         self.stored_bytes = self.stored_bytes.saturating_sub(job.bytes);
+        self.parked.wait_no_more(job.served());
         Some(job)
     }
 
@@ -416,6 +476,7 @@ impl State {
         if self.loading {
             self.gone.insert(id);
         }
+        self.parked.remove(id);
         let live = self.live.remove(&id);
         if let Some(live) = &live {
             self.take_out(live);
@@ -450,6 +511,7 @@ impl State {
     pub(crate) fn drain(&mut self) -> Vec<Arc<Live>> {
         self.draining = true;
         self.stored_bytes = 0;
+        self.parked.clear();
         let mut left: Vec<_> = self.stored.take_all().into_iter().map(|job| job.live).collect();
         for live in &left {
             self.live.remove(&live.id);

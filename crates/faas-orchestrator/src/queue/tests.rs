@@ -1,9 +1,10 @@
-use super::{Job, Keeping, PAGE, State};
+use super::{Job, Keeping, Load, PAGE, State, before};
+use crate::function::Called;
 use crate::live::Live;
 use crate::stdin::Input;
 use crate::{ExecutionRequest, Work};
 use bytes::Bytes;
-use faas_types::{Contract, ExecutionId, ExecutionRecord, TenantId};
+use faas_types::{Contract, ExecutionId, ExecutionRecord, FunctionId, Scaling, TenantId, VersionId};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,8 +22,12 @@ enum Step {
     EndLoad,
     /// The store fails while a page is read.
     FailLoad,
-    /// So many begin.
+    /// So many begin and end.
     Take(usize),
+    /// One begins and goes on.
+    Hold,
+    /// One that goes on ends.
+    Release,
     /// One begins, and the store fails when its row is claimed.
     PutOff,
     Resume,
@@ -37,16 +42,30 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::EndLoad),
         1 => Just(Step::FailLoad),
         2 => (1..60_usize).prop_map(Step::Take),
+        2 => Just(Step::Hold),
+        1 => Just(Step::Release),
         1 => Just(Step::PutOff),
         1 => Just(Step::Resume),
     ]
+}
+
+/// Every other one is a call of one function, which runs once at a time.
+fn called(id: ExecutionId) -> Option<Called> {
+    let function = FunctionId::from_bytes([7; 16]);
+    let name = "busy".parse().expect("a name");
+    let scaling = Scaling { max: 1, ..Scaling::default() };
+    let is_call = id.as_bytes()[15].is_multiple_of(2);
+    is_call.then(|| Called { function, name, version: VersionId::from_bytes([8; 16]), number: 1, scaling })
 }
 
 fn job(id: ExecutionId) -> Job {
     let record = ExecutionRecord::queued(id, None, Contract::Command, "fake");
     Job {
         live: Arc::new(Live::new(TenantId::LOCAL, record, Instant::now())),
-        request: ExecutionRequest::new(Work::Command { argv: vec!["true".to_owned()] }),
+        request: ExecutionRequest {
+            function: called(id),
+            ..ExecutionRequest::new(Work::Command { argv: vec!["true".to_owned()] })
+        },
         input: Input::Bytes(Bytes::new()),
         keeping: Keeping::Queued,
         bytes: 1,
@@ -60,30 +79,40 @@ struct World {
     accepted: Vec<ExecutionId>,
     taken: Vec<ExecutionId>,
     /// The load that is under way: where it began, and its page once it was read.
-    load: Option<(Option<ExecutionId>, Option<Vec<ExecutionId>>)>,
+    load: Option<(Load, Option<Vec<ExecutionId>>)>,
+    /// Those that go on.
+    held: Vec<ExecutionId>,
     committed: usize,
 }
 
 impl World {
     fn begin_load(&mut self) -> bool {
         if self.load.is_none() {
-            self.load = self.state.begin_load().map(|after| (after, None));
+            self.load = self.state.begin_load().map(|load| (load, None));
         }
         self.load.is_some()
     }
 
     fn read_page(&mut self) {
-        if let Some((after, page @ None)) = &mut self.load {
+        if let Some((load, page @ None)) = &mut self.load {
+            let (after, limit) = match *load {
+                Load::After(after) => (after, PAGE),
+                Load::Parked(_, id) => (before(id), 1),
+            };
             let rows = self.queued.iter().filter(|id| after.is_none_or(|after| **id > after));
-            *page = Some(rows.take(usize::try_from(PAGE).expect("small")).copied().collect());
+            *page = Some(rows.take(usize::try_from(limit).expect("small")).copied().collect());
         }
     }
 
     fn end_load(&mut self) {
-        if let Some((after, page)) = self.load.take() {
-            match page {
-                None => self.load = Some((after, None)),
-                Some(page) => {
+        if let Some((load, page)) = self.load.take() {
+            match (load, page) {
+                (load, None) => self.load = Some((load, None)),
+                (Load::Parked(served, id), Some(page)) => {
+                    let found = page.into_iter().find(|row| *row == id);
+                    self.state.end_load_of_parked(served, id, found.map(job));
+                }
+                (Load::After(_), Some(page)) => {
                     let last = page.last().copied();
                     self.state.end_load(Some((page.into_iter().map(job).collect(), last)));
                 }
@@ -91,14 +120,33 @@ impl World {
         }
     }
 
+    fn fail_load(&mut self) {
+        match self.load.take() {
+            Some((Load::After(_), _)) => self.state.end_load(None),
+            Some((Load::Parked(served, id), _)) => self.state.give_up_load_of_parked(served, id),
+            None => {}
+        }
+    }
+
+    /// One that goes on ends.
+    fn release(&mut self) -> bool {
+        let Some(id) = self.held.pop() else { return false };
+        self.state.release(called(id).map(|called| called.served()));
+        true
+    }
+
     fn take(&mut self) -> bool {
+        self.hold() && self.release()
+    }
+
+    fn hold(&mut self) -> bool {
         let Some(job) = self.state.take_next() else { return false };
         // A page may hold what began and ended since it was read; claiming it then fails.
         if self.queued.remove(&job.live.id) {
             self.taken.push(job.live.id);
         }
         self.state.live.remove(&job.live.id);
-        self.state.release(None);
+        self.held.push(job.live.id);
         true
     }
 }
@@ -111,11 +159,12 @@ proptest! {
     #[test]
     fn every_row_has_its_turn(steps in prop::collection::vec(step(), 0..120), before in 0..40_usize) {
         let mut world = World {
-            state: State::new(1, 0, u64::try_from(before).expect("small")),
+            state: State::new(3, 0, u64::try_from(before).expect("small")),
             queued: (0..before).map(|_| ExecutionId::generate()).collect(),
             accepted: Vec::new(),
             taken: Vec::new(),
             load: None,
+            held: Vec::new(),
             committed: before,
         };
         for step in steps {
@@ -135,11 +184,9 @@ proptest! {
                 Step::BeginLoad => drop(world.begin_load()),
                 Step::ReadPage => world.read_page(),
                 Step::EndLoad => world.end_load(),
-                Step::FailLoad => {
-                    if world.load.take().is_some() {
-                        world.state.end_load(None);
-                    }
-                }
+                Step::FailLoad => world.fail_load(),
+                Step::Hold => drop(world.hold()),
+                Step::Release => drop(world.release()),
                 Step::Take(count) => {
                     for _ in 0..count {
                         world.take();
@@ -147,9 +194,9 @@ proptest! {
                 }
                 Step::PutOff => {
                     if let Some(job) = world.state.take_next() {
-                        let id = job.live.id;
+                        let (id, served) = (job.live.id, job.served());
                         prop_assert!(matches!(world.state.put_off(job), Ok(true)), "{id} is the first");
-                        world.state.release(None);
+                        world.state.release(served);
                         prop_assert!(world.state.take_next().is_none(), "nothing begins while the store fails");
                     }
                 }
@@ -167,7 +214,9 @@ proptest! {
             let loading = world.begin_load();
             world.read_page();
             world.end_load();
-            if !world.take() && !loading {
+            let began = world.hold();
+            let ended = world.release();
+            if !began && !ended && !loading {
                 break;
             }
         }
@@ -188,9 +237,35 @@ fn what_ended_in_the_store_has_no_turn() {
 
     // While a page is read, on which it stands.
     let mut state = State::new(1, 0, 2);
-    assert_eq!(state.begin_load(), Some(None));
+    assert_eq!(state.begin_load(), Some(Load::After(None)));
     assert!(state.ended_in_store(ids[1]).iter().all(Option::is_none));
     state.end_load(Some((vec![job(ids[1]), job(ids[2])], None)));
     assert_eq!(state.live.keys().collect::<Vec<_>>(), [&ids[2]]);
     assert_eq!(state.take_next().map(|job| job.live.id), Some(ids[2]));
+}
+
+/// Calls of a function that runs as often as it may take a few places, and everything else passes them.
+#[test]
+fn calls_of_a_busy_function_do_not_take_all_places() {
+    let calls: Vec<_> =
+        (0..600_u128).map(|number| ExecutionId::from_bytes((1000 + 2 * number).to_be_bytes())).collect();
+    let mut state = State::new(4, 0, 0);
+    state.place(job(calls[0]));
+    assert_eq!(state.take_next().map(|job| job.live.id), Some(calls[0]));
+    for id in &calls[1..] {
+        state.place(job(*id));
+    }
+    let other = ExecutionId::from_bytes(9001_u128.to_be_bytes());
+    state.place(job(other));
+    assert_eq!(state.take_next().map(|job| job.live.id), Some(other), "it passes those that cannot run");
+    assert!(state.take_next().is_none() && state.live.len() < 100, "{} are in memory", state.live.len());
+    // One after the other, each has its turn, in order.
+    for id in &calls[1..] {
+        state.release(called(*id).map(|called| called.served()));
+        while let Some(load) = state.begin_load() {
+            let Load::Parked(served, parked) = load else { panic!("{load:?}") };
+            state.end_load_of_parked(served, parked, Some(job(parked)));
+        }
+        assert_eq!(state.take_next().map(|job| job.live.id), Some(*id));
+    }
 }
