@@ -3,7 +3,6 @@
 //! Invariants: nothing is written outside of the directory; it holds directories and plain files only;
 //! no file has a right but being read and executed; what is written is counted before it is written.
 
-mod path;
 mod tarball;
 #[cfg(test)]
 mod tests;
@@ -13,14 +12,15 @@ pub(crate) use tarball::unpack_tarball;
 pub(crate) use wheel::unpack_wheel;
 
 use crate::limits::{Limits, TooLarge};
-use path::Relative;
+use faas_archive::{Archive, ArchiveError, Content, Format, Relative};
+use faas_types::ByteSize;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// An archive may unpack to this much whatever its size.
-const SMALL: u64 = 16 << 20;
+const SMALL: ByteSize = ByteSize::mib(16);
 /// The lock's own name in the directory, which no package may take.
 pub(crate) const LOCK: &str = "faas.lock";
 
@@ -46,42 +46,15 @@ pub(crate) struct Tree<'a> {
     bytes: u64,
 }
 
-/// What one archive has taken.
-struct Archive {
-    /// What its limits are said of.
-    name: String,
-    /// Its size as it was fetched.
-    packed: u64,
-    unpacked: u64,
-    entries: u32,
-}
-
-impl Archive {
-    fn new(name: &str, file: &File) -> io::Result<Self> {
-        Ok(Self { name: name.to_owned(), packed: file.metadata()?.len(), unpacked: 0, entries: 0 })
-    }
-
-    /// Counts an entry, whatever becomes of it.
-    fn count_entry(&mut self, limits: &Limits) -> Result<(), TooLarge> {
-        self.entries += 1;
-        if self.entries > limits.entries {
-            return Err(TooLarge::new(
-                format!("the list of files of {}", self.name),
-                format!("{} entries", limits.entries),
-            ));
+impl From<ArchiveError> for UnpackError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Refused(reason) => Self::Refused(reason),
+            ArchiveError::TooLarge(faas_archive::TooLarge { what, limit }) => {
+                Self::TooLarge(TooLarge::new(what, limit))
+            }
+            ArchiveError::Io(error) => Self::Io(error),
         }
-        Ok(())
-    }
-
-    fn count_bytes(&mut self, count: u64, limits: &Limits) -> Result<(), TooLarge> {
-        self.unpacked += count;
-        if self.unpacked > SMALL && self.unpacked > self.packed.saturating_mul(u64::from(limits.ratio)) {
-            return Err(TooLarge::new(
-                format!("{} unpacked", self.name),
-                format!("{} times its packed size", limits.ratio),
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -91,15 +64,16 @@ impl<'a> Tree<'a> {
         Self { root: root.to_owned(), limits, entries: 0, bytes: 0 }
     }
 
+    /// An archive whose files go into it. `name` is what errors call it.
+    fn archive(&self, format: Format, name: &str, file: &File) -> io::Result<Archive> {
+        let &Limits { entries, unpacked, ratio, .. } = self.limits;
+        let limits = faas_archive::Limits { files: entries, entries, unpacked, ratio, small: SMALL };
+        Ok(Archive::new(format, name, file.metadata()?.len(), limits))
+    }
+
     /// Writes a file. One that is there already is replaced, as the tools do where two packages have the
     /// same one.
-    fn write(
-        &mut self,
-        archive: &mut Archive,
-        path: &Relative,
-        executable: bool,
-        content: &mut dyn Read,
-    ) -> Result<(), UnpackError> {
+    fn write(&mut self, path: &Relative, executable: bool, mut content: Content<'_>) -> Result<(), UnpackError> {
         if path.as_str() == LOCK {
             return Err(UnpackError::Refused(format!("its file {LOCK:?} would stand for the lock")));
         }
@@ -117,14 +91,11 @@ impl<'a> Tree<'a> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&place)?;
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let count = match content.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(UnpackError::Refused(format!("{path} is damaged: {error}"))),
-            };
+            let count = content.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
             let length = u64::try_from(count).unwrap_or(u64::MAX);
-            archive.count_bytes(length, self.limits)?;
             self.bytes = self.bytes.saturating_add(length);
             if self.bytes > self.limits.unpacked.as_bytes() {
                 return Err(TooLarge::new("what the dependencies unpack to", self.limits.unpacked).into());

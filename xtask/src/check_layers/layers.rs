@@ -11,7 +11,7 @@ enum Place {
     Apart,
 }
 
-const LAYERS: [(&str, Place); 32] = [
+const LAYERS: [(&str, Place); 33] = [
     ("faas-types", Place::Layer(0)),
     ("faas-config", Place::Layer(1)),
     ("faas-telemetry", Place::Layer(1)),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, Place); 32] = [
     ("faas-executor-api", Place::Layer(1)),
     ("faas-store-api", Place::Layer(1)),
     ("faas-api-model", Place::Layer(1)),
+    ("faas-archive", Place::Layer(1)),
     ("faas-sandbox-linux", Place::Layer(2)),
     ("faas-snapshot", Place::Layer(2)),
     ("faas-net", Place::Layer(2)),

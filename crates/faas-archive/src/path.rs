@@ -1,6 +1,7 @@
 //! A path inside an archive that stays inside of what it is unpacked into.
 
-use super::UnpackError;
+use crate::ArchiveError;
+use crate::archive::shown;
 use std::fmt;
 
 const MAX_BYTES: usize = 1024;
@@ -9,15 +10,15 @@ const MAX_PART_BYTES: usize = 255;
 
 /// A relative path of harmless parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Relative(String);
+pub struct Relative(String);
 
 impl Relative {
     /// Checks a path as the archive has it.
-    pub(super) fn parse(path: &[u8]) -> Result<Self, UnpackError> {
-        let refused = |why: &str| {
-            let shown: String = String::from_utf8_lossy(path).chars().take(80).collect();
-            Err(UnpackError::Refused(format!("its path {shown:?} {why}")))
-        };
+    ///
+    /// # Errors
+    /// It is not relative, leads out, is no text, or has a part that no file should be called.
+    pub fn parse(path: &[u8]) -> Result<Self, ArchiveError> {
+        let refused = |why: &str| Err(ArchiveError::refused(format!("its path {} {why}", shown(path))));
         let Ok(text) = std::str::from_utf8(path) else { return refused("is not UTF-8") };
         if text.len() > MAX_BYTES || text.split('/').count() > MAX_PARTS {
             return refused("is longer than 1024 bytes or 64 parts");
@@ -30,7 +31,7 @@ impl Relative {
         }
         for part in text.split('/') {
             match part {
-                ".." => return refused("leads out of the package"),
+                ".." => return refused("leads out of the archive"),
                 "" | "." => return refused("has an empty part"),
                 part if part.len() > MAX_PART_BYTES => return refused("has a part longer than 255 bytes"),
                 _ => {}
@@ -39,12 +40,17 @@ impl Relative {
         Ok(Self(text.to_owned()))
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    /// The path, parts with one slash between them.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The same below `parent`, which is one already or empty.
-    pub(super) fn beneath(parent: &str, rest: &str) -> Result<Self, UnpackError> {
+    ///
+    /// # Errors
+    /// As [`Relative::parse`].
+    pub fn beneath(parent: &str, rest: &str) -> Result<Self, ArchiveError> {
         if parent.is_empty() {
             Self::parse(rest.as_bytes())
         } else {
@@ -53,7 +59,7 @@ impl Relative {
     }
 
     /// Every directory above it, the highest first.
-    pub(super) fn parents(&self) -> impl Iterator<Item = &str> {
+    pub fn parents(&self) -> impl Iterator<Item = &str> {
         self.0.match_indices('/').filter_map(|(at, _)| self.0.get(..at))
     }
 }
