@@ -37,7 +37,7 @@ impl Embedded {
             idle_timeout: FOR_EVER,
             ..HttpLimits::default()
         };
-        let server = served::server(&platform, config, limits, &Metrics::new());
+        let server = served::server(&platform, config, limits, &Metrics::new(), None);
         let connect = move || {
             let (near, far) = tokio::io::duplex(PIPE_BYTES);
             let server = server.clone();

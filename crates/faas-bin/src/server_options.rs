@@ -31,7 +31,7 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "PATH")]
     routes_db: Option<String>,
 
-    /// Directories of the routes file's modules [default: functions in the data directory,/opt/functions,./examples]
+    /// Directories of the modules that functions and rows of the routes file name [default: functions in the data directory,/opt/functions,./examples]
     #[arg(long, value_name = "PATH,...")]
     function_roots: Option<String>,
 

@@ -8,6 +8,10 @@ use axum::Router;
 use bytes::Bytes;
 use faas_routes::Reserved;
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Semaphore;
+
+/// How many modules may be read at once, each of which may be 16 MiB.
+const MODULE_READS: usize = 4;
 
 /// The paths that belong to the system: no route of a user may match a request that it answers.
 #[must_use]
@@ -27,7 +31,7 @@ impl Gateway {
     /// Of these parts.
     #[must_use]
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { orchestrator, access, limits, defaults, metrics } = parts;
+        let GatewayParts { orchestrator, access, limits, defaults, metrics, modules } = parts;
         let limits_answer = routes::limits_answer(&limits, &defaults, orchestrator.settings());
         let cursor_key = routes::cursor_key(orchestrator.settings().node);
         let state = State {
@@ -36,6 +40,8 @@ impl Gateway {
             defaults,
             metrics,
             watchers: Watchers::new(limits.all_streams()),
+            modules,
+            module_reads: Semaphore::new(MODULE_READS),
             cursor_key,
             reserved: reserved_routes(),
             // Texts and numbers always serialise.

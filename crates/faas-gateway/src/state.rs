@@ -1,7 +1,7 @@
 //! What every route shares.
 
 use crate::stream::Watchers;
-use crate::{Access, HttpLimits};
+use crate::{Access, HttpLimits, Modules};
 use bytes::Bytes;
 use faas_orchestrator::Orchestrator;
 use faas_routes::Reserved;
@@ -9,6 +9,7 @@ use faas_telemetry::Metrics;
 use faas_types::{Contract, IsolationLevel, Language, OutputLimits, Resources};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// What the gateway is made of.
 pub struct GatewayParts {
@@ -22,6 +23,8 @@ pub struct GatewayParts {
     pub defaults: Defaults,
     /// What is measured.
     pub metrics: Metrics,
+    /// Where functions' modules are, where there is such a place.
+    pub modules: Option<Arc<dyn Modules>>,
 }
 
 /// What an execution gets that does not ask; from the configuration.
@@ -71,6 +74,9 @@ pub(crate) struct State {
     pub(crate) defaults: Defaults,
     pub(crate) metrics: Metrics,
     pub(crate) watchers: Watchers,
+    pub(crate) modules: Option<Arc<dyn Modules>>,
+    /// How many modules may be read at once.
+    pub(crate) module_reads: Semaphore,
     /// What seals cursors: the same for one data directory, so that a cursor survives a restart.
     pub(crate) cursor_key: [u8; 32],
     /// The paths that no function may take.

@@ -13,6 +13,7 @@ mod declared;
 mod disk;
 mod error;
 mod execution;
+mod modules;
 mod platform;
 mod routes_file;
 mod source;
@@ -30,5 +31,6 @@ pub use faas_orchestrator::{
 };
 pub use faas_routes_file::CreateError;
 pub use faas_types::{ExecutionRecord, ExecutionState, StartRecord, Timestamp, UsageRecord};
+pub use modules::{FunctionModules, ModuleFiles, ModuleRefused};
 pub use platform::Platform;
 pub use routes_file::{RoutesError, RoutesSettings, RoutesWatch, create_routes_file};

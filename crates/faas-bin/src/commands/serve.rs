@@ -139,7 +139,7 @@ async fn run(
     let watch = watch_routes(&platform, config, routes).await?;
     let listeners = listeners::in_runtime(listeners)?;
     let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    let server = served::server(&platform, config, limits, &Metrics::new());
+    let server = served::server(&platform, config, limits, &Metrics::new(), routes.modules()?);
     let (stop, stopping) = watch::channel(false);
     let (mut told, mut tired) = (stopping.clone(), stopping.clone());
     let serving = async {

@@ -81,7 +81,7 @@ keys! {
         name: "function_roots", env: "FAAS_FUNCTION_ROOTS", flag: "--function-roots",
         accepted: "paths of directories with commas or as a list: absolute, or ./ or ../ and so on from the working directory",
         default: "functions in the data directory, /opt/functions, ./examples",
-        about: "Directories beneath which the modules of the routes file's rows are; the first that has one wins.",
+        about: "Directories beneath which the modules are that functions and the routes file's rows name; the first that has one wins.",
     }
     Executor {
         name: "executor", env: "FAAS_EXECUTOR", also: ["FAAS_EXECUTOR_TYPE", "FAAS_DEFAULT_MODE"], flag: "--executor",

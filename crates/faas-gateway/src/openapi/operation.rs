@@ -71,6 +71,8 @@ enum Content {
 enum Body {
     /// JSON of this schema, which must be there.
     Json(&'static str),
+    /// JSON of this schema, or a form with it and an archive.
+    JsonOrForm(&'static str),
     /// JSON of this schema, or nothing.
     Optional(&'static str),
     /// Whatever the function takes that it is passed on to.
@@ -130,6 +132,13 @@ impl Operation {
     /// It takes a JSON body of this schema.
     pub(crate) fn body(mut self, schema: &'static str) -> Self {
         self.body = Some(Body::Json(schema));
+        self.codes.extend(WITH_BODY);
+        self
+    }
+
+    /// It takes a JSON body of this schema, or a form with it as `function` and an archive as `source`.
+    pub(crate) fn body_or_form(mut self, schema: &'static str) -> Self {
+        self.body = Some(Body::JsonOrForm(schema));
         self.codes.extend(WITH_BODY);
         self
     }
@@ -252,6 +261,10 @@ impl Operation {
         let json = |required: bool, schema| json!({"required": required, "content": {"application/json": {"schema": reference(schema)}}});
         match self.body {
             Some(Body::Json(schema)) => operation["requestBody"] = json(true, schema),
+            Some(Body::JsonOrForm(schema)) => {
+                operation["requestBody"] = json(true, schema);
+                operation["requestBody"]["content"]["multipart/form-data"] = form(schema);
+            }
             Some(Body::Optional(schema)) => operation["requestBody"] = json(false, schema),
             Some(Body::Any) => operation["requestBody"] = json!({"content": {"*/*": {"schema": {}}}}),
             None => {}
@@ -335,6 +348,27 @@ fn success(answers: &[Answer]) -> Value {
         response["content"] = Value::Object(content);
     }
     response
+}
+
+/// A form with JSON of this schema and an archive.
+fn form(schema: &str) -> Value {
+    let source = json!({
+        "description": "The source instead of code, files and module: a tar, tar.gz or zip archive of plain files and \
+            directories, told by its bytes; at most 4096 files and 16 MiB unpacked.",
+        "contentMediaType": "application/octet-stream",
+    });
+    json!({
+        "schema": {
+            "type": "object",
+            "required": ["function", "source"],
+            "additionalProperties": false,
+            "properties": {"function": reference(schema), "source": source},
+        },
+        "encoding": {
+            "function": {"contentType": "application/json"},
+            "source": {"contentType": "application/x-tar, application/gzip, application/zip, application/octet-stream"},
+        },
+    })
 }
 
 /// One server-sent event.

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
-use faas_gateway::{Access, Defaults, Gateway, GatewayParts, HttpLimits};
+use faas_gateway::{Access, Defaults, Gateway, GatewayParts, HttpLimits, Modules};
 use faas_orchestrator::{Logs, Orchestrator, Parts, Settings, WarmSettings};
 use faas_store_api::{MemoryStore, Retention};
 use faas_telemetry::Metrics;
@@ -87,6 +87,20 @@ impl House {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings), limits: HttpLimits, host: FakeHost) -> Self {
+        Self::of(change, limits, host, None).await
+    }
+
+    /// One whose functions can be made of these modules.
+    pub(crate) async fn with_modules(modules: Arc<dyn Modules>) -> Self {
+        Self::of(|_| {}, HttpLimits::default(), FakeHost::default(), Some(modules)).await
+    }
+
+    async fn of(
+        change: impl FnOnce(&mut Settings),
+        limits: HttpLimits,
+        host: FakeHost,
+        modules: Option<Arc<dyn Modules>>,
+    ) -> Self {
         let retention = Retention { rows: 10_000, bytes: 64 << 20 };
         let mut settings = Settings {
             node: NodeId::generate(),
@@ -112,6 +126,7 @@ impl House {
             limits,
             defaults: Defaults { timeout: BOUND / 2, ..Defaults::default() },
             metrics: Metrics::new(),
+            modules,
         });
         let mut house = Self { orchestrator, router: gateway.router(), document: Value::Null };
         let document = house.get("/api/v1/openapi.json").await;

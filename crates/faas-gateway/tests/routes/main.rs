@@ -7,6 +7,7 @@ mod create;
 mod documents;
 mod functions;
 mod functions_http;
+mod functions_source;
 mod golden;
 mod harness;
 mod hostile;

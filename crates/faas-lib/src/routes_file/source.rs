@@ -1,8 +1,8 @@
 //! The sources that rows name: each module read once for one state of the file, and bounded together.
 
-use crate::source::source_file;
+use crate::source::files_of;
 use faas_executor_api::FileIn;
-use faas_routes_file::{FunctionRoots, Module};
+use faas_routes_file::FunctionRoots;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,13 +58,8 @@ impl Sources {
         // What would not be taken anyway is not read.
         let room = self.most.checked_sub(self.all.load(Ordering::Relaxed)).filter(|room| *room > 0);
         let room = room.ok_or_else(|| self.full())?;
-        let (files, is_directory) = match self.roots.read(module).map_err(|error| error.to_string())? {
-            Module::File(bytes) => {
-                let name = module.rsplit('/').next().unwrap_or(module);
-                (vec![source_file(name, bytes)], false)
-            }
-            Module::Directory(files) => (files.into_iter().map(|one| source_file(one.path, one.bytes)).collect(), true),
-        };
+        let read = self.roots.read(module).map_err(|error| error.to_string())?;
+        let (files, is_directory) = files_of(module, read);
         let taken: usize = files.iter().map(|file| file.path.len() + file.content.len()).sum();
         let taken = u64::try_from(taken).unwrap_or(u64::MAX);
         if taken > room {

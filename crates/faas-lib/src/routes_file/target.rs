@@ -1,6 +1,7 @@
 //! A row's function as what its route leads to.
 
 use super::source::{Source, Sources};
+use crate::source::main_of;
 use faas_config::Config;
 use faas_orchestrator::{Access, FunctionError, FunctionSpec, Functions, RowTarget};
 use faas_routes_file::{RowFunction, RowRuntime};
@@ -65,7 +66,7 @@ impl Defaults {
         let disk = self.resources.disk.min(Resources::default_disk_for(memory));
         let disk = if function.memory.is_some() { disk } else { self.resources.disk };
         FunctionSpec {
-            main: main_of(language, source),
+            main: main_of(language, &source.files, source.is_directory),
             files: source.files.clone(),
             // PHP and every other CGI program is called as a whole.
             handler: function.handler.clone().unwrap_or_else(|| FunctionSpec::ENTRY.to_owned()),
@@ -78,15 +79,4 @@ impl Defaults {
             ..FunctionSpec::new(language, Vec::new())
         }
     }
-}
-
-/// The file that is run: the module itself, or the one of a directory that its name tells.
-fn main_of(language: Language, source: &Source) -> String {
-    let usual = language.main_file().to_owned();
-    if !source.is_directory {
-        return source.files.first().map_or(usual, |file| file.path.clone());
-    }
-    let index = usual.replacen("main", "index", 1);
-    let has = |name: &str| source.files.iter().any(|file| file.path == name);
-    if has(&usual) || !has(&index) { usual } else { index }
 }

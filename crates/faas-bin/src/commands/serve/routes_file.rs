@@ -8,7 +8,7 @@
 use crate::console;
 use crate::diagnostic::CliError;
 use faas_config::Config;
-use faas_lib::{CreateError, RoutesSettings, create_routes_file};
+use faas_lib::{CreateError, FunctionModules, RoutesSettings, create_routes_file};
 use faas_types::ErrorCode;
 use std::io;
 use std::path::{Path, PathBuf, absolute};
@@ -65,6 +65,15 @@ fn find_from(here: io::Result<PathBuf>, config: &Config, data: &Path) -> Result<
 }
 
 impl RoutesPlace {
+    /// The roots, for functions that name a module; `None` where there are none.
+    pub(super) fn modules(&self) -> Result<Option<FunctionModules>, CliError> {
+        if self.roots.is_empty() {
+            return Ok(None);
+        }
+        let modules = FunctionModules::new(self.roots.iter().cloned());
+        modules.map(Some).map_err(|error| no_directory("function_roots", &error))
+    }
+
     /// What the platform is told of it.
     pub(super) fn settings(&self) -> RoutesSettings {
         let Self { file, is_expected, roots } = self;

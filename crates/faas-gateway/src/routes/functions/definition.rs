@@ -1,5 +1,6 @@
 //! Between the body of a function and what the orchestrator keeps of it.
 
+use super::source;
 use crate::ApiError;
 use crate::routes::submission::check_executor;
 use crate::state::State;
@@ -7,31 +8,24 @@ use bytes::Bytes;
 use faas_api_model::{ExecuteBody, FileBody, FunctionBody, RouteAuth, ScalingBody};
 use faas_executor_api::FileIn;
 use faas_orchestrator::{Access, CallInput, ExecutionRequest, FunctionSpec, HttpCall, Stdin, Version};
-use faas_types::{ByteSize, Contract, ErrorCode, Mode, OutputLimits, Resources, Scaling};
+use faas_types::{ByteSize, Contract, ErrorCode, Mode, OutputLimits, Resources, Scaling, TenantId};
 
-/// What a body asks for, completed by the configuration.
-pub(super) fn spec(state: &State, body: FunctionBody) -> Result<FunctionSpec, ApiError> {
+/// What a body and the source that was uploaded with it ask for, completed by the configuration.
+pub(super) async fn spec(
+    state: &State,
+    tenant: TenantId,
+    mut body: FunctionBody,
+    uploaded: Option<Vec<FileIn>>,
+) -> Result<FunctionSpec, ApiError> {
     check_executor(state, body.executor.as_deref())?;
     check_routes(state, &body.routes)?;
     let defaults = &state.defaults;
-    let runtime = body.runtime.unwrap_or_else(|| defaults.language.into());
+    let runtime = body.runtime.take().unwrap_or_else(|| defaults.language.into());
     let language = runtime.language;
     let contract = body.contract.unwrap_or_else(|| language.function_contract());
     let memory = body.memory.unwrap_or(defaults.resources.memory);
     let scaling = Scaling::default();
-    let main = body.main.unwrap_or_else(|| language.main_file().to_owned());
-    let files = match (body.code, body.module) {
-        (Some(code), _) => vec![FileIn { path: main.clone(), content: Bytes::from(code), executable: false }],
-        (None, Some(_)) => {
-            let detail = "module is not supported here: the server has no function roots; send code or files";
-            return Err(ApiError::new(ErrorCode::FieldUnsupported, detail).field("module"));
-        }
-        (None, None) if body.files.is_empty() => {
-            let detail = "the function has no source; accepted: code, files, or module";
-            return Err(ApiError::new(ErrorCode::InvalidField, detail).field("code"));
-        }
-        (None, None) => body.files.into_iter().map(file_in).collect(),
-    };
+    let source::Source { main, files } = source::find(state, tenant, language, &mut body, uploaded).await?;
     Ok(FunctionSpec {
         contract,
         handler: body.handler.unwrap_or_else(|| FunctionSpec::ENTRY.to_owned()),
@@ -80,10 +74,6 @@ fn check_routes(state: &State, routes: &[String]) -> Result<(), ApiError> {
         }
     }
     Ok(())
-}
-
-fn file_in(file: FileBody) -> FileIn {
-    FileIn { path: file.path, content: Bytes::from(file.content), executable: file.executable }
 }
 
 /// What is shown of a version; what is shown and sent back means the same.

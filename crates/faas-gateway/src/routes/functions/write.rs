@@ -1,21 +1,24 @@
 //! Making, changing and deleting functions.
 
+use super::form::{Sent, SentFunction};
 use super::path::{key, parameter};
 use super::{FUNCTION, FUNCTIONS, answer, definition, etag};
 use crate::ApiError;
 use crate::openapi::{Operation, Parameter};
 use crate::routes::query::Parameters;
-use crate::routes::{Endpoint, JsonBody, Tenant, idempotency};
+use crate::routes::{Endpoint, Tenant, idempotency};
 use crate::state::{Shared, State as Gateway};
 use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{FunctionBody, merge, read_patch};
+use faas_executor_api::FileIn;
 use faas_orchestrator::{FunctionError, FunctionView};
 use faas_store_api::{Idempotency, Seen};
 use faas_types::{ErrorCode, FunctionKey, FunctionRef, TenantId, VersionSelector};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// How often a change is tried anew that met another one, where its caller names no etag.
 const TRIES: usize = 16;
@@ -51,14 +54,14 @@ pub(crate) fn key_parameter() -> Parameter {
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let create = Operation::new("createFunction", "Make a function; its first version is live at once")
         .parameter(key_parameter())
-        .body("FunctionRequest")
+        .body_or_form("FunctionRequest")
         .created("It is there.", "Function")
         .refuses(DEFINITION)
         .refuses([ErrorCode::FunctionExists, ErrorCode::IdempotencyConflict]);
     let update = Operation::new("updateFunction", "Change a function; the change is a new version, live at once")
         .parameter(parameter())
         .parameter(etag::parameter())
-        .body("FunctionPatch")
+        .body_or_form("FunctionPatch")
         .json(200, "The new version is live.", "Function")
         .refuses(DEFINITION)
         .refuses([
@@ -90,15 +93,16 @@ async fn create_function(
     Tenant(tenant): Tenant,
     parameters: Parameters,
     headers: HeaderMap,
-    body: JsonBody,
+    body: SentFunction,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
     let key = idempotency::key(&headers)?;
-    let read = |bytes: &[u8]| {
-        Ok((key.map(|key| key.of(&idempotency::Operation::MakeFunction, bytes)), FunctionBody::from_json(bytes)?))
+    let read = |json: &[u8], archive: Option<&[u8]>| {
+        let key = key.map(|key| key.of(&idempotency::Operation::MakeFunction, &identity(json, archive)));
+        Ok((key, FunctionBody::from_json(json)?))
     };
-    let ((key, body), paid) = body.read(read).await?;
-    let view = create(&state, tenant, body, key).await?;
+    let Sent { body: (key, body), source, paid } = body.read(read).await?;
+    let view = create(&state, tenant, body, source, key).await?;
     drop(paid);
     let location = format!("{FUNCTIONS}/{}", view.function.name);
     let mut response = answer::shown(StatusCode::CREATED, &view);
@@ -108,18 +112,25 @@ async fn create_function(
     Ok(response)
 }
 
-/// Makes a function of a body.
+/// What makes a request the same as another one. No JSON goes on behind its end, so neither is the other's; the
+/// boundary of a form is another one each time it is sent.
+fn identity<'a>(json: &'a [u8], archive: Option<&[u8]>) -> Cow<'a, [u8]> {
+    archive.map_or(Cow::Borrowed(json), |archive| [json, b"\n", blake3::hash(archive).as_bytes()].concat().into())
+}
+
+/// Makes a function of a body, and of the source that was uploaded with it.
 pub(super) async fn create(
     state: &Gateway,
     tenant: TenantId,
     mut body: FunctionBody,
+    source: Option<Vec<FileIn>>,
     key: Option<Idempotency>,
 ) -> Result<FunctionView, ApiError> {
     let name = body.name.take().ok_or_else(|| {
         let detail = "name is missing; accepted: 1 to 63 letters, digits, - and _, a letter or a digit first";
         ApiError::new(ErrorCode::InvalidField, detail).field("name")
     })?;
-    let spec = definition::spec(state, body)?;
+    let spec = definition::spec(state, tenant, body, source).await?;
     let functions = state.orchestrator.functions();
     Ok(match key {
         Some(key) => functions.create_once(tenant, name, spec, key).await?,
@@ -133,25 +144,26 @@ async fn update_function(
     Path(function): Path<String>,
     parameters: Parameters,
     headers: HeaderMap,
-    body: JsonBody,
+    body: SentFunction,
 ) -> Result<Response, ApiError> {
     parameters.only(&[])?;
     let key = key(&function)?;
     let expected = etag::expected(&headers)?;
-    let (patch, paid) = body.read(|bytes| Ok(read_patch(bytes)?)).await?;
-    let view = update(&state, tenant, &key, expected, &patch).await?;
+    let Sent { body: patch, source, paid } = body.read(|json, _| Ok(read_patch(json)?)).await?;
+    let view = update(&state, tenant, &key, expected, &patch, source).await?;
     drop(paid);
     Ok(answer::shown(StatusCode::OK, &view))
 }
 
-/// Changes a function by a patch of what is live. Of several at once that name no etag each is made upon the
-/// one before.
+/// Changes a function by a patch of what is live, and by the source that was uploaded with it, which stands in
+/// place of all there was. Of several at once that name no etag each is made upon the one before.
 pub(super) async fn update(
     state: &Gateway,
     tenant: TenantId,
     key: &FunctionKey,
     expected: Option<Seen>,
     patch: &Value,
+    source: Option<Vec<FileIn>>,
 ) -> Result<FunctionView, ApiError> {
     let functions = state.orchestrator.functions();
     let live = FunctionRef { function: key.clone(), version: VersionSelector::Live };
@@ -162,9 +174,15 @@ pub(super) async fn update(
             let detail = "a function keeps its name; deploy it under the new one, then delete this one";
             return Err(ApiError::new(ErrorCode::InvalidField, detail).field("name"));
         }
-        let shown = Value::Object(answer::definition(&current.version.spec, true));
-        let merged = merge(shown, patch.clone()).to_string();
-        let spec = definition::spec(state, FunctionBody::from_json(merged.as_bytes())?)?;
+        let was = &current.version.spec;
+        let mut shown = answer::definition(was, source.is_none());
+        // Which file is run stays said where it was said.
+        if source.is_some() && was.main != was.runtime.language.main_file() {
+            shown.insert("main".to_owned(), Value::from(was.main.as_str()));
+        }
+        let merged = merge(Value::Object(shown), patch.clone()).to_string();
+        let merged = FunctionBody::from_json(merged.as_bytes())?;
+        let spec = definition::spec(state, tenant, merged, source.clone()).await?;
         let seen = expected.unwrap_or_else(|| current.function.seen());
         // The one that was read, not one that has its name by now.
         let read = FunctionKey::Id(current.function.id);
