@@ -1,8 +1,9 @@
-//! Functions as a user has them: a folder with `faas.yaml` and source files, or one source file.
+//! Functions as a user has them: a folder with `faas.yaml` and source files, an archive of one, or one source file.
 //!
 //! [`Source`] reads them, [`deploy`] makes the server's function equal to them, [`Following`] shows what
 //! calls of a function write.
 
+mod archive;
 mod change;
 mod deployment;
 mod folder;

@@ -37,7 +37,7 @@ fn help_names_every_command_and_option() {
             .as_slice(),
         ),
         (&["new", "--help"], &["--lang", "--contract", "--dir", "<NAME>"]),
-        (&["deploy", "--help"], &["--name", "--dry-run", "--json", "--server", "[DIR|FILE]"]),
+        (&["deploy", "--help"], &["--name", "--dry-run", "--json", "--server", "[DIR|ARCHIVE|FILE]"]),
         (
             &["invoke", "--help"],
             &[

@@ -1,4 +1,4 @@
-//! `faas deploy [DIR|FILE]`.
+//! `faas deploy [DIR|ARCHIVE|FILE]`.
 
 use crate::console;
 use crate::diagnostic::CliError;
@@ -14,10 +14,10 @@ use std::process::ExitCode;
 #[command(after_help = "The function is made, or changed to a new version that is live at once; where nothing \
 differs nothing is done. Settings that faas.yaml does not name get the server's defaults, but isolation and \
 on_output_limit stay what they are.\nExamples:\n  faas deploy hello\n  faas deploy resize.py --name image-resize\n  \
-faas deploy --dry-run")]
+faas deploy hello.tar.gz\n  faas deploy --dry-run")]
 pub(crate) struct DeployOptions {
-    /// A folder with faas.yaml, or one source file, whose function has its name
-    #[arg(value_name = "DIR|FILE", default_value = ".", help_heading = "Arguments")]
+    /// A folder with faas.yaml, a tar, tar.gz or zip archive of one, or one source file, whose function has its name
+    #[arg(value_name = "DIR|ARCHIVE|FILE", default_value = ".", help_heading = "Arguments")]
     target: PathBuf,
 
     /// The function's name instead of the one it says itself

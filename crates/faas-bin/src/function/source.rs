@@ -1,7 +1,7 @@
-//! What is to be deployed: a folder with its `faas.yaml`, or one source file.
+//! What is to be deployed: a folder with its `faas.yaml`, an archive of one, or one source file.
 
-use super::folder;
 use super::manifest::{self, MANIFEST};
+use super::{archive, folder};
 use crate::diagnostic::CliError;
 use crate::language;
 use faas_client::model::{FileBody, FunctionBody};
@@ -20,15 +20,20 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads a folder or a file; `name` stands in place of the name that it says itself.
+    /// Reads a folder, an archive or a file; `name` stands in place of the name that it says itself.
     pub(crate) fn read(target: &Path, name: Option<&str>) -> Result<Self, CliError> {
         let shown = target.display();
         let metadata = fs::metadata(target).map_err(|error| {
             CliError::new(ErrorCode::ProgramUnreadable, format!("{shown} cannot be read: {error}"))
                 .help("name a folder with faas.yaml or a source file; `faas new NAME` makes a folder")
         })?;
+        let in_manifest = || format!("name in {}", target.join(MANIFEST).display());
         let (mut body, place) = if metadata.is_dir() {
-            (read_folder(target)?, format!("name in {}", target.join(MANIFEST).display()))
+            (read_folder(target)?, in_manifest())
+        } else if metadata.is_file()
+            && let Some(files) = archive::read(target)?
+        {
+            (read_archive(target, files)?, in_manifest())
         } else {
             (read_file(target, metadata.permissions().mode() & 0o111 != 0)?, format!("the name of {shown}"))
         };
@@ -48,12 +53,16 @@ fn parse(field: &str, name: &str) -> Result<FunctionName, CliError> {
     })
 }
 
-/// The folder's name, or the file's without its extension.
+/// The folder's name, or the file's or archive's without its extension.
 fn own_name(target: &Path) -> String {
     // `.` has the name of the folder that it is.
     let real = fs::canonicalize(target).unwrap_or_else(|_| target.to_path_buf());
-    let name = if real.is_dir() { real.file_name() } else { real.file_stem() };
-    name.unwrap_or_default().to_string_lossy().into_owned()
+    let whole = real.file_name().unwrap_or_default().to_string_lossy();
+    if real.is_dir() {
+        return whole.into_owned();
+    }
+    let stem = || real.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    archive::own_name(&whole).map_or_else(stem, str::to_owned)
 }
 
 fn read_folder(folder: &Path) -> Result<FunctionBody, CliError> {
@@ -63,15 +72,35 @@ fn read_folder(folder: &Path) -> Result<FunctionBody, CliError> {
         return Err(CliError::new(ErrorCode::ProgramUnreadable, detail)
             .help("`faas new NAME` makes a folder that has one; a single source file needs none: `faas deploy FILE`"));
     };
-    let mut body = manifest::read(&place.display().to_string(), &text)?;
-    body.files = folder::read(folder)?;
+    let body = manifest::read(&place.display().to_string(), &text)?;
+    of_files(body, folder::read(folder)?, &place)
+}
+
+/// As a folder, but that `faas.yaml` may be missing: nobody is at hand to write one.
+fn read_archive(archive: &Path, mut files: Vec<FileBody>) -> Result<FunctionBody, CliError> {
+    let place = archive.join(MANIFEST);
+    let body = match files.iter().position(|file| file.path == MANIFEST).map(|at| files.remove(at)) {
+        None => FunctionBody::default(),
+        Some(FileBody { content, .. }) => {
+            let text = String::from_utf8(content).map_err(|error| {
+                let detail = format!("{} is not UTF-8 at byte {}", place.display(), error.utf8_error().valid_up_to());
+                CliError::new(ErrorCode::NotText, detail)
+            })?;
+            manifest::read(&place.display().to_string(), &text)?
+        }
+    };
+    of_files(body, files, &place)
+}
+
+fn of_files(mut body: FunctionBody, files: Vec<FileBody>, place: &Path) -> Result<FunctionBody, CliError> {
+    body.files = files;
     let main = match body.main.take() {
         Some(main) if body.files.iter().any(|file| file.path == main) => main,
         Some(main) => {
-            let detail = format!("main in {} is {main:?}, which is none of the folder's files", place.display());
+            let detail = format!("main in {} is {main:?}, which is none of the files beside it", place.display());
             return Err(CliError::new(ErrorCode::ConfigInvalid, detail));
         }
-        None => choose_main(&body, &place)?,
+        None => choose_main(&body, place)?,
     };
     complete(body, main)
 }
