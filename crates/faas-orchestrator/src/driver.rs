@@ -78,28 +78,38 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
     slot.pass_on();
 }
 
-/// Makes a sandbox as new and keeps it, where it is wanted; or why it could not be made as new.
+/// What became of a sandbox that was to be kept.
+pub(crate) enum Kept {
+    /// It waits for its next call.
+    Waits,
+    /// Nobody would find it.
+    Unwanted,
+    /// It could not be made as new.
+    Retired(CallError),
+}
+
+/// Makes a sandbox as new and keeps it, where it is wanted.
 pub(crate) async fn keep(
     house: &Arc<House>,
     purpose: Purpose,
     ttl: Option<Duration>,
     mut sandbox: Box<dyn Sandbox>,
-) -> Result<(), CallError> {
+) -> Kept {
     if !house.warm.keeps() || !house.is_wanted(&purpose) {
         sandbox.destroy(DestroyReason::Finished).await;
-        return Ok(());
+        return Kept::Unwanted;
     }
     match sandbox.recycle().await {
         Ok(()) => {
             house.end_warm(house.warm.keep(purpose.clone(), ttl, sandbox));
             // Its version may have been replaced in the meantime, before it could be found here.
             house.end_unwanted(&purpose);
-            Ok(())
+            Kept::Waits
         }
         Err(error) => {
             house.note_retired(&error);
             sandbox.destroy(DestroyReason::Unhealthy).await;
-            Err(error)
+            Kept::Retired(error)
         }
     }
 }
@@ -202,11 +212,14 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
             if let Some(served) = served {
                 let why = || record.error.as_deref().unwrap_or_default();
                 match load {
-                    Load::Loaded => house.starts.loaded(served),
+                    Load::Loaded => {
+                        house.starts.loaded(served);
+                        house.standing.used(served);
+                    }
                     Load::Failed => {
                         house.start_failed(served, &live.record().function.unwrap_or_default(), began, why())
                     }
-                    Load::Unknown => {}
+                    Load::Unknown => house.starts.give_back(served, Instant::now()),
                 }
             }
             let fate = match cached {
@@ -216,11 +229,17 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
             };
             Over { record, sandbox: Some((sandbox, fate)) }
         }
-        Err(Unstarted::Cancelled(reason, sandbox)) => Over {
-            record: cancelled(&live, reason),
-            sandbox: sandbox.map(|sandbox| (sandbox, Fate::Destroy(DestroyReason::Cancelled))),
-        },
+        Err(Unstarted::Cancelled(reason, sandbox)) => {
+            let _ = served.map(|served| house.starts.give_back(served, Instant::now()));
+            Over {
+                record: cancelled(&live, reason),
+                sandbox: sandbox.map(|sandbox| (sandbox, Fate::Destroy(DestroyReason::Cancelled))),
+            }
+        }
         Err(Unstarted::Failed(why, sandbox)) => {
+            if let Some(served) = served.filter(|_| !matches!(why, NotStarted::Failing { .. })) {
+                house.starts.give_back(served, Instant::now());
+            }
             let reason = match why {
                 NotStarted::TooLate { .. } => DestroyReason::Deadline,
                 NotStarted::Create(_)

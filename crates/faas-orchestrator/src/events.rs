@@ -31,6 +31,8 @@ pub enum EventKind {
     SandboxRetired,
     /// The program of a function ends again and again before it is loaded.
     FunctionFailing,
+    /// A function does not have the instances that it is to have before anybody calls it.
+    InstancesMissing,
     /// A route of a function is not served.
     RouteRefused,
     /// A function that the configuration declares is not deployed.
@@ -53,6 +55,7 @@ impl EventKind {
             Self::QueueFull => "queue_full",
             Self::SandboxRetired => "sandbox_retired",
             Self::FunctionFailing => "function_failing",
+            Self::InstancesMissing => "instances_missing",
             Self::RouteRefused => "route_refused",
             Self::FunctionRefused => "function_refused",
             Self::Draining => "draining",

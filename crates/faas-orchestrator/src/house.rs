@@ -84,8 +84,8 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// One for an instance that is made ahead of its calls; none where somebody is in its way.
-    pub(crate) fn ahead(house: &Arc<House>, request: &ExecutionRequest) -> Option<Self> {
-        let called = request.function.as_ref()?;
+    pub(crate) fn ahead(house: &Arc<House>, called: Option<&Called>) -> Option<Self> {
+        let called = called?;
         let sandboxes = house.warm.changes().sandboxes();
         let is_taken = house.state().take_ahead(called, sandboxes);
         is_taken.then(|| {
@@ -98,6 +98,7 @@ impl Slot {
         let house = Arc::clone(&self.house);
         drop(self);
         house.dispatch();
+        house.standing.look();
     }
 
     /// The same for one whose execution waits again.
@@ -121,9 +122,6 @@ impl Drop for Slot {
             live.stop();
         }
         self.house.show_busy();
-        if self.served.is_some() {
-            self.house.standing.look();
-        }
     }
 }
 
@@ -232,6 +230,9 @@ impl House {
     pub(crate) fn is_wanted(&self, purpose: &Purpose) -> bool {
         let Some((id, number)) = purpose.called else { return true };
         let function = self.functions.function(purpose.spec.tenant, &FunctionKey::Id(id));
+        if function.is_none() && self.standing.least((id, number)) > 0 {
+            return true;
+        }
         function.map_or_else(|| self.routes.has_row_of(id), |function| function.means(number))
     }
 
@@ -253,12 +254,6 @@ impl House {
         }
     }
 
-    /// Instances of a version that serve a call, are made ahead of one, or wait for one.
-    pub(crate) fn instances_of(&self, served: Served) -> usize {
-        let running = self.state().running_of(served);
-        self.warm.count_of(served).saturating_add(usize::try_from(running).unwrap_or(usize::MAX))
-    }
-
     /// The program of a version ended before it was loaded.
     pub(crate) fn start_failed(&self, served: Served, name: &str, began: Instant, why: &str) {
         if self.starts.failed(served, began, Instant::now(), why) {
@@ -270,6 +265,7 @@ impl House {
     /// Ends the warm sandboxes of a function that is gone.
     pub(crate) fn retire_function(self: &Arc<Self>, function: FunctionId) {
         self.standing.forget(function);
+        self.starts.forget(function);
         self.end_warm(self.warm.retire(|id, _| id == function));
     }
 
@@ -348,7 +344,7 @@ impl House {
     pub(crate) fn note_not_ahead(&self, called: &Called, why: &str) {
         if self.ahead_noted.is_due(self.began) {
             let detail = format!("no instance of {}@{} can be made: {why}", called.name, called.number);
-            self.events.note(EventKind::FunctionFailing, None, detail);
+            self.events.note(EventKind::InstancesMissing, None, detail);
         }
     }
 

@@ -397,12 +397,23 @@ impl State {
     pub(crate) fn take_ahead(&mut self, called: &Called, sandboxes: usize) -> bool {
         let has_room = self.running.saturating_add(sandboxes) < self.concurrency;
         let is_free =
-            has_room && self.callers.is_empty() && !self.draining && self.busy_functions.may_run(Some(called));
+            has_room && !self.draining && !self.somebody_can_run() && self.busy_functions.may_run(Some(called));
         if is_free {
             self.running += 1;
             self.busy_functions.run(Some(called.served()));
         }
         is_free
+    }
+
+    /// Whether something waits that a place is all it needs.
+    fn somebody_can_run(&self) -> bool {
+        let can_run = |job: &Job| self.busy_functions.may_run(job.request.function.as_ref());
+        self.callers.any(can_run) || (!self.put_off && self.stored.any(can_run))
+    }
+
+    /// Whether those are to give their places up that nobody waits for.
+    pub(crate) fn wants_places_back(&self) -> bool {
+        self.draining || (self.running >= self.concurrency && self.somebody_can_run())
     }
 
     fn pop_caller(&mut self) -> Option<Job> {

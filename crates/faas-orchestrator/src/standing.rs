@@ -1,28 +1,34 @@
 //! Instances that a function keeps even when nobody calls it: made ahead, with the program loaded where it stays
 //! between calls.
 //!
-//! Invariants: only live versions have them; a place is taken for one only where nobody waits for it and no warm
-//! sandbox has to go; a version whose program cannot be loaded is tried ever less often; a call that needs the
-//! place goes before.
+//! One task looks what is missing, whenever an instance may have ended and once a second, and begins to make it.
+//!
+//! Invariants: only live versions have them; a place is taken for one only where nobody waits who can use it, and
+//! given up for whoever comes while it is made; there are never more of them than warm sandboxes may be, so that
+//! none goes for another; a version whose instances cannot be made, or end unused, is tried ever less often.
 
-use crate::function::{CallInput, Called, Version};
+mod make;
+
+use crate::function::{CallInput, Version};
 use crate::house::{House, Slot};
-use crate::request::Call;
 use crate::starts::Starts;
-use crate::submit::purpose_of;
 use crate::warm::Served;
-use crate::{ExecutionRequest, driver};
-use faas_executor_api::{DestroyReason, Event, ExecSession, Sandbox, Stay};
-use faas_types::{FunctionId, Outcome, SandboxId, TenantId};
+use faas_types::{FunctionId, TenantId};
+use make::make;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// How often it is looked whether any are missing that nothing told of: one may die while it waits.
 const LOOK: Duration = Duration::from_secs(1);
-/// How much of what a program says last is shown where it could not be loaded.
-const LAST_WORDS: usize = 1024;
+/// Between two looks: calls end more often than that.
+const PAUSE: Duration = Duration::from_millis(2);
+/// How many more than a version keeps are made while no call of it goes well, before the next is put off.
+const IN_VAIN: u32 = 3;
+/// The part of all places that instances take at most while they are made.
+const PART: u32 = 4;
 
 /// The live versions that keep instances.
 #[derive(Default)]
@@ -31,6 +37,8 @@ pub(crate) struct Standing {
     /// What became of making them. Whatever failed, the next try is put off: it may be the host's fault, or the
     /// program's that it cannot be loaded or kept.
     tries: Starts,
+    /// How many are being made.
+    making: AtomicUsize,
     look: Notify,
 }
 
@@ -39,6 +47,27 @@ pub(crate) struct Standing {
 struct Wanted {
     tenant: TenantId,
     version: Arc<Version>,
+    /// How many were made since a call of it went well.
+    made: u32,
+}
+
+impl Wanted {
+    fn served(&self) -> Served {
+        (self.version.function, self.version.number)
+    }
+
+    fn least(&self) -> usize {
+        usize::try_from(self.version.spec.scaling.min).unwrap_or(usize::MAX)
+    }
+}
+
+/// One that is being made.
+struct Making(Arc<Standing>);
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.0.making.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Standing {
@@ -50,7 +79,7 @@ impl Standing {
     /// A version is live now.
     pub(crate) fn set(&self, tenant: TenantId, version: &Arc<Version>) {
         if version.spec.scaling.min > 0 {
-            self.wanted().insert(version.function, Wanted { tenant, version: Arc::clone(version) });
+            self.wanted().insert(version.function, Wanted { tenant, version: Arc::clone(version), made: 0 });
             self.look();
         } else {
             self.forget(version.function);
@@ -65,8 +94,14 @@ impl Standing {
     /// How many instances of a version are kept.
     pub(crate) fn least(&self, (function, number): Served) -> usize {
         let wanted = self.wanted();
-        let version = wanted.get(&function).filter(|wanted| wanted.version.number == number);
-        version.map_or(0, |wanted| usize::try_from(wanted.version.spec.scaling.min).unwrap_or(usize::MAX))
+        wanted.get(&function).filter(|wanted| wanted.version.number == number).map_or(0, Wanted::least)
+    }
+
+    /// A call of a version went well.
+    pub(crate) fn used(&self, (function, number): Served) {
+        if let Some(wanted) = self.wanted().get_mut(&function).filter(|wanted| wanted.version.number == number) {
+            wanted.made = 0;
+        }
     }
 
     /// There may be fewer than there were.
@@ -79,9 +114,38 @@ impl Standing {
     async fn changed(&self) {
         let any = !self.wanted().is_empty();
         tokio::select! {
-            () = self.look.notified() => {}
+            () = self.look.notified() => tokio::time::sleep(PAUSE).await,
             () = tokio::time::sleep(LOOK), if any => {}
         }
+    }
+
+    fn begin(self: &Arc<Self>, served: Served) -> Making {
+        // Nothing else makes tries of it, and whether this one may be made was asked before.
+        drop(self.tries.begin(served, Instant::now()));
+        self.making.fetch_add(1, Ordering::Relaxed);
+        Making(Arc::clone(self))
+    }
+
+    /// Takes down what became of a try.
+    fn tried(&self, served: Served, began: Instant, made: Result<(), &str>) {
+        let now = Instant::now();
+        let in_vain = match made {
+            Ok(()) => self.counts_as_vain(served).then_some("its instances end before anybody calls"),
+            Err(why) => Some(why),
+        };
+        match in_vain {
+            Some(why) => drop(self.tries.failed(served, began, now, why)),
+            None => self.tries.loaded(served),
+        }
+    }
+
+    fn counts_as_vain(&self, (function, number): Served) -> bool {
+        let mut wanted = self.wanted();
+        let Some(version) = wanted.get_mut(&function).filter(|wanted| wanted.version.number == number) else {
+            return false;
+        };
+        version.made = version.made.saturating_add(1);
+        version.made > version.version.spec.scaling.min.saturating_add(IN_VAIN)
     }
 }
 
@@ -90,99 +154,44 @@ pub(crate) async fn run(house: Weak<House>, standing: Arc<Standing>) {
     loop {
         standing.changed().await;
         let Some(house) = house.upgrade() else { return };
-        let wanted: Vec<_> = standing.wanted().values().cloned().collect();
-        for wanted in wanted {
-            fill(&house, &wanted);
-        }
+        fill(&house);
     }
 }
 
-/// Begins to make those that are missing of one version, as far as there is room.
-fn fill(house: &Arc<House>, wanted: &Wanted) {
-    let request = wanted.version.request(CallInput::default());
-    let Some(served) = request.function.as_ref().map(Called::served) else { return };
-    let least = house.standing.least(served);
-    // Each round has a place of its own, so there are never more of them than places.
-    for _ in house.instances_of(served)..least {
-        let now = Instant::now();
-        let is_put_off = |tries: &Starts| tries.put_off(served, now).is_some();
-        if is_put_off(&house.starts) || is_put_off(&house.standing.tries) {
-            return;
-        }
-        let Some(slot) = Slot::ahead(house, &request) else { return };
-        // Nothing else makes tries.
-        drop(house.standing.tries.begin(served, now));
-        house.spawn(prepare(Arc::clone(house), wanted.tenant, request.clone(), slot));
-    }
-}
-
-/// Makes one and keeps it.
-async fn prepare(house: Arc<House>, tenant: TenantId, request: ExecutionRequest, slot: Slot) {
-    let called = request.function.clone();
-    let mut stopping = house.stopping.subscribe();
-    let began = Instant::now();
-    let made = tokio::select! {
-        // Dropped, a sandbox that was made is gone.
-        () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => Ok(()),
-        made = make(&house, tenant, request) => made,
-    };
-    if let Some(called) = called {
-        let served = called.served();
-        match made {
-            Ok(()) => house.standing.tries.loaded(served),
-            Err(why) => {
-                house.standing.tries.failed(served, began, Instant::now(), &why);
-                house.note_not_ahead(&called, &why);
+/// Begins to make those that are missing, as far as there is room.
+fn fill(house: &Arc<House>) {
+    let wanted: Vec<_> = house.standing.wanted().values().cloned().collect();
+    let waiting = house.warm.counts();
+    let wait = |wanted: &Wanted| waiting.get(&wanted.served()).copied().unwrap_or_default();
+    let standing: usize = wanted.iter().map(|wanted| wait(wanted).min(wanted.least())).sum();
+    let most = usize::try_from(house.settings.warm.sandboxes).unwrap_or(usize::MAX);
+    let most_made = usize::try_from((house.settings.concurrency / PART).max(1)).unwrap_or(usize::MAX);
+    for wanted in wanted {
+        let served = wanted.served();
+        let running = usize::try_from(house.state().running_of(served)).unwrap_or(usize::MAX);
+        for _ in wait(&wanted).saturating_add(running)..wanted.least() {
+            let making = house.standing.making.load(Ordering::Relaxed);
+            if standing + making >= most || making >= most_made {
+                return;
             }
-        }
-    }
-    slot.pass_on();
-}
-
-/// Makes a sandbox with the program loaded, where it stays between calls, and keeps it; or why that failed.
-async fn make(house: &Arc<House>, tenant: TenantId, request: ExecutionRequest) -> Result<(), String> {
-    let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
-    let purpose = purpose_of(tenant, &request);
-    house.make_room().await;
-    let created = house.executor.create(SandboxId::generate(), purpose.spec.clone()).await;
-    let mut sandbox = created.map_err(|error| error.to_string())?;
-    let began = Instant::now();
-    if house.stays(tenant, &request)
-        && let Err(why) = load(house, sandbox.as_mut(), request.clone()).await
-    {
-        sandbox.destroy(DestroyReason::Finished).await;
-        if let Some(called) = &request.function {
-            house.start_failed(called.served(), called.name.as_str(), began, &why);
-        }
-        return Err(why);
-    }
-    driver::keep(house, purpose, ttl, sandbox).await.map_err(|error| error.to_string())
-}
-
-/// Loads the program; or why it could not be.
-async fn load(house: &House, sandbox: &mut dyn Sandbox, request: ExecutionRequest) -> Result<(), String> {
-    let deadline = Instant::now() + house.settings.cold_start_timeout;
-    let Call::Invoke(invocation) = request.into_call(deadline, Stay::Loaded) else { return Ok(()) };
-    let session = sandbox.invoke(*invocation).await.map_err(|error| error.to_string())?;
-    let ExecSession { input, mut events } = session;
-    drop(input);
-    let (mut loaded, mut said) = (false, Vec::new());
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Loaded => loaded = true,
-            Event::Stderr(bytes) => {
-                said.extend_from_slice(&bytes);
-                said.drain(..said.len().saturating_sub(LAST_WORDS));
+            let is_put_off = |tries: &Starts| tries.put_off(served, Instant::now()).is_some();
+            if is_put_off(&house.starts) || is_put_off(&house.standing.tries) {
+                break;
             }
-            Event::Done(done) if loaded && done.outcome == (Outcome::Exited { code: 0 }) => return Ok(()),
-            Event::Done(done) => {
-                let said = String::from_utf8_lossy(&said);
-                let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-                return Err(format!("{:?} while it was loaded: {said}", done.outcome));
-            }
-            // What a program prints while it is loaded ahead is of no call.
-            Event::Stdout(_) | Event::ResponseHead(_) | Event::Body(_) | Event::ResponseEnd | Event::Failed(_) => {}
+            let request = wanted.version.request(CallInput::default());
+            let Some(slot) = Slot::ahead(house, request.function.as_ref()) else { break };
+            let (house, making, tenant) = (Arc::clone(house), house.standing.begin(served), wanted.tenant);
+            house.clone().spawn(async move {
+                let called = request.function.clone();
+                let began = Instant::now();
+                let made = make(&house, tenant, request).await;
+                house.standing.tried(served, began, made.as_ref().map(drop).map_err(String::as_str));
+                if let (Some(called), Err(why)) = (&called, &made) {
+                    house.note_not_ahead(called, why);
+                }
+                drop(making);
+                slot.pass_on();
+            });
         }
     }
-    Err("its sandbox was lost".to_owned())
 }

@@ -7,6 +7,7 @@
 //! time that it is due one start is let through. What is not here is not put off.
 
 use crate::warm::Served;
+use faas_types::FunctionId;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -68,6 +69,18 @@ impl Starts {
             version.next = now + wait;
         }
         Ok(())
+    }
+
+    /// One that was let through says nothing of the program: the next one may begin.
+    pub(crate) fn give_back(&self, served: Served, now: Instant) {
+        if let Some(version) = self.failing().get_mut(&served) {
+            version.next = version.next.min(now);
+        }
+    }
+
+    /// A function is gone.
+    pub(crate) fn forget(&self, function: FunctionId) {
+        self.failing().retain(|(id, _), _| *id != function);
     }
 
     /// The program was loaded.

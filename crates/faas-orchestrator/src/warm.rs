@@ -18,6 +18,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+/// How soon those that their function keeps are looked at again, at the earliest.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How many are kept, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WarmSettings {
@@ -104,12 +107,12 @@ impl Warm {
         kept.waiting.iter().filter(|waiting| waiting.purpose.called.is_some_and(|(id, _)| id == function)).count()
     }
 
-    /// How many wait for a call of a version.
-    pub(crate) fn count_of(&self, served: Served) -> usize {
+    /// How many wait for a call of each version.
+    pub(crate) fn counts(&self) -> HashMap<Served, usize> {
         let mut kept = self.kept();
         kept.forget_dead();
         self.show(&kept);
-        kept.waiting.iter().filter(|waiting| waiting.purpose.called == Some(served)).count()
+        kept.counts()
     }
 
     /// A tenant's, with what they serve and how long they still wait.
@@ -203,10 +206,7 @@ impl Warm {
 
     /// Takes out the oldest of those that no function keeps.
     fn take_out_spare(&self, kept: &mut Kept, mut is_over: impl FnMut(&Waiting) -> bool) -> Unneeded {
-        let mut spare: HashMap<Served, usize> = HashMap::new();
-        for served in kept.waiting.iter().filter_map(|waiting| waiting.purpose.called) {
-            *spare.entry(served).or_default() += 1;
-        }
+        let mut spare = kept.counts();
         for (served, count) in &mut spare {
             *count = count.saturating_sub(self.standing.least(*served));
         }
@@ -252,7 +252,7 @@ impl Warm {
                     let taken = self.take_out_spare(&mut kept, |waiting| waiting.due <= now);
                     // The others are kept as long again.
                     for waiting in kept.waiting.iter_mut().filter(|waiting| waiting.due <= now) {
-                        waiting.due = now + waiting.ttl;
+                        waiting.due = now + waiting.ttl.max(LOOK);
                     }
                     self.show(&kept);
                     return taken;
@@ -278,6 +278,14 @@ impl Waiting {
 }
 
 impl Kept {
+    fn counts(&self) -> HashMap<Served, usize> {
+        let mut counts = HashMap::new();
+        for served in self.waiting.iter().filter_map(|waiting| waiting.purpose.called) {
+            *counts.entry(served).or_default() += 1;
+        }
+        counts
+    }
+
     /// Drops those that died while they waited: they take nobody's place.
     fn forget_dead(&mut self) {
         self.waiting.retain(|waiting| waiting.sandbox.health() == Health::Ready);

@@ -77,6 +77,11 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
         self.length += 1;
     }
 
+    /// Whether any item is such a one.
+    pub fn any(&self, is_such: impl Fn(&T) -> bool) -> bool {
+        self.waiting.values().flatten().any(is_such)
+    }
+
     /// Takes the oldest item of the key whose turn it is.
     pub fn pop(&mut self) -> Option<T> {
         self.pop_where(|_| true)

@@ -216,11 +216,13 @@ impl Converse<'_> {
             let (event, end) = match frame {
                 FromRunner::Hello { .. } => continue,
                 FromRunner::Loaded { .. } => {
+                    // Said before stock is taken: with that a call that only loads is over.
+                    self.events.send(OutputEvent::Loaded).await;
                     if let (Some(stock), Ok(keep)) = (self.stock, ToInit::Keep.encode()) {
                         // Without init the program is ending, which is heard elsewhere.
                         let _ = stock.shared.control.send(&keep, &[]).await;
                     }
-                    (OutputEvent::Loaded, None)
+                    continue;
                 }
                 FromRunner::Busy { .. } => {
                     heard.busy = true;

@@ -75,8 +75,10 @@ impl Functions {
             let after = routes_of(&spec)?;
             let deployed = Deployed { tenant, function: id, name: name.clone() };
             // Whoever was faster may have been the same caller.
-            if let Ok(there) = functions.function(tenant, &FunctionKey::Name(name.clone())).await {
-                return functions.made_before(&there, made_with.as_ref()).await;
+            match functions.function(tenant, &FunctionKey::Name(name.clone())).await {
+                Ok(there) => return functions.made_before(&there, made_with.as_ref()).await,
+                Err(FunctionError::Unknown { .. } | FunctionError::NoSource { .. }) => {}
+                Err(error) => return Err(error),
             }
             not_taken(tenant, changing.collision(id, &after))?;
             let new = NewFunction { id, tenant, name: name.clone(), version, spec: spec.to_bytes(), made_with, at };

@@ -92,7 +92,16 @@ async fn they_are_there_again_after_a_restart() {
     create(&first, "hello", spec(COUNTS, 2)).await.expect("created");
     first.shut_down().await;
     let second = house_on(&ground, 8, 4).await;
+    // Nobody asks for the function by its name.
+    bounded(async {
+        while second.orchestrator.workers(TENANT).len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let there: Vec<_> = second.orchestrator.workers(TENANT).into_iter().map(|worker| worker.id).collect();
     warm(&second, "hello", 2).await;
+    assert_eq!(there, second.orchestrator.workers(TENANT).into_iter().map(|worker| worker.id).collect::<Vec<_>>());
     second.shut_down().await;
 }
 
@@ -177,5 +186,44 @@ async fn one_that_is_to_be_kept_and_cannot_be_loaded_holds_nobody_up() {
     create(&house, "well", spec(COUNTS, 0)).await.expect("created");
     assert_eq!(call(&house, "well").await.status, ExecutionState::Succeeded);
     assert_eq!(call(&house, "hello").await.refusal.as_deref(), Some(ErrorCode::FunctionFailing.as_str()));
+    house.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_cannot_all_be_kept_is_not_made_again_and_again() {
+    let warm_ones = WarmSettings { sandboxes: 3, ..WarmSettings::default() };
+    let house = house_on(&Ground { warm: warm_ones, ..Ground::new() }, 16, 4).await;
+    for name in ["one", "two"] {
+        create(&house, name, spec(COUNTS, 2)).await.expect("created");
+    }
+    bounded(async {
+        while house.orchestrator.stats().warm < 3 || house.orchestrator.stats().running > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    let there = house.orchestrator.workers(TENANT);
+    // A call of something else makes it look again.
+    create(&house, "other", FunctionSpec { mode: Mode::Ephemeral, ..spec(COUNTS, 0) }).await.expect("created");
+    for _ in 0..20 {
+        call(&house, "other").await;
+    }
+    let ids = |workers: Vec<faas_orchestrator::Worker>| workers.into_iter().map(|one| one.id).collect::<Vec<_>>();
+    assert_eq!(ids(house.orchestrator.workers(TENANT)), ids(there));
+    house.shut_down().await;
+}
+
+#[tokio::test]
+async fn one_that_is_made_gives_its_place_to_whoever_comes() {
+    let house = house_on(&Ground::new(), 1, 4).await;
+    create(&house, "slow", spec(SLEEPS, 1)).await.expect("created");
+    bounded(async {
+        while house.orchestrator.stats().running == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    create(&house, "well", spec(COUNTS, 0)).await.expect("created");
+    assert_eq!(call(&house, "well").await.status, ExecutionState::Succeeded);
     house.shut_down().await;
 }
