@@ -6,6 +6,7 @@
 
 mod busy;
 mod parked;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use faas_types::{ExecutionId, FunctionId, TenantId};
 use parked::Parked;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
+pub(crate) use stored::{Load, PAGE, before};
 
 /// Executions of the store that wait in memory.
 const STORED_IN_MEMORY: usize = 256;
@@ -27,8 +29,6 @@ const STORED_IN_MEMORY: usize = 256;
 const STORED_BYTES_IN_MEMORY: usize = 64 * 1024 * 1024;
 /// Bytes of the requests and inputs of callers that wait, together. One alone may have more.
 pub const WAITING_BYTES: usize = 256 * 1024 * 1024;
-/// Executions of the store that are read at once.
-pub(crate) const PAGE: u32 = 8;
 
 /// Where an execution is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +52,6 @@ pub(crate) struct Job {
     pub(crate) bytes: usize,
 }
 
-/// After which row this one is the next; `None` before the very first id, which is the beginning.
-pub(crate) fn before(id: ExecutionId) -> Option<ExecutionId> {
-    let before = u128::from_be_bytes(*id.as_bytes()).checked_sub(1)?;
-    Some(ExecutionId::from_bytes(before.to_be_bytes()))
-}
-
 impl Job {
     pub(crate) fn served(&self) -> Option<Served> {
         self.request.function.as_ref().map(Called::served)
@@ -69,15 +63,6 @@ impl Job {
             self.live.set_function(function);
         }
     }
-}
-
-/// What the loader reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Load {
-    /// The rows after this one, or from the beginning.
-    After(Option<ExecutionId>),
-    /// One row, a call of this version.
-    Parked(Served, ExecutionId),
 }
 
 /// Why no caller is taken in.
@@ -257,125 +242,6 @@ impl State {
         self.accepting = self.accepting.saturating_sub(1);
     }
 
-    /// Queues an execution that was just put into the store, or leaves it there for the loader.
-    pub(crate) fn place(&mut self, job: Job) {
-        let id = job.live.id;
-        // The loader may have been faster.
-        if self.live.contains_key(&id) {
-            return;
-        }
-        if self.behind || self.draining || !self.push_stored(job) {
-            self.leave_behind(id);
-        }
-    }
-
-    /// An execution is in the store only, so the loader has to look there again.
-    fn leave_behind(&mut self, id: ExecutionId) {
-        if self.loading {
-            self.missed = Some(self.missed.map_or(id, |missed| missed.min(id)));
-            return;
-        }
-        let before = before(id);
-        self.behind_after = if self.behind { self.behind_after.min(before) } else { before };
-        self.behind = true;
-    }
-
-    /// Queues an execution of the store, or parks it; `false` where there is no room for it.
-    fn push_stored(&mut self, job: Job) -> bool {
-        let may_run = self.busy_functions.may_run(job.request.function.as_ref());
-        self.parked.park(job.served(), may_run, job.live.id) || self.push_in_memory(job)
-    }
-
-    fn push_in_memory(&mut self, mut job: Job) -> bool {
-        if !self.has_room_for_stored() {
-            return false;
-        }
-        let (id, bytes, served) = (job.live.id, job.bytes, job.served());
-        if let Some(known) = self.no_longer_awaited(id) {
-            job.live = known;
-        }
-        job.name_function();
-        let live = Arc::clone(&job.live);
-        if self.stored.push(live.tenant, job).is_err() {
-            return false;
-        }
-        self.stored_bytes = self.stored_bytes.saturating_add(bytes);
-        self.parked.wait(served);
-        self.live.insert(id, live);
-        true
-    }
-
-    const fn has_room_for_stored(&self) -> bool {
-        self.stored.room() > 0 && self.stored_bytes < STORED_BYTES_IN_MEMORY
-    }
-
-    /// Whether there is something for the loader to do.
-    pub(crate) fn wants_load(&self) -> bool {
-        let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
-        let is_due = self.behind || self.parked.is_due();
-        is_due && !self.draining && self.stored.room() >= page && self.has_room_for_stored()
-    }
-
-    /// What the loader is to read, when there is something for it to do; [`Self::end_load`]
-    /// follows. What is put into the store from now on may be missing in what it reads.
-    pub(crate) fn begin_load(&mut self) -> Option<Load> {
-        self.loading = self.wants_load();
-        if !self.loading {
-            return None;
-        }
-        let parked = self.parked.take_due().map(|(served, id)| Load::Parked(served, id));
-        Some(parked.unwrap_or(Load::After(self.behind_after)))
-    }
-
-    /// Takes in what was parked and was read again; `None` when its row is not queued any more.
-    pub(crate) fn end_load_of_parked(&mut self, served: Served, id: ExecutionId, job: Option<Job>) {
-        self.loading = false;
-        let ended = std::mem::take(&mut self.gone).contains(&id);
-        let known = ended || self.live.contains_key(&id);
-        if let Some(job) = job.filter(|_| !known)
-            && (self.draining || !self.push_in_memory(job))
-        {
-            self.parked.put_back(served, id);
-        }
-        self.leave_missed_behind();
-    }
-
-    /// What was parked could not be read.
-    pub(crate) fn give_up_load_of_parked(&mut self, served: Served, id: ExecutionId) {
-        self.loading = false;
-        if !std::mem::take(&mut self.gone).contains(&id) {
-            self.parked.put_back(served, id);
-        }
-        self.leave_missed_behind();
-    }
-
-    fn leave_missed_behind(&mut self) {
-        if let Some(id) = self.missed.take() {
-            self.leave_behind(id);
-        }
-    }
-
-    /// Takes a page in; `last` is its last row when more may follow. `None` when it could not be read.
-    pub(crate) fn end_load(&mut self, page: Option<(Vec<Job>, Option<ExecutionId>)>) {
-        self.loading = false;
-        let mut left = self.missed.take();
-        let gone = std::mem::take(&mut self.gone);
-        if let Some((jobs, last)) = page {
-            self.behind = last.is_some();
-            self.behind_after = last;
-            for job in jobs {
-                let id = job.live.id;
-                let known = gone.contains(&id) || self.live.contains_key(&id);
-                if !known && (self.draining || !self.push_stored(job)) {
-                    left = Some(left.map_or(id, |left| left.min(id)));
-                }
-            }
-        }
-        if let Some(id) = left {
-            self.leave_behind(id);
-        }
-    }
-
     /// The next execution that may begin; it then has a slot.
     pub(crate) fn take_next(&mut self) -> Option<Job> {
         if self.closed || self.running >= self.concurrency {
@@ -422,37 +288,6 @@ impl State {
         self.busy_functions.wait_no_more(job.served());
         self.callers_bytes = self.callers_bytes.saturating_sub(job.bytes);
         Some(job)
-    }
-
-    fn pop_stored(&mut self) -> Option<Job> {
-        if self.put_off {
-            return None;
-        }
-        let busy = &self.busy_functions;
-        let job = self.stored.pop_where(|job| busy.may_run(job.request.function.as_ref()))?;
-        self.stored_bytes = self.stored_bytes.saturating_sub(job.bytes);
-        self.parked.wait_no_more(job.served());
-        Some(job)
-    }
-
-    /// Puts an execution back whose row could not be claimed, and lets no other of the store begin: each
-    /// would hold a slot that a caller can use. Whether it is the first; then [`Self::resume`] follows.
-    /// The execution itself when it is left to the next life.
-    pub(crate) fn put_off(&mut self, job: Job) -> Result<bool, Arc<Live>> {
-        if self.draining {
-            self.live.remove(&job.live.id);
-            return Err(job.live);
-        }
-        self.stored_bytes = self.stored_bytes.saturating_add(job.bytes);
-        self.parked.wait(job.served());
-        // Ids are in the order in which executions were accepted.
-        self.stored.put_back(job.live.tenant, job, |waiting, job| waiting.live.id < job.live.id);
-        Ok(!std::mem::replace(&mut self.put_off, true))
-    }
-
-    /// The store may be tried again.
-    pub(crate) const fn resume(&mut self) {
-        self.put_off = false;
     }
 
     /// A slot is free again, which had a call of this version.
