@@ -94,8 +94,9 @@ impl Builder {
         Ok(built)
     }
 
-    /// Removes the packages that are not in `keep` and that no build gave to anybody within `unused`, which
-    /// is the time that a deploy may take; how many. A sandbox that still has them loses them.
+    /// Removes the packages that nobody used for the time of `unused`, and gives their number. Those in `keep`
+    /// are used now, and so are those that a build gives to somebody; that this is longer than a deploy and a
+    /// call may take is the caller's business, for a sandbox that still has them loses them.
     ///
     /// # Errors
     /// The directory cannot be read or written.

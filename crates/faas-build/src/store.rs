@@ -18,6 +18,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 const BEING_MADE: &str = ".new-";
@@ -28,6 +29,8 @@ const ASKED: &str = "asked-";
 pub(crate) struct Store {
     root: PathBuf,
     made: AtomicU64,
+    /// Held while packages become somebody's, and while unused ones lose their name.
+    using: Mutex<()>,
 }
 
 /// A directory that is being filled. It goes with this value unless it was published.
@@ -64,7 +67,7 @@ impl Store {
                 remove_tree(&entry.path()).map_err(at(&entry.path()))?;
             }
         }
-        Ok(Self { root: root.to_owned(), made: AtomicU64::new(0) })
+        Ok(Self { root: root.to_owned(), made: AtomicU64::new(0), using: Mutex::new(()) })
     }
 
     /// An empty directory on the same file system.
@@ -78,9 +81,9 @@ impl Store {
     /// The lock of packages that are there. Whoever asks begins to use them.
     pub(crate) fn lock(&self, tenant: TenantId, packages: PackagesId) -> Option<String> {
         let place = self.root.join(packages.directory(tenant));
+        let _using = self.using.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = fs::read_to_string(place.join(LOCK)).ok()?;
-        // How long something has been unused counts from here.
-        File::open(&place).and_then(|place| place.set_modified(SystemTime::now())).ok()?;
+        note_use(&place).ok()?;
         Some(lock)
     }
 
@@ -137,7 +140,8 @@ impl Store {
         Ok(place)
     }
 
-    /// Removes the packages that are not in `keep` and that nobody asked for in `unused` time; how many.
+    /// Notes that the packages in `keep` are used, and removes those that nobody used for `unused` time; how
+    /// many.
     pub(crate) fn forget_unused(&self, keep: &HashSet<PackagesId>, unused: Duration) -> Result<u64, BuildError> {
         let mut forgotten = 0;
         for tenant in fs::read_dir(&self.root).map_err(at(&self.root))? {
@@ -154,10 +158,9 @@ impl Store {
                     continue;
                 }
                 let Ok(packages) = name.to_string_lossy().parse::<PackagesId>() else { continue };
-                let modified = entry.metadata().and_then(|entry| entry.modified()).map_err(at(&path))?;
-                let age = SystemTime::now().duration_since(modified).unwrap_or_default();
-                if !keep.contains(&packages) && age >= unused {
-                    self.remove(&path)?;
+                if keep.contains(&packages) {
+                    note_use(&path).map_err(at(&path))?;
+                } else if self.remove(&path, unused)? {
                     forgotten += 1;
                 }
             }
@@ -171,17 +174,31 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// It loses its name at once, and then its files.
-    fn remove(&self, path: &Path) -> Result<(), BuildError> {
+    /// Removes packages that have been unused for so long; whether they were. They lose their name at once, and
+    /// then their files.
+    fn remove(&self, path: &Path, unused: Duration) -> Result<bool, BuildError> {
         let staged = self.stage()?;
         let old = staged.path.join("old");
-        let remove = || -> io::Result<()> {
-            fs::set_permissions(path, Permissions::from_mode(0o755))?;
-            fs::rename(path, &old)?;
-            remove_tree(&staged.path)
+        let remove = || -> io::Result<bool> {
+            {
+                let _using = self.using.lock().unwrap_or_else(PoisonError::into_inner);
+                let used = fs::metadata(path)?.modified()?;
+                if SystemTime::now().duration_since(used).unwrap_or_default() < unused {
+                    return Ok(false);
+                }
+                fs::set_permissions(path, Permissions::from_mode(0o755))?;
+                fs::rename(path, &old)?;
+            }
+            remove_tree(&staged.path)?;
+            Ok(true)
         };
         remove().map_err(at(path))
     }
+}
+
+/// How long packages have been unused counts from here.
+fn note_use(place: &Path) -> io::Result<()> {
+    File::open(place)?.set_modified(SystemTime::now())
 }
 
 /// Makes every directory of a tree one that nobody writes to.
@@ -221,9 +238,9 @@ mod tests {
     use super::Store;
     use faas_types::{PackagesId, TenantId};
     use std::collections::HashSet;
-    use std::fs;
+    use std::fs::{self, File};
     use std::os::unix::fs::PermissionsExt as _;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     const PACKAGES: PackagesId = PackagesId::from_bytes([1; 32]);
     const OTHER: PackagesId = PackagesId::from_bytes([2; 32]);
@@ -281,7 +298,16 @@ mod tests {
         published(&store, tenant, OTHER);
         let keep = HashSet::from([PACKAGES]);
         assert_eq!(store.forget_unused(&keep, Duration::from_secs(3600)).expect("looked"), 0, "it was used just now");
+        let used_long_ago = || {
+            let place = File::open(root.path().join(PACKAGES.directory(TenantId::LOCAL))).expect("there");
+            place.set_modified(SystemTime::now() - Duration::from_secs(7200)).expect("set");
+        };
+        used_long_ago();
         assert_eq!(store.forget_unused(&keep, Duration::ZERO).expect("removed"), 1);
+        assert_eq!(store.forget_unused(&HashSet::new(), Duration::from_secs(3600)).expect("looked"), 0, "it was kept");
+        used_long_ago();
+        assert!(store.lock(TenantId::LOCAL, PACKAGES).is_some());
+        assert_eq!(store.forget_unused(&HashSet::new(), Duration::from_secs(3600)).expect("looked"), 0, "it was given");
         assert_eq!(store.asked(TenantId::LOCAL, LIST), Some(PACKAGES));
         assert_eq!((store.asked(tenant, LIST), store.lock(tenant, OTHER)), (None, None));
         assert_eq!(store.forget_unused(&HashSet::new(), Duration::ZERO).expect("removed"), 1);

@@ -11,6 +11,7 @@ mod registry;
 mod routes;
 mod sourceless;
 mod spec;
+mod used;
 mod version;
 
 pub use error::FunctionError;
@@ -23,3 +24,4 @@ pub(crate) use cache::Cache;
 pub(crate) use change::load_routes;
 pub(crate) use routes::Routes;
 pub(crate) use sourceless::Sourceless;
+pub(crate) use used::packages_in_use;

@@ -53,6 +53,9 @@ impl Orchestrator {
         house.spawn(loader::run(Arc::downgrade(&house), Arc::clone(&house.load)));
         house.spawn(upkeep::run(Arc::downgrade(&house)));
         house.spawn(standing::run(Arc::downgrade(&house), Arc::clone(&house.standing)));
+        if house.builder.is_some() {
+            house.spawn(upkeep::forget_packages(Arc::downgrade(&house)));
+        }
         house.spawn(upkeep::end_unused(Arc::downgrade(&house), Arc::clone(&house.warm)));
         Ok(Self { _life: Arc::new(Life { house: Arc::clone(&house) }), house })
     }

@@ -1,12 +1,21 @@
-//! What has to be done from time to time: leases are renewed, history is pruned.
+//! What has to be done from time to time: leases are renewed, history is pruned, packages nobody uses go.
 
+use crate::function::packages_in_use;
 use crate::house::House;
 use crate::warm::Warm;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// How many executions are forgotten at once.
 const PRUNED_AT_ONCE: u32 = 256;
+
+/// When installed packages are looked at first, and how often then.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_hours(6);
+/// How long packages stay that no version uses. A call of a version that is gone may run for a day, and what is
+/// used is noted with each look.
+const UNUSED: Duration = Duration::from_hours(48);
 
 /// Renews and prunes as long as the orchestrator is there.
 pub(crate) async fn run(house: Weak<House>) {
@@ -29,6 +38,21 @@ pub(crate) async fn end_unused(house: Weak<House>, warm: Arc<Warm>) {
         let unneeded = warm.due().await;
         let Some(house) = house.upgrade() else { return };
         house.end_warm(unneeded);
+    }
+}
+
+/// Removes packages that no version uses any more, as long as the orchestrator is there.
+pub(crate) async fn forget_packages(house: Weak<House>) {
+    let mut looks = tokio::time::interval_at(Instant::now() + FIRST_LOOK, LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let Some(house) = house.upgrade() else { return };
+        let Some(builder) = house.builder.clone() else { return };
+        // Where nobody can say what is used everything stays, until the next look.
+        let Ok(used) = packages_in_use(house.store.as_ref()).await else { continue };
+        // What cannot be removed is tried again with the next look.
+        let _ = tokio::task::spawn_blocking(move || builder.forget_unused(&used, UNUSED)).await;
     }
 }
 

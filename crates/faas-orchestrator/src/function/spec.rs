@@ -262,9 +262,21 @@ impl FunctionSpec {
     }
 }
 
+/// The packages that the stored form of a version names; `Err` says why it is none.
+pub(super) fn packages_of(bytes: &[u8]) -> Result<Option<PackagesId>, String> {
+    /// The one member that counts here.
+    #[derive(Deserialize)]
+    struct Stored {
+        #[serde(default)]
+        packages: Option<Packages>,
+    }
+    let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    Ok(stored.packages.map(|packages| packages.id))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FunctionSpec, version_of};
+    use super::{FunctionSpec, packages_of, version_of};
     use bytes::Bytes;
     use faas_executor_api::FileIn;
     use faas_types::{Contract, Language};
@@ -279,6 +291,7 @@ mod tests {
         spec.packages =
             Some(super::Packages { id: faas_types::PackagesId::from_bytes([7; 32]), lock: "a 1".to_owned() });
         spec.runtime.version = Some("3.11".to_owned());
+        assert_eq!(packages_of(&spec.to_bytes()), Ok(Some(faas_types::PackagesId::from_bytes([7; 32]))));
         assert_eq!(FunctionSpec::from_bytes(&spec.to_bytes()), Ok(spec));
         assert!(FunctionSpec::from_bytes(b"{").is_err());
     }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use faas_build::{Builder, Index, Indexes, Limits};
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
 use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError, Verb};
 use faas_orchestrator::{
@@ -18,6 +19,7 @@ use faas_types::{
     OutputLimits, SandboxId, TenantId, Timestamp,
 };
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -277,6 +279,8 @@ pub(crate) struct Ground {
     pub(crate) verbs: Vec<Verb>,
     /// What could not be read of an earlier life.
     pub(crate) dropped: Vec<String>,
+    /// Where dependencies are installed, where they are.
+    pub(crate) packages: Option<PathBuf>,
 }
 
 impl Ground {
@@ -291,6 +295,7 @@ impl Ground {
             cold_start_timeout: Settings::COLD_START_TIMEOUT,
             verbs: Verb::ALL.to_vec(),
             dropped: Vec::new(),
+            packages: None,
         }
     }
 }
@@ -326,8 +331,13 @@ pub(crate) async fn house_on(ground: &Ground, concurrency: u32, queue: u32) -> H
         retention: Retention { rows: 100_000, bytes: u64::MAX },
         log_retention_bytes: 1 << 30,
     };
-    let parts =
-        Parts { executor: executor.clone(), store: store.clone(), builder: None, logs: ground.logs.clone(), settings };
+    let builder = ground.packages.as_ref().map(|packages| {
+        let index = Index::new("http://127.0.0.1:9", &[]).expect("an index");
+        let indexes = Indexes { python: index.clone(), javascript: index };
+        Arc::new(Builder::open(executor.clone(), indexes, packages, Limits::default()).expect("a builder"))
+    });
+    let logs = ground.logs.clone();
+    let parts = Parts { executor: executor.clone(), store: store.clone(), builder, logs, settings };
     House { orchestrator: Orchestrator::start(parts).await.expect("started"), executor, store }
 }
 
