@@ -12,7 +12,8 @@ mod stream;
 
 pub use event_page::{EventPage, PlatformEventAnswer};
 pub use function::{
-    AliasesAnswer, FailedCall, FunctionAnswer, FunctionPage, NotDeployedAnswer, VersionAnswer, VersionPage,
+    AliasesAnswer, FailedCall, FunctionAnswer, FunctionPage, NotDeployedAnswer, ProgressEvent, VersionAnswer,
+    VersionPage,
 };
 pub use health::HealthAnswer;
 pub use instance::InstanceAnswer;

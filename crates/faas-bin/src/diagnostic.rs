@@ -181,7 +181,9 @@ const fn next_step(code: ErrorCode) -> &'static str {
         ErrorCode::FunctionBusy => "try again later, or raise scaling.max of the function",
         ErrorCode::FunctionFailing => "look at `faas logs`, then deploy a version that can be loaded",
         ErrorCode::InstanceNotFound => "GET /instances lists those there are",
-        ErrorCode::DependencyNotFound => "correct the name or the version; a package of Python needs a wheel",
+        ErrorCode::DependencyNotFound => {
+            "correct the name or the version; a package of Python needs a wheel, or allow_build"
+        }
         ErrorCode::DependencyRefused => "use another version, or fewer and smaller dependencies",
         ErrorCode::BuildFailed => "read the log of the build, then try again",
         ErrorCode::IdempotencyConflict => "use a new key for a new request",

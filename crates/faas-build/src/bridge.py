@@ -2,7 +2,8 @@
 this program's standard output, and the answers come through its standard input.
 
 The plan is in plan.json beside this file: the command, its environment, and what to give back when it
-has succeeded. {index} in the command stands for the address of this program.
+has succeeded. {index} in the command stands for the address of this program. A tool that is to be offline
+has no such address, and the host answers nothing that comes out of such a sandbox.
 
 A frame is a kind (1 byte), a number (4) and a length (4, little endian), and so many bytes.
 """
@@ -110,12 +111,18 @@ class Request(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def run(host, plan):
+def serve(host):
+    """Stands for the index; gives its address."""
+    threading.Thread(target=host.listen, daemon=True).start()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Request)
     server.daemon_threads = True
     server.host = host
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    index = "http://127.0.0.1:%d" % server.server_address[1]
+    return "http://127.0.0.1:%d" % server.server_address[1]
+
+
+def run(host, plan):
+    index = "offline" if plan.get("offline") else serve(host)
     command = [word.replace("{index}", index) for word in plan["command"]]
     try:
         tool = subprocess.Popen(
@@ -139,13 +146,20 @@ def run(host, plan):
 def give_back(host, plan):
     if "files" in plan:
         for name in sorted(os.listdir(plan["files"])):
-            with open(os.path.join(plan["files"], name), "rb") as file:
+            path = os.path.join(plan["files"], name)
+            with open(path, "rb") as file:
                 digest = hashlib.file_digest(file, "sha256") if sys.version_info >= (3, 11) else whole(file)
             host.send(FILE, 0, (digest.hexdigest() + " " + name).encode())
+            if plan.get("contents"):
+                pieces(host, path)
     if "document" in plan:
-        with open(plan["document"], "rb") as file:
-            for piece in iter(lambda: file.read(LONGEST), b""):
-                host.send(PIECE, 0, piece)
+        pieces(host, plan["document"])
+
+
+def pieces(host, path):
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(LONGEST), b""):
+            host.send(PIECE, 0, piece)
 
 
 def whole(file):
@@ -158,8 +172,6 @@ def whole(file):
 if __name__ == "__main__":
     with open("plan.json", encoding="utf-8") as file:
         PLAN = json.load(file)
-    HOST = Host()
-    threading.Thread(target=HOST.listen, daemon=True).start()
-    run(HOST, PLAN)
+    run(Host(), PLAN)
     # Its threads wait for what nobody needs any more.
     os._exit(0)

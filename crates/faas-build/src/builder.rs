@@ -2,12 +2,13 @@
 
 use crate::dependency::{Dependencies, DependencyError};
 use crate::error::{BuildError, Built};
-use crate::fetch::{Fetch, Left};
 use crate::index::{Index, Indexes};
 use crate::limits::Limits;
-use crate::lock::{self, NpmPackage, Package, WheelName};
-use crate::log::{Log, Progress};
-use crate::relay::{Relay, RelayError};
+use crate::lock::{self, Package};
+use crate::log::{Log, Phase, Progress};
+use crate::relay::Relay;
+use crate::resolve;
+use crate::run::Tools;
 use crate::store::{Staged, Store};
 use crate::tool;
 use crate::unpack::{Tree, UnpackError, unpack_tarball, unpack_wheel};
@@ -21,7 +22,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 /// How many builds run at once; the others wait. Each has a sandbox while it fetches.
 pub const MAX_BUILDS: u32 = 2;
@@ -70,12 +70,8 @@ impl Builder {
         &self,
         tenant: TenantId,
         dependencies: &Dependencies,
-        allow_build: bool,
         progress: Progress,
     ) -> Result<Built, BuildError> {
-        if allow_build {
-            return Err(BuildError::AllowBuild);
-        }
         let language = dependencies.language();
         let index = self.indexes.of(language).ok_or(DependencyError::Language { language })?;
         let list = list_of(dependencies, index);
@@ -138,18 +134,18 @@ impl Builder {
         let relay =
             Relay::new(Arc::new(upstream), index.clone(), rewrites, self.limits.clone(), spool.path(), Arc::clone(log));
         let relay = Arc::new(relay);
-        let limits = &self.limits;
-        let executor = self.executor.as_ref();
-        let left = Fetch { executor, tenant, dependencies, relay: &relay, log, limits, deadline }.run().await?;
+        let (executor, limits) = (self.executor.as_ref(), &self.limits);
+        let tools = Tools { executor, tenant, language, log, limits, deadline };
         let mut packages = match language {
-            Language::JavaScript => fetch_tarballs(&left, &relay, log).await?,
-            Language::Python | Language::Bash | Language::Php => wheels(&left, &relay, log)?,
+            Language::JavaScript => resolve::javascript(&tools, dependencies, &relay).await?,
+            Language::Python | Language::Bash | Language::Php => resolve::python(&tools, dependencies, &relay).await?,
         };
         let lock = lock::text(language, &mut packages);
         let id = lock::digest(&lock);
         if self.store.lock(tenant, id).is_some() {
             return Ok(Built { packages: id, lock, log: log.text(), cached: true });
         }
+        log.begin(Phase::Unpacking);
         log.say(&format!("unpacking {} packages", packages.len()));
         let staged = self.store.stage()?;
         let (store, limits, text) = (Arc::clone(&self.store), self.limits.clone(), lock.clone());
@@ -176,52 +172,6 @@ fn list_of(dependencies: &Dependencies, index: &Index) -> PackagesId {
     PackagesId::from_bytes(*blake3::hash(text.as_bytes()).as_bytes())
 }
 
-/// What pip downloaded: each file must be one that the index gave.
-fn wheels(left: &Left, relay: &Relay, log: &Log) -> Result<Vec<Package>, BuildError> {
-    let wheel = |(file, sha256): &(String, [u8; 32])| {
-        let refused = |reason: &str| BuildError::Failed { reason: format!("{file:?} {reason}"), log: log.text() };
-        let WheelName { name, version } = WheelName::parse(file).ok_or_else(|| refused("is not a wheel"))?;
-        let fetched = relay.package(sha256).ok_or_else(|| refused("is not what the index gave"))?;
-        Ok(Package { name, version, sha256: *sha256, place: file.clone(), archive: fetched.path })
-    };
-    left.files.iter().map(wheel).collect()
-}
-
-/// What npm resolved, fetched from where it says, and compared with the registry's digest.
-async fn fetch_tarballs(left: &Left, relay: &Arc<Relay>, log: &Arc<Log>) -> Result<Vec<Package>, BuildError> {
-    let failed = |reason: String| BuildError::Failed { reason, log: log.text() };
-    let resolved = lock::read_npm(&left.document, relay.index()).map_err(failed)?;
-    let mut once: HashMap<[u8; 64], (usize, String)> = HashMap::new();
-    for NpmPackage { place, origin, path, sha512, has_install_script, .. } in &resolved {
-        once.entry(*sha512).or_insert_with(|| (*origin, path.clone()));
-        if *has_install_script {
-            log.say(&format!("{place}: its install script is not run"));
-        }
-    }
-    let mut fetches = JoinSet::new();
-    for (sha512, (origin, path)) in once {
-        let relay = Arc::clone(relay);
-        fetches.spawn(async move { (sha512, path.clone(), relay.fetch(origin, &path).await) });
-    }
-    let mut fetched = HashMap::new();
-    while let Some(ended) = fetches.join_next().await {
-        let (sha512, path, result) = ended.map_err(|error| failed(error.to_string()))?;
-        let archive = result.map_err(|error| match error {
-            RelayError::TooLarge(exceeded) => exceeded.into(),
-            other => failed(format!("{path}: {other}")),
-        })?;
-        if archive.sha512 != sha512 {
-            return Err(failed(format!("{path}: it is not what the registry gives the SHA-512 of")));
-        }
-        fetched.insert(sha512, archive);
-    }
-    let package = |NpmPackage { name, version, place, sha512, .. }| {
-        let archive = fetched.get(&sha512)?;
-        Some(Package { name, version, sha256: archive.sha256, place, archive: archive.path.clone() })
-    };
-    Ok(resolved.into_iter().filter_map(package).collect())
-}
-
 fn unpack(language: Language, packages: &[Package], staged: &Staged, limits: &Limits) -> Result<(), BuildError> {
     let mut tree = Tree::new(staged.path(), limits);
     for Package { name, version, place, archive, .. } in packages {
@@ -243,42 +193,21 @@ fn unpack(language: Language, packages: &[Package], staged: &Staged, limits: &Li
 
 #[cfg(test)]
 mod tests {
-    use super::{list_of, wheels};
-    use crate::fetch::Left;
-    use crate::log::Log;
-    use crate::relay::Relay;
-    use crate::upstream::Upstream;
-    use crate::{BuildError, Dependencies, Index, Limits};
+    use super::list_of;
+    use crate::{Dependencies, Index};
     use faas_types::Language;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    #[tokio::test]
-    async fn what_the_sandbox_says_of_packages_that_nobody_fetched_is_not_believed() {
-        let log = Arc::new(Log::new(Arc::new(|_: &str| {}), 1000));
-        let spool = tempfile::tempdir().expect("a directory");
-        let upstream = Arc::new(Upstream::new(Duration::from_secs(1)).expect("certificates"));
-        let index = Index::new("http://127.0.0.1:9", &[]).expect("an index");
-        let relay = Relay::new(upstream, index, true, Limits::default(), spool.path(), Arc::clone(&log));
-        for (file, why) in [("evil-1-py3-none-any.whl", "not what the index gave"), ("../../etc/passwd", "not a wheel")]
-        {
-            let left = Left { files: vec![(file.to_owned(), [7; 32])], document: Vec::new() };
-            match wheels(&left, &relay, &log) {
-                Err(BuildError::Failed { reason, .. }) => assert!(reason.contains(why), "{reason}"),
-                other => panic!("{file}: {other:?}"),
-            }
-        }
-    }
 
     #[test]
     fn a_list_is_another_at_another_index_and_the_same_in_another_order() {
-        let list = |entries: &[&str], address: &str| {
+        let list_of = |entries: &[&str], address: &str, allow_build| {
             let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
-            let dependencies = Dependencies::parse(Language::Python, &entries).expect("accepted");
+            let dependencies = Dependencies::parse(Language::Python, &entries, allow_build).expect("accepted");
             list_of(&dependencies, &Index::new(address, &[]).expect("an index"))
         };
+        let list = |entries: &[&str], address: &str| list_of(entries, address, false);
         assert_eq!(list(&["a", "b==1"], "http://one"), list(&["B == 1", "A"], "http://one"));
         assert_ne!(list(&["a"], "http://one"), list(&["a"], "http://two"));
         assert_ne!(list(&["a"], "http://one"), list(&["a>1"], "http://one"));
+        assert_ne!(list(&["a"], "http://one"), list_of(&["a"], "http://one", true));
     }
 }

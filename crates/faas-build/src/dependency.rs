@@ -11,7 +11,7 @@ pub(crate) use python::normalised;
 #[cfg(test)]
 mod tests;
 
-use faas_types::Language;
+use faas_types::{ErrorCode, Language};
 
 /// The most dependencies of one function.
 pub const MAX_DEPENDENCIES: usize = 100;
@@ -42,12 +42,40 @@ pub enum DependencyError {
         /// How many there are.
         given: usize,
     },
+    /// Packages of the language are not built.
+    #[error(
+        "allow_build is not offered for {language}, of whose packages no script runs; accepted: true for python; leave it out"
+    )]
+    Build {
+        /// The language.
+        language: Language,
+    },
     /// The language has no package index.
     #[error("{language} has no dependencies; accepted: dependencies of python and javascript; leave them out")]
     Language {
         /// The language.
         language: Language,
     },
+}
+
+impl DependencyError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Build { .. } => ErrorCode::FieldUnsupported,
+            Self::Entry { .. } | Self::TooMany { .. } | Self::Language { .. } => ErrorCode::InvalidField,
+        }
+    }
+
+    /// The field of the function that is to blame.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Build { .. } => "allow_build",
+            Self::Entry { .. } | Self::TooMany { .. } | Self::Language { .. } => "dependencies",
+        }
+    }
 }
 
 /// One name with what is said of its versions.
@@ -69,21 +97,27 @@ type Parse = fn(&str) -> Result<Entry, String>;
 pub struct Dependencies {
     language: Language,
     entries: Vec<Entry>,
+    allow_build: bool,
 }
 
 impl Dependencies {
-    /// Checks a list.
+    /// Checks a list. With `allow_build` what has no wheel may be built from its source.
     ///
     /// # Errors
     /// Names the entry, what is accepted and the next step.
-    pub fn parse(language: Language, entries: &[String]) -> Result<Self, DependencyError> {
+    pub fn parse(language: Language, entries: &[String], allow_build: bool) -> Result<Self, DependencyError> {
+        if allow_build && language != Language::Python {
+            return Err(DependencyError::Build { language });
+        }
         if entries.len() > MAX_DEPENDENCIES {
             return Err(DependencyError::TooMany { given: entries.len() });
         }
         let (parse, accepted): (Parse, _) = match language {
             Language::Python => (python::parse, python::ACCEPTED),
             Language::JavaScript => (javascript::parse, javascript::ACCEPTED),
-            Language::Bash | Language::Php if entries.is_empty() => return Ok(Self { language, entries: Vec::new() }),
+            Language::Bash | Language::Php if entries.is_empty() => {
+                return Ok(Self { language, entries: Vec::new(), allow_build });
+            }
             Language::Bash | Language::Php => return Err(DependencyError::Language { language }),
         };
         let mut parsed: Vec<Entry> = Vec::with_capacity(entries.len());
@@ -98,13 +132,19 @@ impl Dependencies {
             parsed.push(entry);
         }
         parsed.sort();
-        Ok(Self { language, entries: parsed })
+        Ok(Self { language, entries: parsed, allow_build })
     }
 
     /// The language.
     #[must_use]
     pub const fn language(&self) -> Language {
         self.language
+    }
+
+    /// Whether code of packages may run to build them.
+    #[must_use]
+    pub const fn allow_build(&self) -> bool {
+        self.allow_build
     }
 
     /// Whether there are none, so that nothing has to be built.
@@ -120,7 +160,8 @@ impl Dependencies {
     /// The same text for the same list, whatever its order and spacing.
     pub(crate) fn canonical(&self) -> String {
         let lines = self.entries.iter().map(|entry| format!("{} {}\n", entry.name, entry.versions));
-        std::iter::once(format!("{}\n", self.language)).chain(lines).collect()
+        let build = if self.allow_build { " built" } else { "" };
+        std::iter::once(format!("{}{build}\n", self.language)).chain(lines).collect()
     }
 }
 

@@ -26,14 +26,9 @@ pub enum BuildError {
     /// The dependencies are not what is accepted.
     #[error(transparent)]
     Refused(#[from] DependencyError),
-    /// Code of packages would have to run.
-    #[error(
-        "allow_build is not offered yet: packages are installed as they were built; leave it out and use versions with wheels"
-    )]
-    AllowBuild,
     /// The index has no such package, or no version of it that fits.
     #[error(
-        "{said}; check the name and the versions, and that it has a wheel for this host's interpreter where it is one of Python's"
+        "{said}; check the name and the versions; one of Python's without a wheel for this host's interpreter needs allow_build"
     )]
     NotFound {
         /// The tool's own words.
@@ -42,7 +37,7 @@ pub enum BuildError {
         log: String,
     },
     /// The tool failed.
-    #[error("the dependencies could not be fetched: {reason}; see the log")]
+    #[error("the dependencies could not be installed: {reason}; see the log")]
     Failed {
         /// What is known, in a line.
         reason: String,
@@ -96,8 +91,7 @@ impl BuildError {
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Refused(_) => ErrorCode::InvalidField,
-            Self::AllowBuild => ErrorCode::FieldUnsupported,
+            Self::Refused(error) => error.code(),
             Self::NotFound { .. } => ErrorCode::DependencyNotFound,
             Self::Failed { .. } | Self::TimedOut { .. } => ErrorCode::BuildFailed,
             Self::Archive { .. } | Self::TooLarge(_) => ErrorCode::DependencyRefused,
@@ -113,7 +107,6 @@ impl BuildError {
         match self {
             Self::NotFound { log, .. } | Self::Failed { log, .. } | Self::TimedOut { log, .. } => Some(log),
             Self::Refused(_)
-            | Self::AllowBuild
             | Self::Archive { .. }
             | Self::TooLarge(_)
             | Self::ToolMissing { .. }

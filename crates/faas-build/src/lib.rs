@@ -6,19 +6,24 @@
 //! unpacked here, offline, as the hostile archives it may be. The result is a read-only directory that a
 //! tenant's sandboxes share, named by the digest of its lock.
 //!
-//! Invariants: no code of a package runs; a sandbox never has credentials, nor a way to anything but the
-//! configured indexes; nothing is installed but what was fetched from them.
+//! Between the two, what has no wheel is built from its source where the function allows it: in a sandbox
+//! of its own, which has no relay either.
+//!
+//! Invariants: code of a package runs only where it may, and there nothing can be reached; a sandbox never
+//! has credentials; nothing is installed but what was fetched from the configured indexes, or built from it.
 
 mod builder;
 mod dependency;
 mod error;
-mod fetch;
 mod frame;
 mod index;
 mod limits;
 mod lock;
 mod log;
 mod relay;
+mod resolve;
+mod run;
+mod source;
 mod store;
 mod tool;
 mod unpack;
@@ -29,4 +34,4 @@ pub use dependency::{Dependencies, DependencyError, MAX_DEPENDENCIES, MAX_ENTRY_
 pub use error::{BuildError, Built};
 pub use index::{Index, IndexError, Indexes};
 pub use limits::{Limits, TooLarge};
-pub use log::Progress;
+pub use log::{Phase, Progress};

@@ -4,7 +4,7 @@ mod npm;
 mod wheel;
 
 pub(crate) use npm::{NpmPackage, read as read_npm};
-pub(crate) use wheel::WheelName;
+pub(crate) use wheel::{WheelName, source_name};
 
 use faas_types::{Language, PackagesId};
 use std::fmt::Write as _;
@@ -18,10 +18,11 @@ const VERSION: u32 = 1;
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
+    /// Of what the index gave: of the source, where it was built from one, for each build makes other bytes.
     pub(crate) sha256: [u8; 32],
-    /// The file name of a wheel, or the directory of an npm package.
+    /// The file name of a wheel and what it was built from, or the directory of an npm package.
     pub(crate) place: String,
-    /// Where it was fetched to.
+    /// The archive to unpack.
     pub(crate) archive: PathBuf,
 }
 

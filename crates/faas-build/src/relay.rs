@@ -2,17 +2,21 @@
 //! where it is a package.
 //!
 //! Invariant: a package that is installed went through here; what the sandbox says of it is only believed
-//! when its digest is that of something fetched from the index.
+//! when its digest is that of something fetched from the index, or built from such a thing.
+
+mod built;
+
+pub(crate) use built::BUILT;
 
 use crate::frame::{LONGEST, ToBridge};
 use crate::index::Index;
 use crate::limits::{Limits, TooLarge};
-use crate::log::Log;
+use crate::log::{Log, Phase};
 use crate::upstream::{Answer, Upstream, UpstreamError};
 use bytes::Bytes;
 use faas_executor_api::{InputItem, InputSink};
 use sha2::{Digest as _, Sha256, Sha512};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -62,6 +66,8 @@ pub(crate) struct Relay {
     requests: AtomicU32,
     bytes: AtomicU64,
     packages: Mutex<HashMap<[u8; 32], Fetched>>,
+    /// Wheels that were built here, by their names.
+    built: Mutex<BTreeMap<String, Fetched>>,
     /// What was too large; ends the build.
     exceeded: Mutex<Option<TooLarge>>,
     stop: Notify,
@@ -88,6 +94,7 @@ impl Relay {
             requests: AtomicU32::new(0),
             bytes: AtomicU64::new(0),
             packages: Mutex::default(),
+            built: Mutex::default(),
             exceeded: Mutex::default(),
             stop: Notify::new(),
         }
@@ -128,12 +135,14 @@ impl Relay {
     }
 
     async fn relayed(&self, number: u32, accept: &str, path: &str, input: &InputSink) -> Result<(), RelayError> {
+        if let Some(file) = path.strip_prefix(BUILT) {
+            return self.give_built(number, file, input).await;
+        }
         let (origin, path) = self.origin_of(path);
         let (_place, mut answer) = self.ask(origin, path, accept).await?;
         let head = ToBridge::Head { status: answer.status, content_type: &answer.content_type };
         say(input, head, number).await?;
-        let is_package = path.split(['?', '#']).next().is_some_and(|path| path.ends_with(".whl"));
-        if is_package && answer.status == 200 {
+        if is_package(path) && answer.status == 200 {
             let mut package = self.begin(path).await?;
             while let Some(piece) = answer.next().await? {
                 self.count(path, &mut package.bytes, &piece, self.limits.file)?;
@@ -239,10 +248,17 @@ impl Relay {
     async fn begin(&self, path: &str) -> io::Result<Package> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let place = self.spool.join(number.to_string());
-        self.log.say(&format!("fetching {}", path.rsplit('/').next().unwrap_or(path)));
+        let file = path.rsplit('/').next().unwrap_or(path);
+        self.log.say_of(Phase::Fetching, &format!("fetching {file}"));
         let file = File::create_new(&place).await?;
         Ok(Package { place, file, bytes: 0, sha256: Sha256::new(), sha512: Sha512::new() })
     }
+}
+
+/// Whether a path is that of a wheel or, where nothing has one, of a source.
+fn is_package(path: &str) -> bool {
+    let file = path.split(['?', '#']).next().unwrap_or(path);
+    [".whl", ".tar.gz", ".zip"].into_iter().any(|ending| file.ends_with(ending))
 }
 
 async fn pass_on(input: &InputSink, bytes: &[u8], number: u32) -> Result<(), RelayError> {

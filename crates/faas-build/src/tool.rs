@@ -4,6 +4,7 @@ use crate::dependency::Dependencies;
 use crate::error::BuildError;
 use crate::index::Index;
 use crate::log::Log;
+use crate::relay::BUILT;
 use bytes::Bytes;
 use faas_executor_api::FileIn;
 use faas_types::Language;
@@ -15,26 +16,34 @@ const BRIDGE: &str = include_str!("bridge.py");
 pub(crate) const PYTHON: &str = "/usr/bin/python3";
 const NPM: &str = "/usr/bin/npm";
 
+/// How pip begins to say that it found no wheel.
+const NO_WHEEL: &str = "No matching distribution found for ";
+
 /// Where the tools leave what they are asked for.
-const WHEELS: &str = "/tmp/wheels";
+pub(crate) const WHEELS: &str = "/tmp/wheels";
 const PROJECT: &str = "/tmp/project";
 
-/// The files that the bridge needs in its working directory.
-pub(crate) fn files(dependencies: &Dependencies, index: &Index) -> Vec<FileIn> {
-    let plan = match dependencies.language() {
-        Language::JavaScript => npm_plan(index),
-        Language::Python | Language::Bash | Language::Php => pip_plan(dependencies, index),
-    };
-    let file = |path: &str, content: String| FileIn {
-        path: path.to_owned(),
-        content: Bytes::from(content),
-        executable: false,
-    };
-    vec![
-        file("bridge.py", BRIDGE.to_owned()),
-        file("plan.json", plan.to_string()),
-        file("package.json", package_json(dependencies)),
-    ]
+/// What pip or npm needs beside the bridge to resolve these. `with_built`: wheels that were built here count, too.
+pub(crate) fn resolving(dependencies: &Dependencies, index: &Index, with_built: bool) -> Vec<FileIn> {
+    match dependencies.language() {
+        Language::JavaScript => files(&npm_plan(index), [file("package.json", package_json(dependencies))]),
+        Language::Python | Language::Bash | Language::Php => files(&pip_plan(dependencies, index, with_built), []),
+    }
+}
+
+/// The bridge with its plan, and what the plan names.
+pub(crate) fn files(plan: &Value, others: impl IntoIterator<Item = FileIn>) -> Vec<FileIn> {
+    [file("bridge.py", BRIDGE), file("plan.json", plan.to_string())].into_iter().chain(others).collect()
+}
+
+/// A file of a sandbox.
+pub(crate) fn file(path: impl Into<String>, content: impl Into<Bytes>) -> FileIn {
+    FileIn { path: path.into(), content: content.into(), executable: false }
+}
+
+/// All that a tool of Python's finds in its environment.
+pub(crate) fn python_environment() -> Value {
+    json!({"PATH": "/usr/bin:/bin", "HOME": "/tmp", "PIP_CONFIG_FILE": "/dev/null", "LANG": "C.UTF-8"})
 }
 
 /// The command that runs the bridge.
@@ -43,7 +52,7 @@ pub(crate) fn command() -> Vec<String> {
 }
 
 /// pip downloads wheels: it runs no code of a package, and installs nothing.
-fn pip_plan(dependencies: &Dependencies, index: &Index) -> Value {
+fn pip_plan(dependencies: &Dependencies, index: &Index, with_built: bool) -> Value {
     let mut command = [
         PYTHON,
         "-I",
@@ -70,12 +79,15 @@ fn pip_plan(dependencies: &Dependencies, index: &Index) -> Value {
     .map(str::to_owned)
     .to_vec();
     command.push(format!("{{index}}{}/", index.path));
+    if with_built {
+        command.extend(["--find-links".to_owned(), format!("{{index}}{BUILT}")]);
+    }
     // Nothing behind this is an option, whatever it looks like.
     command.push("--".to_owned());
     command.extend(dependencies.entries().iter().map(|entry| format!("{}{}", entry.name, entry.versions)));
     json!({
         "command": command,
-        "environment": {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "PIP_CONFIG_FILE": "/dev/null", "LANG": "C.UTF-8"},
+        "environment": python_environment(),
         "files": WHEELS,
     })
 }
@@ -128,7 +140,7 @@ pub(crate) fn explain(language: Language, log: &Log) -> BuildError {
             "npm err",
         ),
         Language::Python | Language::Bash | Language::Php => {
-            ("No module named pip".to_owned(), said("No matching distribution found for"), "error:")
+            ("No module named pip".to_owned(), said(NO_WHEEL), "error:")
         }
     };
     if log.last(|line| line.contains(&absent)).is_some() {
@@ -142,6 +154,13 @@ pub(crate) fn explain(language: Language, log: &Log) -> BuildError {
         .or_else(|| log.last(|line| !line.trim().is_empty()))
         .map_or_else(|| "the tool failed and said nothing".to_owned(), |line| plain(&line));
     BuildError::Failed { reason, log: log.text() }
+}
+
+/// The one dependency of Python's that pip says it found no wheel of.
+pub(crate) fn without_wheel(said: &str) -> Option<Dependencies> {
+    let entry = said.strip_prefix(NO_WHEEL)?;
+    let entry = entry.split([';', '(']).next().unwrap_or(entry).trim();
+    Dependencies::parse(Language::Python, &[entry.to_owned()], false).ok()
 }
 
 /// A tool's line without what it puts before its errors.

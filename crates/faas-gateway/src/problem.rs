@@ -113,10 +113,9 @@ impl ApiError {
         })
     }
 
-    /// The answer, with the id of the request when it is known.
-    pub(crate) fn respond(&self, request_id: Option<&str>) -> Response {
-        let wait_ms = self.wait_ms();
-        let problem = Problem {
+    /// What is said of it, with the id of the request when it is known.
+    pub(crate) fn problem<'a>(&'a self, request_id: Option<&'a str>) -> impl Serialize + 'a {
+        Problem {
             kind: format!("urn:faas:error:{}", self.code.as_str()),
             title: self.code.as_str().replace('_', " "),
             status: self.status().as_u16(),
@@ -126,11 +125,16 @@ impl ApiError {
             error: &self.detail,
             field: self.field.as_deref(),
             limit: self.limit,
-            retry_after_ms: wait_ms,
+            retry_after_ms: self.wait_ms(),
             log: self.log.as_deref(),
-        };
+        }
+    }
+
+    /// The answer, with the id of the request when it is known.
+    pub(crate) fn respond(&self, request_id: Option<&str>) -> Response {
+        let wait_ms = self.wait_ms();
         // Strings and numbers always serialise.
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let body = serde_json::to_vec(&self.problem(request_id)).unwrap_or_default();
         let mut response =
             (self.status(), [(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON))], body).into_response();
         if let Some(wait_ms) = wait_ms {

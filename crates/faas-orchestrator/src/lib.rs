@@ -43,6 +43,7 @@ mod watch;
 
 pub use error::{NotStarted, StartError, SubmitError};
 pub use events::{EventFeed, EventKind, PlatformEvent};
+pub use faas_build::{Phase, Progress};
 pub use function::{
     Access, CallInput, Called, FunctionError, FunctionSpec, FunctionStats, FunctionView, Functions, Packages, Routed,
     RowTarget, Version,

@@ -38,6 +38,15 @@ pub struct FunctionAnswer {
     pub definition: Map<String, Value>,
 }
 
+/// What a change of a function says while it installs dependencies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressEvent {
+    /// What is being done: `resolving`, `fetching`, `building` or `unpacking`.
+    pub phase: String,
+    /// A line that a tool said, or that was said of it.
+    pub line: String,
+}
+
 /// A page of functions, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionPage {

@@ -89,6 +89,8 @@ pub struct FunctionBody {
     pub on_output_limit: Option<OnOutputLimit>,
     /// The packages it needs, as their tool writes them.
     pub dependencies: Vec<String>,
+    /// Whether code of those packages may run to build them.
+    pub allow_build: Option<bool>,
     /// How many warm instances it has.
     pub scaling: ScalingBody,
     /// Where it is called by HTTP: `METHOD:/path`.
@@ -172,6 +174,7 @@ impl Object for Gathered {
         "secrets",
         "network",
         "dependencies",
+        "allow_build",
     ];
     const PREFIX: &'static str = "";
 
@@ -228,6 +231,7 @@ impl Object for Gathered {
                 value.judge(Network::closed)?;
             }
             "dependencies" => body.dependencies = value.get::<Texts>()?.unwrap_or_default().0,
+            "allow_build" => body.allow_build = value.get()?,
             "secrets" => {
                 value.judge(|Texts(names)| if names.is_empty() { Ok(()) } else { Err(to_come(field)) })?;
             }

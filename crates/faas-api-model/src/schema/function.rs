@@ -41,6 +41,10 @@ fn members() -> Map<String, Value> {
                 "Packages as pip or npm writes them: requests==2.28.0, left-pad@1.3.0; installed when it is deployed.",
             ),
         ),
+        (
+            "allow_build",
+            json!({"type": ["boolean", "null"], "description": "Whether dependencies without a wheel are built from their source, whose code runs then in a sandbox that reaches nothing; python only."}),
+        ),
     ];
     members.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
@@ -141,6 +145,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     };
     vec![
         ("Function", function()),
+        ("ChangeEvent", change_event()),
         (
             "FunctionPage",
             with_not_deployed(page(
@@ -224,6 +229,19 @@ fn function() -> Value {
         }),
         &["lock"],
     )
+}
+
+fn change_event() -> Value {
+    let phases = ["resolving", "fetching", "building", "unpacking"];
+    let progress = exact(
+        "progress: what is done, and a line that was said.",
+        json!({"phase": one_of_names(&phases, "What is being done."), "line": text("A line.")}),
+        &[],
+    );
+    json!({
+        "description": "What a change says: progress any number of times, then function, or error.",
+        "anyOf": [progress, reference("Function"), reference("Problem")],
+    })
 }
 
 fn version() -> Value {

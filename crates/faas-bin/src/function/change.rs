@@ -137,6 +137,7 @@ fn completed(wanted: &FunctionBody, defaults: &BTreeMap<String, u64>) -> Functio
     body.handler.get_or_insert_with(|| "handle".to_owned());
     body.mode.get_or_insert(Mode::Cached);
     body.auth.get_or_insert(RouteAuth::Key);
+    body.allow_build = body.allow_build.filter(|allowed| *allowed);
     let default = |name: &str| defaults.get(name).copied();
     let small = |name: &str| default(name).and_then(|value| u32::try_from(value).ok());
     let size = |name: &str| default(name).map(ByteSize::from_bytes);
@@ -172,12 +173,14 @@ fn settings(members: Map<String, Value>) -> Map<String, Value> {
     members.into_iter().filter(|(name, _)| is_setting(name)).collect()
 }
 
-/// Single values of which nothing is known stay what they are; lists and variables that are not named are none.
+/// Single values of which nothing is known stay what they are; lists and variables that are not named are none, and
+/// what is allowed is only what is said.
 fn stay(old: &Map<String, Value>, new: &mut Map<String, Value>) {
     for (name, value) in old {
         match (value, new.get_mut(name)) {
             (Value::Object(inner), Some(Value::Object(kept))) if name != "env" => stay(inner, kept),
             (Value::Array(_) | Value::Object(_), _) | (_, Some(_)) => {}
+            _ if name == "allow_build" => {}
             (single, None) => drop(new.insert(name.clone(), single.clone())),
         }
     }

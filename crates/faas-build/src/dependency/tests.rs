@@ -5,7 +5,7 @@ use faas_types::Language;
 use proptest::prelude::*;
 
 fn parse(language: Language, entry: &str) -> Result<Dependencies, DependencyError> {
-    Dependencies::parse(language, &[entry.to_owned()])
+    Dependencies::parse(language, &[entry.to_owned()], false)
 }
 
 fn canonical(language: Language, entry: &str) -> String {
@@ -147,15 +147,22 @@ fn accepted_forms_have_one_text() {
 #[test]
 fn lists_are_sorted_bounded_and_without_repetition() {
     let list = |entries: &[&str]| {
-        Dependencies::parse(Language::Python, &entries.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>())
+        Dependencies::parse(
+            Language::Python,
+            &entries.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>(),
+            false,
+        )
     };
     assert_eq!(list(&["b", "a"]), list(&["a", "b"]));
     assert!(list(&[]).is_ok_and(|none| none.is_empty()));
     let error = list(&["requests", "Requests>1"]).expect_err("twice").to_string();
     assert!(error.contains("Requests>1") && error.contains("twice"), "{error}");
     let many = vec!["a".to_owned(); MAX_DEPENDENCIES + 1];
-    assert_eq!(Dependencies::parse(Language::Python, &many), Err(DependencyError::TooMany { given: 101 }));
-    assert!(Dependencies::parse(Language::Bash, &[]).is_ok());
+    assert_eq!(Dependencies::parse(Language::Python, &many, false), Err(DependencyError::TooMany { given: 101 }));
+    assert!(Dependencies::parse(Language::Bash, &[], false).is_ok());
+    for language in [Language::JavaScript, Language::Bash, Language::Php] {
+        assert_eq!(Dependencies::parse(language, &[], true), Err(DependencyError::Build { language }));
+    }
     assert!(matches!(parse(Language::Bash, "jq"), Err(DependencyError::Language { .. })));
 }
 

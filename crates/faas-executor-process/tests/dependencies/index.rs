@@ -151,6 +151,19 @@ impl FakeIndex {
         self.file(name, &format!("{name}-{version}-py3-none-any.whl"), wheel);
     }
 
+    /// A source on its page.
+    pub(crate) fn source(&self, name: &str, version: &str, files: &[(&str, &str)]) {
+        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for (path, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, format!("{name}-{version}/{path}"), text.as_bytes()).expect("appended");
+        }
+        let archive = tar.into_inner().expect("ended").finish().expect("ended");
+        self.file(name, &format!("{name}-{version}.tar.gz"), archive);
+    }
+
     /// Any file on a project's page, by its absolute address.
     pub(crate) fn file(&self, project: &str, file: &str, content: Vec<u8>) {
         let digest: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();

@@ -5,9 +5,10 @@
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
 mod index;
+mod source;
 
 use bytes::Bytes;
-use faas_build::{BuildError, Builder, Built, Dependencies, Index, Indexes, Limits};
+use faas_build::{BuildError, Builder, Built, Dependencies, Index, Indexes, Limits, Phase};
 use faas_executor_api::{DestroyReason, Event, Executor, Invocation, Program, SandboxSpec, Stay};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
 use faas_types::{ByteSize, Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, SandboxId, TenantId};
@@ -22,7 +23,7 @@ struct House {
     executor: Arc<ProcessExecutor>,
     builder: Builder,
     root: tempfile::TempDir,
-    said: Arc<Mutex<Vec<String>>>,
+    said: Arc<Mutex<Vec<(Phase, String)>>>,
 }
 
 impl House {
@@ -41,11 +42,26 @@ impl House {
     }
 
     async fn build(&self, language: Language, entries: &[&str]) -> Result<Built, BuildError> {
+        self.build_of(language, entries, false).await
+    }
+
+    /// With whatever has no wheel built from its source.
+    async fn build_sources(&self, entries: &[&str]) -> Result<Built, BuildError> {
+        self.build_of(Language::Python, entries, true).await
+    }
+
+    async fn build_of(&self, language: Language, entries: &[&str], allow_build: bool) -> Result<Built, BuildError> {
         let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
-        let dependencies = Dependencies::parse(language, &entries).expect("accepted");
+        let dependencies = Dependencies::parse(language, &entries, allow_build).expect("accepted");
         let said = Arc::clone(&self.said);
-        let progress = Arc::new(move |line: &str| said.lock().expect("free").push(line.to_owned()));
-        self.builder.build(TenantId::LOCAL, &dependencies, false, progress).await
+        let progress = Arc::new(move |phase, line: &str| said.lock().expect("free").push((phase, line.to_owned())));
+        self.builder.build(TenantId::LOCAL, &dependencies, progress).await
+    }
+
+    /// All that was said.
+    fn said(&self) -> String {
+        let said = self.said.lock().expect("free");
+        said.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n")
     }
 
     /// What a program prints that must exit with 0.
@@ -146,7 +162,7 @@ async fn python_packages_are_resolved_locked_shared_and_imported() {
     assert_eq!(house.run(Language::Python, &one, "import greeter; print(greeter.TEXT)").await, "hello world\n");
     // Who reads its own lock sees what was resolved.
     assert_eq!(house.run(Language::Python, &one, "print(open('/packages/faas.lock').read(), end='')").await, one.lock);
-    let said = house.said.lock().expect("free").join("\n");
+    let said = house.said();
     assert!(said.contains("greeter-1.2.0-py3-none-any.whl") && said.contains("unpacking 2 packages"), "{said}");
     assert_eq!(index.strangers(), 0, "every request has the host's credentials");
     assert!(!said.contains("s3cret"), "{said}");
@@ -207,12 +223,7 @@ async fn a_package_that_would_run_its_setup_is_not_built() {
         return;
     }
     let index = FakeIndex::start().await;
-    let attack = "import os, sys\nos.system('touch /tmp/ran')\nsys.exit('setup.py ran')\n";
-    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-    let mut header = tar::Header::new_gnu();
-    header.set_size(attack.len() as u64);
-    tar.append_data(&mut header, "evil-1.0/setup.py", attack.as_bytes()).expect("appended");
-    index.file("evil", "evil-1.0.tar.gz", tar.into_inner().expect("ended").finish().expect("ended"));
+    index.source("evil", "1.0", &[("setup.py", "import sys\nsys.exit('setup.py ran')\n")]);
     let house = House::on(&index, Limits::default());
     match house.build(Language::Python, &["evil"]).await {
         Err(BuildError::NotFound { said, log }) => {
@@ -221,9 +232,6 @@ async fn a_package_that_would_run_its_setup_is_not_built() {
         other => panic!("{other:?}"),
     }
     assert_eq!(index.asked("evil-1.0.tar.gz"), 0, "it is not even fetched");
-    let dependencies = Dependencies::parse(Language::Python, &["evil".to_owned()]).expect("accepted");
-    let refused = house.builder.build(TenantId::LOCAL, &dependencies, true, Arc::new(|_: &str| {})).await;
-    assert!(matches!(refused, Err(BuildError::AllowBuild)), "{refused:?}");
     house.ends_empty().await;
 }
 
@@ -330,18 +338,20 @@ async fn the_hosts_own_index_gives_real_packages() {
     let indexes = Indexes::of_host().expect("the host's indexes");
     let house = House::new(indexes, Limits::default());
     let programs = [
-        (Language::Python, "requests==2.28.0", "import requests; print(requests.__version__)", "2.28.0\n"),
-        (Language::JavaScript, "is-odd@3.0.1", "console.log(require('is-odd')(3))", "true\n"),
+        (Language::Python, "requests==2.28.0", false, "import requests; print(requests.__version__)", "2.28.0\n"),
+        // It has no wheel.
+        (Language::Python, "docopt==0.6.2", true, "import docopt; print(docopt.__version__)", "0.6.2\n"),
+        (Language::JavaScript, "is-odd@3.0.1", false, "console.log(require('is-odd')(3))", "true\n"),
     ];
-    for (language, entry, code, printed) in programs.into_iter().filter(|(language, ..)| can(*language)) {
+    for (language, entry, allow_build, code, printed) in programs.into_iter().filter(|(language, ..)| can(*language)) {
         let started = Instant::now();
-        match house.build(language, &[entry]).await {
+        match house.build_of(language, &[entry], allow_build).await {
             Ok(built) => {
                 println!("{entry}: {} packages in {:?}", built.lock.lines().count() - 1, started.elapsed());
                 assert_eq!(house.run(language, &built, code).await, printed);
             }
             Err(error) => {
-                let said = house.said.lock().expect("free").join("\n");
+                let said = house.said();
                 assert!(said.contains("cannot be reached") || said.contains("said nothing"), "{error}\n{said}");
                 println!("SKIP {entry} from the host's index: {error}");
             }

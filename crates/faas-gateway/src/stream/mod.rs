@@ -3,6 +3,7 @@
 //! Nothing buffers: a reader is given what the log has, a piece at a time, and holds two pieces at
 //! most. A reader that stays behind is told so with a code and closed; the program never notices.
 
+mod change;
 mod deliver;
 mod frame;
 mod meter;
@@ -13,6 +14,7 @@ mod source;
 mod upgrade;
 mod watchers;
 
+pub(crate) use change::Told;
 pub(crate) use meter::Meter;
 pub(crate) use platform::{draining, follow_events, platform_event};
 pub(crate) use socket::{MAX_INPUT, SILENCE, Session, close_with, first_text};

@@ -134,6 +134,42 @@ async fn what_cannot_be_a_function_is_refused_by_its_field() {
 }
 
 #[tokio::test]
+async fn only_packages_of_python_are_built_from_their_source() {
+    let house = House::new().await;
+    let made = house.post(FUNCTIONS, &json!({"name": "a", "code": "answer-echo\n", "allow_build": true})).await;
+    assert_eq!((made.status.as_u16(), &made.json()["allow_build"]), (201, &json!(true)), "{}", made.text());
+    let changed = house.put(&at("a"), &json!({"allow_build": null})).await.json();
+    assert_eq!((&changed["version"], changed.get("allow_build")), (&json!(2), None));
+    for runtime in ["javascript", "bash"] {
+        let body = json!({"name": "b", "runtime": runtime, "code": "x", "allow_build": true});
+        let refused = house.post(FUNCTIONS, &body).await;
+        assert_eq!(refused.problem(), (422, "field_unsupported".to_owned()), "{runtime}");
+        assert_eq!(refused.json()["field"], "allow_build");
+    }
+}
+
+#[tokio::test]
+async fn a_change_can_be_heard_while_it_is_made() {
+    let house = House::new().await;
+    let heard = |method: &'static str, path: String, body: Value| {
+        let house = &house;
+        async move { house.send_json(method, &path, &[("accept", "application/json, Text/Event-Stream;q=1")], &body).await }
+    };
+    let made = heard("POST", FUNCTIONS.to_owned(), json!({"name": "hello", "code": "answer-echo\n"})).await;
+    assert_eq!((made.status.as_u16(), made.header("content-type")), (200, "text/event-stream"));
+    let text = made.text();
+    let function = text.strip_prefix("event: function\ndata: ").expect("the function is all that is said");
+    let function: Value = serde_json::from_str(function.trim()).expect("JSON");
+    assert_eq!(function, house.get(&at("hello")).await.json());
+    let changed = heard("PUT", at("hello"), json!({"timeout": 5})).await;
+    assert!(changed.text().contains("\"version\":2"), "{}", changed.text());
+    // What is refused at once has its own status.
+    let again = heard("POST", FUNCTIONS.to_owned(), json!({"name": "hello", "code": "answer-echo\n"})).await;
+    assert_eq!(again.problem(), (409, "function_exists".to_owned()));
+    assert_eq!(heard("PUT", at("nobody"), json!({})).await.problem(), (404, "function_not_found".to_owned()));
+}
+
+#[tokio::test]
 async fn a_change_of_what_its_caller_has_not_seen_is_refused() {
     let house = House::new().await;
     let made = quoted(&create(&house, "hello", "answer-echo\n").await);

@@ -11,7 +11,7 @@ use super::{FunctionError, FunctionSpec, FunctionView, Functions, Packages, RowT
 use crate::StartError;
 use crate::events::EventKind;
 use crate::house::House;
-use faas_build::{Built, Dependencies};
+use faas_build::{Built, Progress};
 use faas_routes::{Collision, Route};
 use faas_store_api::{FunctionChange, Idempotency, NewFunction, Seen, StoredFunction};
 use faas_types::{
@@ -25,6 +25,13 @@ use tokio::sync::oneshot;
 const PAGE: u32 = 200;
 
 impl Functions {
+    /// The same operations; what the installation of dependencies says is told to `progress`, which must not
+    /// block.
+    #[must_use]
+    pub fn telling(self, progress: Progress) -> Self {
+        Self { progress: Some(progress), ..self }
+    }
+
     /// Makes a function, whose first version is live at once. Of two at once of one name one is made.
     ///
     /// # Errors
@@ -231,13 +238,13 @@ impl Functions {
 
     /// Installs what a function depends on. Whatever fails here, nothing has changed.
     async fn install(&self, tenant: TenantId, mut spec: FunctionSpec) -> Result<FunctionSpec, FunctionError> {
-        let dependencies = Dependencies::parse(spec.runtime.language, &spec.dependencies);
-        let dependencies = dependencies.map_err(FunctionError::Dependencies)?;
+        let dependencies = spec.needed()?;
         spec.packages = if dependencies.is_empty() {
             None
         } else {
             let builder = self.house.builder.as_ref().ok_or(FunctionError::NoBuilds)?;
-            let built = builder.build(tenant, &dependencies, false, Arc::new(|_: &str| {})).await;
+            let progress = self.progress.clone().unwrap_or_else(|| Arc::new(|_, _| {}));
+            let built = builder.build(tenant, &dependencies, progress).await;
             let Built { packages, lock, .. } = built.map_err(|error| FunctionError::Build(Box::new(error)))?;
             Some(Packages { id: packages, lock })
         };

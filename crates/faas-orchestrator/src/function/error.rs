@@ -140,7 +140,7 @@ impl FunctionError {
             Self::Scaling(_) => ErrorCode::InvalidField,
             Self::Spec(error) => error.code(),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => ErrorCode::RuntimeMissing,
-            Self::Dependencies(_) => ErrorCode::InvalidField,
+            Self::Dependencies(error) => error.code(),
             Self::Build(error) => error.code(),
             Self::NoBuilds => ErrorCode::FieldUnsupported,
             Self::Route(_) => ErrorCode::InvalidField,
@@ -159,7 +159,8 @@ impl FunctionError {
             Self::Request(error) => error.field(),
             Self::Scaling(_) => Some("scaling"),
             Self::Route(_) | Self::RouteTaken { .. } | Self::RouteOfAnother { .. } => Some("routes"),
-            Self::Dependencies(_) | Self::Build(_) | Self::NoBuilds => Some("dependencies"),
+            Self::Dependencies(error) => Some(error.field()),
+            Self::Build(_) | Self::NoBuilds => Some("dependencies"),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => Some("runtime"),
             Self::Unknown { .. }
             | Self::NoSource { .. }

@@ -6,6 +6,7 @@ use super::version::Version;
 use super::{FunctionError, FunctionSpec};
 use crate::house::House;
 use crate::{CallStats, Orchestrator, RequestError};
+use faas_build::Progress;
 use faas_executor_api::{SandboxSpec, Verb};
 use faas_routes::Method;
 use faas_store_api::{StoredFunction, StoredVersion, VERSIONS_PAGE_BYTES};
@@ -38,13 +39,15 @@ pub struct FunctionStats {
 #[derive(Clone)]
 pub struct Functions {
     pub(super) house: Arc<House>,
+    /// Who hears what the installation of dependencies says.
+    pub(super) progress: Option<Progress>,
 }
 
 impl Orchestrator {
     /// The operations on functions.
     #[must_use]
     pub fn functions(&self) -> Functions {
-        Functions { house: Arc::clone(&self.house) }
+        Functions { house: Arc::clone(&self.house), progress: None }
     }
 }
 

@@ -60,6 +60,8 @@ pub struct FunctionSpec {
     pub mode: Mode,
     /// The packages it needs, as their tool writes them: `requests==2.28.0`.
     pub dependencies: Vec<String>,
+    /// Whether code of those packages may run to build them.
+    pub allow_build: bool,
     /// Those packages, installed. A deploy installs them.
     pub packages: Option<Packages>,
     /// How many sandboxes there may be.
@@ -91,6 +93,7 @@ impl FunctionSpec {
             output: OutputLimits::default(),
             mode: Mode::Cached,
             dependencies: Vec::new(),
+            allow_build: false,
             packages: None,
             scaling: Scaling::default(),
             routes: Vec::new(),
@@ -103,8 +106,8 @@ impl FunctionSpec {
     /// # Errors
     /// Names the field and what is accepted.
     pub(crate) fn check(&self, host: &Capabilities) -> Result<(), FunctionError> {
+        self.needed()?;
         self.check_runtime(host)?;
-        Dependencies::parse(self.runtime.language, &self.dependencies).map_err(FunctionError::Dependencies)?;
         self.scaling.check().map_err(FunctionError::Scaling)?;
         if self.routes.len() > MAX_ROUTES {
             return Err(field("routes", format!("there are {}", self.routes.len()), "at most 256").into());
@@ -122,6 +125,12 @@ impl FunctionSpec {
         }
         self.request()?.check()?;
         Ok(())
+    }
+
+    /// The packages it needs, checked.
+    pub(super) fn needed(&self) -> Result<Dependencies, FunctionError> {
+        let needed = Dependencies::parse(self.runtime.language, &self.dependencies, self.allow_build);
+        needed.map_err(FunctionError::Dependencies)
     }
 
     fn check_runtime(&self, host: &Capabilities) -> Result<(), FunctionError> {
@@ -206,6 +215,8 @@ struct Stored {
     #[serde(default)]
     dependencies: Vec<String>,
     #[serde(default)]
+    allow_build: bool,
+    #[serde(default)]
     packages: Option<Packages>,
     scaling: Scaling,
     routes: Vec<String>,
@@ -228,6 +239,7 @@ impl FunctionSpec {
             output: self.output,
             mode: self.mode,
             dependencies: self.dependencies.clone(),
+            allow_build: self.allow_build,
             packages: self.packages.clone(),
             scaling: self.scaling,
             routes: self.routes.clone(),
@@ -254,6 +266,7 @@ impl FunctionSpec {
             output: stored.output,
             mode: stored.mode,
             dependencies: stored.dependencies,
+            allow_build: stored.allow_build,
             packages: stored.packages,
             scaling: stored.scaling,
             routes: stored.routes,
@@ -288,6 +301,7 @@ mod tests {
         spec.env.push(("A".to_owned(), "line\nbreak".to_owned()));
         spec.routes.push("POST:/a".to_owned());
         spec.dependencies.push("a==1".to_owned());
+        spec.allow_build = true;
         spec.packages =
             Some(super::Packages { id: faas_types::PackagesId::from_bytes([7; 32]), lock: "a 1".to_owned() });
         spec.runtime.version = Some("3.11".to_owned());

@@ -43,6 +43,7 @@ impl Serialize for FunctionBody {
         if !self.dependencies.is_empty() {
             map.serialize_entry("dependencies", &self.dependencies)?;
         }
+        optional!(allow_build);
         if !self.routes.is_empty() {
             map.serialize_entry("routes", &self.routes)?;
         }

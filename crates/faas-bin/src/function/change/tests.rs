@@ -51,6 +51,21 @@ fn what_nobody_says_is_no_change() {
 }
 
 #[test]
+fn what_was_allowed_is_not_when_it_is_said_no_more() {
+    let mut shown = shown();
+    let files = || vec![file("main.py", b"x = 1\n")];
+    let allowing = FunctionBody { allow_build: Some(true), ..wanted(files()) };
+    let refusing = FunctionBody { allow_build: Some(false), ..wanted(files()) };
+    let patch = |shown: &_, wanted: &_| compare(shown, wanted, &defaults()).expect("comparable").patch;
+    assert_eq!(patch(&shown, &allowing), json!({"allow_build": true}));
+    assert_eq!(patch(&shown, &refusing), json!({}));
+    shown.insert("allow_build".to_owned(), json!(true));
+    for wanted in [wanted(files()), refusing] {
+        assert_eq!(patch(&shown, &wanted), json!({"allow_build": null}));
+    }
+}
+
+#[test]
 fn what_is_said_no_more_gets_its_default_again() {
     let mut shown = shown();
     shown["timeout_ms"] = json!(5000);

@@ -46,6 +46,7 @@ pub(super) async fn spec(
         },
         mode: body.mode.unwrap_or(Mode::Cached),
         dependencies: body.dependencies,
+        allow_build: body.allow_build.unwrap_or_default(),
         packages: None,
         scaling: Scaling {
             min: body.scaling.min.unwrap_or(scaling.min),
@@ -94,6 +95,7 @@ pub(super) fn body(spec: &FunctionSpec, with_source: bool) -> FunctionBody {
         on_output_limit: Some(spec.output.on_limit),
         scaling: scaling(spec.scaling),
         dependencies: spec.dependencies.clone(),
+        allow_build: spec.allow_build.then_some(true),
         routes: spec.routes.clone(),
         auth: Some(match spec.access {
             Access::Key => RouteAuth::Key,

@@ -20,12 +20,12 @@ pub(crate) struct FromSeed<'a> {
 impl FromSeed<'_> {
     /// Makes a function; once, where there is a key.
     pub(crate) async fn create(&self, body: FunctionBody, key: Option<Idempotency>) -> Result<FunctionView, ApiError> {
-        write::create(self.state, self.tenant, body, None, key).await
+        write::create(self.state, self.tenant, body, None, key, None).await
     }
 
     /// Changes what is live by a merge patch.
     pub(crate) async fn update(&self, function: &str, patch: &Value) -> Result<FunctionView, ApiError> {
-        write::update(self.state, self.tenant, &path::key(function)?, None, patch, None).await
+        write::update(self.state, self.tenant, &path::key(function)?, None, patch, None, None).await
     }
 
     /// Shows a function.

@@ -8,16 +8,17 @@ use crate::openapi::{Operation, Parameter};
 use crate::routes::query::Parameters;
 use crate::routes::{Endpoint, Tenant, idempotency};
 use crate::state::{Shared, State as Gateway};
+use crate::stream::Told;
 use axum::extract::{Path, State};
-use axum::http::header::LOCATION;
+use axum::http::header::{ACCEPT, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{FunctionBody, merge, read_patch};
 use faas_executor_api::FileIn;
-use faas_orchestrator::{FunctionError, FunctionView};
+use faas_orchestrator::{FunctionError, FunctionView, Functions, Progress};
 use faas_store_api::{Idempotency, Seen};
 use faas_types::{ErrorCode, FunctionKey, FunctionRef, TenantId, VersionSelector};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 
 /// How often a change is tried anew that met another one, where its caller names no etag.
@@ -55,14 +56,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     let create = Operation::new("createFunction", "Make a function; its first version is live at once")
         .parameter(key_parameter())
         .body_or_form("FunctionRequest")
+        .parameter(accept_parameter())
         .created("It is there.", "Function")
+        .events(200, "It becomes, as it does so.", "ChangeEvent")
         .refuses(DEFINITION)
         .refuses([ErrorCode::FunctionExists, ErrorCode::IdempotencyConflict]);
     let update = Operation::new("updateFunction", "Change a function; the change is a new version, live at once")
         .parameter(parameter())
         .parameter(etag::parameter())
         .body_or_form("FunctionPatch")
+        .parameter(accept_parameter())
         .json(200, "The new version is live.", "Function")
+        .events(200, "Or, as it becomes so.", "ChangeEvent")
         .refuses(DEFINITION)
         .refuses([
             ErrorCode::FunctionNotFound,
@@ -88,6 +93,21 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
+fn accept_parameter() -> Parameter {
+    let description = "With text/event-stream the change says what it does while it installs dependencies; what is \
+                       refused before that is answered with its own status all the same.";
+    Parameter::header("Accept", description, json!({"type": "string"}))
+}
+
+/// Whether the caller wants to hear what a change does.
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or(kind).trim();
+        kind.eq_ignore_ascii_case("text/event-stream")
+    })
+}
+
 async fn create_function(
     State(state): State<Shared>,
     Tenant(tenant): Tenant,
@@ -102,7 +122,16 @@ async fn create_function(
         Ok((key, FunctionBody::from_json(json)?))
     };
     let Sent { body: (key, body), source, paid } = body.read(read).await?;
-    let view = create(&state, tenant, body, source, key).await?;
+    if wants_events(&headers) {
+        let write_timeout = state.limits.write_timeout;
+        let told = Told::new(|progress| async move {
+            let view = create(&state, tenant, body, source, key, Some(progress)).await;
+            drop(paid);
+            view.map(|view| answer::function(&view, true))
+        });
+        return told.respond(write_timeout).await;
+    }
+    let view = create(&state, tenant, body, source, key, None).await?;
     drop(paid);
     let location = format!("{FUNCTIONS}/{}", view.function.name);
     let mut response = answer::shown(StatusCode::CREATED, &view);
@@ -125,17 +154,26 @@ pub(super) async fn create(
     mut body: FunctionBody,
     source: Option<Vec<FileIn>>,
     key: Option<Idempotency>,
+    progress: Option<Progress>,
 ) -> Result<FunctionView, ApiError> {
     let name = body.name.take().ok_or_else(|| {
         let detail = "name is missing; accepted: 1 to 63 letters, digits, - and _, a letter or a digit first";
         ApiError::new(ErrorCode::InvalidField, detail).field("name")
     })?;
     let spec = definition::spec(state, tenant, body, source).await?;
-    let functions = state.orchestrator.functions();
+    let functions = functions(state, progress);
     Ok(match key {
         Some(key) => functions.create_once(tenant, name, spec, key).await?,
         None => functions.create(tenant, name, spec).await?,
     })
+}
+
+fn functions(state: &Gateway, progress: Option<Progress>) -> Functions {
+    let functions = state.orchestrator.functions();
+    match progress {
+        Some(progress) => functions.telling(progress),
+        None => functions,
+    }
 }
 
 async fn update_function(
@@ -150,7 +188,16 @@ async fn update_function(
     let key = key(&function)?;
     let expected = etag::expected(&headers)?;
     let Sent { body: patch, source, paid } = body.read(|json, _| Ok(read_patch(json)?)).await?;
-    let view = update(&state, tenant, &key, expected, &patch, source).await?;
+    if wants_events(&headers) {
+        let write_timeout = state.limits.write_timeout;
+        let told = Told::new(|progress| async move {
+            let view = update(&state, tenant, &key, expected, &patch, source, Some(progress)).await;
+            drop((patch, paid));
+            view.map(|view| answer::function(&view, true))
+        });
+        return told.respond(write_timeout).await;
+    }
+    let view = update(&state, tenant, &key, expected, &patch, source, None).await?;
     drop(paid);
     Ok(answer::shown(StatusCode::OK, &view))
 }
@@ -164,8 +211,9 @@ pub(super) async fn update(
     expected: Option<Seen>,
     patch: &Value,
     source: Option<Vec<FileIn>>,
+    progress: Option<Progress>,
 ) -> Result<FunctionView, ApiError> {
-    let functions = state.orchestrator.functions();
+    let functions = functions(state, progress);
     let live = FunctionRef { function: key.clone(), version: VersionSelector::Live };
     let mut tries = 0;
     loop {
