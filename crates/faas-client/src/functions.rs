@@ -1,10 +1,13 @@
 //! The calls that are about functions.
 
+use crate::change::told;
 use crate::list::escape;
 use crate::transport::Call;
 use crate::{Client, ClientError, answer};
 use bytes::Bytes;
-use faas_api_model::{AliasesAnswer, ExecuteBody, FunctionAnswer, FunctionBody, FunctionPage, VersionPage};
+use faas_api_model::{
+    AliasesAnswer, ExecuteBody, FunctionAnswer, FunctionBody, FunctionPage, ProgressEvent, VersionPage,
+};
 use faas_types::{ErrorCode, ExecutionRecord};
 use hyper::Method;
 use hyper::header::{HeaderName, HeaderValue, IF_MATCH};
@@ -40,6 +43,34 @@ impl Functions<'_> {
     pub async fn create(&self, body: &FunctionBody) -> Result<FunctionAnswer, ClientError> {
         let call = call(Method::POST, FUNCTIONS.to_owned(), Some(body), None)?;
         answer::json(&self.client.whole(&call, self.installed()).await?)
+    }
+
+    /// As [`Self::create`], which says what it does while it installs dependencies.
+    ///
+    /// # Errors
+    /// The same ones, and the stream may break off: then the function is made or not.
+    pub async fn create_telling(
+        &self,
+        body: &FunctionBody,
+        hears: &mut (dyn FnMut(ProgressEvent) + Send),
+    ) -> Result<FunctionAnswer, ClientError> {
+        let call = call(Method::POST, FUNCTIONS.to_owned(), Some(body), None)?;
+        told(self.client, call, self.installed(), hears).await
+    }
+
+    /// As [`Self::update`], which says what it does while it installs dependencies.
+    ///
+    /// # Errors
+    /// The same ones, and the stream may break off: then the change is made or not.
+    pub async fn update_telling(
+        &self,
+        function: &str,
+        patch: &Value,
+        etag: Option<&str>,
+        hears: &mut (dyn FnMut(ProgressEvent) + Send),
+    ) -> Result<FunctionAnswer, ClientError> {
+        let call = call(Method::PUT, of_function(function, ""), Some(patch), etag)?;
+        told(self.client, call, self.installed(), hears).await
     }
 
     /// A function with one of its versions and that version's source.

@@ -8,6 +8,7 @@ mod address;
 mod answer;
 mod asked;
 mod calls;
+mod change;
 mod client;
 mod connect;
 mod error;

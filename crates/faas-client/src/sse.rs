@@ -10,6 +10,8 @@ pub(crate) const FRAME_BYTES: usize = crate::answer::ANSWER_BYTES;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Frame {
     pub(crate) id: Option<String>,
+    /// The event's name.
+    pub(crate) name: Option<String>,
     pub(crate) data: String,
 }
 
@@ -79,7 +81,8 @@ impl Parser {
                 self.frame.data.push_str(value);
             }
             "id" => self.frame.id = Some(value.to_owned()),
-            // The event's name is repeated in its data. A line that begins with a colon is a comment.
+            "event" => self.frame.name = Some(value.to_owned()),
+            // A line that begins with a colon is a comment.
             _ => {}
         }
         Ok(())
@@ -99,13 +102,14 @@ mod tests {
         Ok(frames)
     }
 
-    fn frame(id: Option<&str>, data: &str) -> Frame {
-        Frame { id: id.map(str::to_owned), data: data.to_owned() }
+    fn frame(id: Option<&str>, name: Option<&str>, data: &str) -> Frame {
+        Frame { id: id.map(str::to_owned), name: name.map(str::to_owned), data: data.to_owned() }
     }
 
     #[test]
     fn events_end_with_an_empty_line_whatever_ends_lines() {
-        let wanted = vec![frame(Some("1"), "{\"a\":1}"), frame(Some("2"), "x\ny"), frame(None, "")];
+        let wanted =
+            vec![frame(Some("1"), Some("started"), "{\"a\":1}"), frame(Some("2"), None, "x\ny"), frame(None, None, "")];
         for end in ["\n", "\r\n", "\r"] {
             let text = ": hello\n\nevent: started\nid: 1\ndata: {\"a\":1}\n\nid:2\ndata:x\ndata: y\nretry: 5\n\n\ndata\n\nid: 9\n\ndata: unfinished";
             let text = text.replace('\n', end);

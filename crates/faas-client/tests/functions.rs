@@ -4,7 +4,7 @@
 mod support;
 
 use bytes::Bytes;
-use faas_client::model::ExecuteBody;
+use faas_client::model::{ExecuteBody, ProgressEvent};
 use faas_client::{Client, Question, Response};
 use faas_types::{Contract, ErrorCode, ExecutionId, ExecutionRecord};
 use serde_json::{Value, json as value};
@@ -52,6 +52,40 @@ async fn a_change_names_what_it_has_seen() {
     assert!(first.starts_with("put /api/v1/functions/hello http/1.1\r\n"), "{first}");
     assert!(first.contains("if-match: \"7\"\r\n") && first.ends_with(r#"{"timeout":5}"#), "{first}");
     assert!(requests[1].starts_with("DELETE ") && requests[1].contains("\"6\""), "{}", requests[1]);
+}
+
+#[tokio::test]
+async fn what_a_change_tells_is_heard_until_its_end() {
+    let heard = |answer: String| async move {
+        let (client, server) = over_tcp(vec![answer]).await;
+        let mut lines = Vec::new();
+        let mut hears = |progress: ProgressEvent| lines.push(format!("{}: {}", progress.phase, progress.line));
+        let changed = client.functions().update_telling("hello", &value!({}), Some("7"), &mut hears).await;
+        let request = server.await.expect("served").remove(0).to_ascii_lowercase();
+        assert!(request.contains("accept: text/event-stream") && request.contains("if-match: \"7\""), "{request}");
+        (changed, lines)
+    };
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    let line = "event: progress\ndata: {\"phase\":\"building\",\"line\":\"a\"}\n\n";
+    let of_a_newer_server = "event: other\ndata: {}\n\n: still here\n\n";
+    let end = format!("event: function\ndata: {}\n\n", function());
+    let (changed, lines) = heard(format!("{head}{line}{of_a_newer_server}{line}{end}")).await;
+    assert_eq!((changed.expect("changed").version, lines.len()), (2, 2));
+
+    let problem_event = problem(422, "", "build_failed");
+    let problem_event = problem_event.split("\r\n\r\n").nth(1).expect("a body");
+    let (refused, lines) = heard(format!("{head}{line}event: error\ndata: {problem_event}\n\n")).await;
+    let refused = refused.expect_err("refused");
+    assert_eq!((refused.known(), refused.status), (Some(ErrorCode::BuildFailed), Some(422)));
+    assert_eq!(lines, ["building: a"]);
+
+    // One that breaks off, and servers that tell nothing.
+    let (lost, _) = heard(format!("{head}{line}")).await;
+    assert_eq!(lost.expect_err("lost").known(), Some(ErrorCode::ServerUnreachable));
+    let (changed, lines) = heard(json("200 OK", "", &function().to_string())).await;
+    assert_eq!((changed.expect("changed").version, lines.len()), (2, 0));
+    let (refused, _) = heard(problem(412, "", "function_changed")).await;
+    assert_eq!(refused.expect_err("refused").known(), Some(ErrorCode::FunctionChanged));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::diagnostic::CliError;
 use crate::function::{Source, deploy as deploy_source};
 use crate::remote::RemoteOptions;
 use crate::runtime::on_runtime;
+use faas_client::model::ProgressEvent;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,7 +40,12 @@ pub(crate) struct DeployOptions {
 pub(super) fn deploy(options: &DeployOptions) -> Result<ExitCode, CliError> {
     let source = Source::read(&options.target, options.name.as_deref())?;
     let client = options.remote.client()?;
-    let deployment = on_runtime(deploy_source(&client, &source, options.dry_run))?;
+    let mut hears = |progress: ProgressEvent| {
+        if !options.json {
+            console::note(&progress.phase, &progress.line);
+        }
+    };
+    let deployment = on_runtime(deploy_source(&client, &source, options.dry_run, &mut hears))?;
     let text = if options.json { deployment.json()? } else { deployment.describe() };
     let code = console::print(text.as_bytes())?;
     if deployment.is_first() && !options.dry_run && !options.json && io::stdout().is_terminal() {

@@ -14,6 +14,7 @@ use crate::runtime::on_runtime;
 use crate::signals::Signals;
 use bytes::Bytes;
 use faas_client::Client;
+use faas_client::model::ProgressEvent;
 use own_server::OwnServer;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -128,7 +129,8 @@ struct Session {
 impl Session {
     async fn deploy(&mut self, options: &DevOptions) -> Result<(), CliError> {
         let source = Source::read(&options.target, options.name.as_deref())?;
-        let deployment = deploy(&self.client, &source, false).await?;
+        let mut hears = |progress: ProgressEvent| console::note(&progress.phase, &progress.line);
+        let deployment = deploy(&self.client, &source, false, &mut hears).await?;
         // A reader that went away is found out about by the loop.
         drop(self.output.write(Stream::Stdout, Bytes::from(deployment.describe())).await);
         let name = source.name.as_str();

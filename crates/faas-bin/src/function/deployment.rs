@@ -6,6 +6,7 @@ use super::change::{self, Change, Difference};
 use super::source::Source;
 use crate::diagnostic::CliError;
 use crate::printed::json_line;
+use faas_client::model::ProgressEvent;
 use faas_client::{Client, ClientError};
 use faas_types::ErrorCode;
 use serde_json::json;
@@ -21,15 +22,21 @@ pub(crate) struct Deployment {
     changes: Vec<Change>,
 }
 
-/// Deploys a source; a dry run only says what would be done.
-pub(crate) async fn deploy(client: &Client, source: &Source, dry_run: bool) -> Result<Deployment, CliError> {
+/// Deploys a source; a dry run only says what would be done. `hears` is told what is installed meanwhile.
+pub(crate) async fn deploy(
+    client: &Client,
+    source: &Source,
+    dry_run: bool,
+    hears: &mut (dyn FnMut(ProgressEvent) + Send),
+) -> Result<Deployment, CliError> {
     let name = source.name.as_str();
     let deployment =
         |version, created, changes| Deployment { name: name.to_owned(), version, created, dry_run, changes };
     let shown = match client.functions().get(name).await {
         Ok(shown) => shown,
         Err(error) if error.known() == Some(ErrorCode::FunctionNotFound) => {
-            let version = if dry_run { 1 } else { client.functions().create(&source.body).await?.version };
+            let version =
+                if dry_run { 1 } else { client.functions().create_telling(&source.body, hears).await?.version };
             return Ok(deployment(version, true, change::all_new(&source.body)));
         }
         Err(error) => return Err(error.into()),
@@ -42,7 +49,7 @@ pub(crate) async fn deploy(client: &Client, source: &Source, dry_run: bool) -> R
     if dry_run {
         return Ok(deployment(shown.newest.saturating_add(1), false, changes));
     }
-    match client.functions().update(name, &patch, Some(&shown.etag)).await {
+    match client.functions().update_telling(name, &patch, Some(&shown.etag), hears).await {
         Ok(changed) => Ok(deployment(changed.version, false, changes)),
         Err(error) => Err(in_between(error)),
     }
