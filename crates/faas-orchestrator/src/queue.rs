@@ -100,6 +100,8 @@ pub(crate) struct State {
     stored: FairQueue<TenantId, Job>,
     stored_bytes: usize,
     parked: Parked,
+    /// Whether the loader read one of them last.
+    parked_turn: bool,
     /// The store fails, so that none of its executions begins until [`Self::resume`].
     put_off: bool,
     callers_turn: bool,
@@ -136,6 +138,7 @@ impl State {
             stored: FairQueue::new(STORED_IN_MEMORY),
             stored_bytes: 0,
             parked: Parked::default(),
+            parked_turn: false,
             put_off: false,
             callers_turn: true,
             behind_after: None,

@@ -163,15 +163,16 @@ fn fill(house: &Arc<House>) {
     let wanted: Vec<_> = house.standing.wanted().values().cloned().collect();
     let waiting = house.warm.counts();
     let wait = |wanted: &Wanted| waiting.get(&wanted.served()).copied().unwrap_or_default();
-    let standing: usize = wanted.iter().map(|wanted| wait(wanted).min(wanted.least())).sum();
+    // Those that serve a call come back to wait, and those that are being made come.
+    let running = |wanted: &Wanted| usize::try_from(house.state().running_of(wanted.served())).unwrap_or(usize::MAX);
+    let there = |wanted: &Wanted| wait(wanted).saturating_add(running(wanted));
+    let mut standing: usize = wanted.iter().map(|wanted| there(wanted).min(wanted.least())).sum();
     let most = usize::try_from(house.settings.warm.sandboxes).unwrap_or(usize::MAX);
     let most_made = usize::try_from((house.settings.concurrency / PART).max(1)).unwrap_or(usize::MAX);
     for wanted in wanted {
         let served = wanted.served();
-        let running = usize::try_from(house.state().running_of(served)).unwrap_or(usize::MAX);
-        for _ in wait(&wanted).saturating_add(running)..wanted.least() {
-            let making = house.standing.making.load(Ordering::Relaxed);
-            if standing + making >= most || making >= most_made {
+        for _ in there(&wanted)..wanted.least() {
+            if standing >= most || house.standing.making.load(Ordering::Relaxed) >= most_made {
                 return;
             }
             let is_put_off = |tries: &Starts| tries.put_off(served, Instant::now()).is_some();
@@ -180,6 +181,7 @@ fn fill(house: &Arc<House>) {
             }
             let request = wanted.version.request(CallInput::default());
             let Some(slot) = Slot::ahead(house, request.function.as_ref()) else { break };
+            standing += 1;
             let (house, making, tenant) = (Arc::clone(house), house.standing.begin(served), wanted.tenant);
             house.clone().spawn(async move {
                 let called = request.function.clone();

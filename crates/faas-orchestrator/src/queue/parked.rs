@@ -21,6 +21,8 @@ const MOST_PARKED: usize = 100_000;
 pub(super) struct Parked {
     versions: HashMap<Served, Version>,
     parked: usize,
+    /// The one that is being read.
+    read: Option<Served>,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +36,7 @@ impl Parked {
     /// Takes in a call of a version that may run now or may not; `false` where it is to wait in memory.
     pub(super) fn park(&mut self, served: Option<Served>, may_run: bool, id: ExecutionId) -> bool {
         let Some(version) = served.and_then(|served| self.versions.get_mut(&served)) else { return false };
-        let is_behind = !version.parked.is_empty() || (!may_run && version.waiting >= MOST);
+        let is_behind = !version.parked.is_empty() || self.read == served || (!may_run && version.waiting >= MOST);
         let parks = is_behind && self.parked < MOST_PARKED;
         if parks && version.parked.insert(id) {
             self.parked += 1;
@@ -63,16 +65,23 @@ impl Parked {
         self.parked > 0 && self.due().is_some()
     }
 
-    /// One that is to be read: it is not here any more.
+    /// One that is to be read, until [`Self::was_read`].
     pub(super) fn take_due(&mut self) -> Option<(Served, ExecutionId)> {
         let served = self.due()?;
         let id = self.versions.get_mut(&served)?.parked.pop_first()?;
         self.parked -= 1;
-        self.forget_if_empty(served);
+        self.read = Some(served);
         Some((served, id))
     }
 
-    /// It could not be read.
+    /// The one that was to be read was, or could not be.
+    pub(super) fn was_read(&mut self) {
+        if let Some(served) = self.read.take() {
+            self.forget_if_empty(served);
+        }
+    }
+
+    /// It is still to be read.
     pub(super) fn put_back(&mut self, served: Served, id: ExecutionId) {
         if self.versions.entry(served).or_default().parked.insert(id) {
             self.parked += 1;

@@ -92,8 +92,10 @@ impl State {
         if !self.loading {
             return None;
         }
-        let parked = self.parked.take_due().map(|(served, id)| Load::Parked(served, id));
-        Some(parked.unwrap_or(Load::After(self.behind_after)))
+        // They take turns, where there is both.
+        self.parked_turn = !self.parked_turn || !self.behind;
+        let parked = if self.parked_turn { self.parked.take_due() } else { None };
+        Some(parked.map_or(Load::After(self.behind_after), |(served, id)| Load::Parked(served, id)))
     }
 
     /// Takes in what was parked and was read again; `None` when its row is not queued any more.
@@ -106,6 +108,7 @@ impl State {
         {
             self.parked.put_back(served, id);
         }
+        self.parked.was_read();
         self.leave_missed_behind();
     }
 
@@ -115,6 +118,7 @@ impl State {
         if !std::mem::take(&mut self.gone).contains(&id) {
             self.parked.put_back(served, id);
         }
+        self.parked.was_read();
         self.leave_missed_behind();
     }
 
