@@ -34,6 +34,13 @@ impl Ignored {
                 false => matches(pattern, name),
             })
     }
+
+    /// Whether the file at this path, or a folder that it is in, is left out.
+    pub(super) fn holds_below(&self, path: &str) -> bool {
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        let mut parts = ends.map(|end| path.get(..end).unwrap_or(path));
+        parts.any(|part| self.holds(part, part.rsplit('/').next().unwrap_or(part)))
+    }
 }
 
 /// Whether a pattern with `*` matches the whole text. Takes time in proportion to both lengths' product at most.
@@ -65,6 +72,17 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::{Ignored, matches};
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_in_a_folder_that_is_left_out_is_left_out() {
+        let ignored = Ignored::read("data/*.csv\nold\n");
+        for path in [".git/config", "a/node_modules/b/c.js", "old/x.py", "a/old/x.py", "data/a.csv", "faas.yaml"] {
+            assert!(ignored.holds_below(path), "{path}");
+        }
+        for path in ["main.py", "data/a.json", "a/.gitignore", "a/faas.yaml", "older/x.py"] {
+            assert!(!ignored.holds_below(path), "{path}");
+        }
+    }
 
     #[test]
     fn names_hold_everywhere_and_paths_from_the_root() {

@@ -1,5 +1,6 @@
 //! What is to be deployed: a folder with its `faas.yaml`, an archive of one, or one source file.
 
+use super::ignored::{IGNORE_FILE, Ignored};
 use super::manifest::{self, MANIFEST};
 use super::{archive, folder};
 use crate::diagnostic::CliError;
@@ -79,6 +80,9 @@ fn read_folder(folder: &Path) -> Result<FunctionBody, CliError> {
 /// As a folder, but that `faas.yaml` may be missing: nobody is at hand to write one.
 fn read_archive(archive: &Path, mut files: Vec<FileBody>) -> Result<FunctionBody, CliError> {
     let place = archive.join(MANIFEST);
+    let ignored = files.iter().find(|file| file.path == IGNORE_FILE);
+    let ignored = ignored.map(|file| Ignored::read(&String::from_utf8_lossy(&file.content))).unwrap_or_default();
+    files.retain(|file| file.path == MANIFEST || !ignored.holds_below(&file.path));
     let body = match files.iter().position(|file| file.path == MANIFEST).map(|at| files.remove(at)) {
         None => FunctionBody::default(),
         Some(FileBody { content, .. }) => {
