@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The most characters of a line that are kept.
+const LONGEST_LINE: usize = 2000;
+
 /// What a build is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -70,7 +73,9 @@ impl Log {
 
     /// The same of what happens beside the tool.
     pub(crate) fn say_of(&self, phase: Phase, line: &str) {
-        let line: String = line.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        // A line is as long as the code of a package makes it.
+        let letters = line.chars().take(LONGEST_LINE);
+        let line: String = letters.map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
         (self.progress)(phase, &line);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes += cost(&line);

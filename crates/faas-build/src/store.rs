@@ -146,7 +146,9 @@ impl Store {
         let mut forgotten = 0;
         for tenant in fs::read_dir(&self.root).map_err(at(&self.root))? {
             let tenant = tenant.map_err(at(&self.root))?;
-            if tenant.file_name().to_string_lossy().starts_with(BEING_MADE) {
+            // What is being made is nobody's yet, and what is no directory is not ours.
+            let is_directory = tenant.file_type().is_ok_and(|kind| kind.is_dir());
+            if !is_directory || tenant.file_name().to_string_lossy().starts_with(BEING_MADE) {
                 continue;
             }
             let mut lists = Vec::new();

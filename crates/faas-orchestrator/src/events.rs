@@ -33,6 +33,8 @@ pub enum EventKind {
     FunctionFailing,
     /// A function does not have the instances that it is to have before anybody calls it.
     InstancesMissing,
+    /// Packages that nobody uses may not have been removed.
+    PackagesKept,
     /// A route of a function is not served.
     RouteRefused,
     /// A function that the configuration declares is not deployed.
@@ -56,6 +58,7 @@ impl EventKind {
             Self::SandboxRetired => "sandbox_retired",
             Self::FunctionFailing => "function_failing",
             Self::InstancesMissing => "instances_missing",
+            Self::PackagesKept => "packages_kept",
             Self::RouteRefused => "route_refused",
             Self::FunctionRefused => "function_refused",
             Self::Draining => "draining",

@@ -29,6 +29,9 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// Changes of functions that are under way at once, each with the source it brings.
 const CHANGES: usize = 32;
+/// Those of them that install dependencies, which may take minutes: they have places of their own, so that others
+/// can be made meanwhile.
+const INSTALLS: usize = 4;
 
 /// What all tasks of one orchestrator share.
 pub(crate) struct House {
@@ -51,6 +54,8 @@ pub(crate) struct House {
     pub(crate) routes: Routes,
     /// Places for changes of them.
     pub(crate) changes: Arc<Semaphore>,
+    /// Places for those that install dependencies.
+    pub(crate) installs: Arc<Semaphore>,
     pub(crate) events: Events,
     pub(crate) began: Instant,
     /// Wakes the loader.
@@ -147,6 +152,7 @@ impl House {
             sourceless: Sourceless::default(),
             routes: Routes::default(),
             changes: Arc::new(Semaphore::new(CHANGES)),
+            installs: Arc::new(Semaphore::new(INSTALLS)),
             events: Events::new(),
             began: Instant::now(),
             load: Arc::new(Notify::new()),

@@ -1,8 +1,10 @@
 //! What has to be done from time to time: leases are renewed, history is pruned, packages nobody uses go.
 
+use crate::events::EventKind;
 use crate::function::packages_in_use;
 use crate::house::House;
 use crate::warm::Warm;
+use faas_types::Timestamp;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -49,10 +51,30 @@ pub(crate) async fn forget_packages(house: Weak<House>) {
         looks.tick().await;
         let Some(house) = house.upgrade() else { return };
         let Some(builder) = house.builder.clone() else { return };
+        if calls_wait_long(&house).await {
+            continue;
+        }
         // Where nobody can say what is used everything stays, until the next look.
-        let Ok(used) = packages_in_use(house.store.as_ref()).await else { continue };
+        let used = match packages_in_use(house.store.as_ref()).await {
+            Ok(used) => used,
+            Err(error) => {
+                house.events.note(EventKind::PackagesKept, None, format!("nobody knows what is used: {error}"));
+                continue;
+            }
+        };
         // What cannot be removed is tried again with the next look.
-        let _ = tokio::task::spawn_blocking(move || builder.forget_unused(&used, UNUSED)).await;
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || builder.forget_unused(&used, UNUSED)).await {
+            house.events.note(EventKind::PackagesKept, None, error.to_string());
+        }
+    }
+}
+
+/// Whether a call waits in the store since before half of the time after which packages go, or nobody knows: it has
+/// the packages of its version, which may be gone.
+async fn calls_wait_long(house: &House) -> bool {
+    match house.noted_failure(house.store.queued(None, 1).await) {
+        Ok(rows) => rows.first().is_some_and(|row| row.record.created_at.plus(UNUSED / 2) < Timestamp::now()),
+        Err(_) => true,
     }
 }
 

@@ -19,7 +19,7 @@ use faas_types::{
 };
 use std::future::Future;
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Functions that are read at once when a node starts.
 const PAGE: u32 = 200;
@@ -69,7 +69,7 @@ impl Functions {
     ) -> Result<FunctionView, FunctionError> {
         self.check(tenant, &spec)?;
         let functions = self.clone();
-        self.to_end(async move {
+        self.to_end(self.places(&spec), async move {
             // Before anything is installed, what makes it vain is looked for.
             match functions.function(tenant, &FunctionKey::Name(name.clone())).await {
                 Ok(there) => return functions.made_before(&there, made_with.as_ref()).await,
@@ -113,7 +113,7 @@ impl Functions {
     ) -> Result<FunctionView, FunctionError> {
         self.check(tenant, &spec)?;
         let (functions, which) = (self.clone(), live(key));
-        self.to_end(async move {
+        self.to_end(self.places(&spec), async move {
             // Before it is installed, what makes it vain is looked for.
             let current = functions.function(tenant, &which.function).await?;
             current
@@ -147,7 +147,7 @@ impl Functions {
         expected: Option<Seen>,
     ) -> Result<FunctionView, FunctionError> {
         let (functions, which) = (self.clone(), which.clone());
-        self.to_end(async move {
+        self.to_end(&self.house.changes, async move {
             let changing = functions.house.routes.change().await;
             let current = functions.function(tenant, &which.function).await?;
             let expected = revision_of(&current, expected)?;
@@ -180,7 +180,7 @@ impl Functions {
         let version_named = version.map_or(VersionSelector::Live, VersionSelector::Number);
         let which = FunctionRef { function: key.clone(), version: version_named };
         let functions = self.clone();
-        self.to_end(async move {
+        self.to_end(&self.house.changes, async move {
             let _changing = functions.house.routes.change().await;
             let function = functions.function(tenant, &which.function).await?;
             let expected = revision_of(&function, expected)?;
@@ -202,7 +202,7 @@ impl Functions {
         expected: Option<Seen>,
     ) -> Result<Arc<StoredFunction>, FunctionError> {
         let (functions, which) = (self.clone(), live(key));
-        self.to_end(async move {
+        self.to_end(&self.house.changes, async move {
             let house = &functions.house;
             let changing = house.routes.change().await;
             let function = functions.function(tenant, &which.function).await?;
@@ -292,13 +292,19 @@ impl Functions {
         self.house.events.note(EventKind::FunctionRefused, None, detail);
     }
 
+    /// The places that a change to this has one of.
+    fn places(&self, spec: &FunctionSpec) -> &Arc<Semaphore> {
+        if spec.dependencies.is_empty() { &self.house.changes } else { &self.house.installs }
+    }
+
     /// Runs a change to its end, whether or not the caller waits for it.
     async fn to_end<T: Send + 'static>(
         &self,
+        places: &Arc<Semaphore>,
         change: impl Future<Output = Result<T, FunctionError>> + Send + 'static,
     ) -> Result<T, FunctionError> {
         // Each holds its source until its turn, whether or not its caller still waits.
-        let place = Arc::clone(&self.house.changes).try_acquire_owned().map_err(|_| FunctionError::Crowded)?;
+        let place = Arc::clone(places).try_acquire_owned().map_err(|_| FunctionError::Crowded)?;
         let (sender, answer) = oneshot::channel();
         self.house.spawn(async move {
             // What nobody waits for is done all the same.
