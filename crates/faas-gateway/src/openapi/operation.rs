@@ -366,7 +366,7 @@ fn form(schema: &str) -> Value {
         },
         "encoding": {
             "function": {"contentType": "application/json"},
-            "source": {"contentType": "application/x-tar, application/gzip, application/zip, application/octet-stream"},
+            "source": {"contentType": "application/octet-stream, application/x-tar, application/gzip, application/zip"},
         },
     })
 }
