@@ -33,7 +33,8 @@ pub struct TooLarge {
 }
 
 impl TooLarge {
-    pub(crate) fn new(what: impl Into<String>, limit: impl ToString) -> Self {
+    /// Something is larger than its limit, which has its unit.
+    pub fn new(what: impl Into<String>, limit: impl ToString) -> Self {
         Self { what: what.into(), limit: limit.to_string() }
     }
 }

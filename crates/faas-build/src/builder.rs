@@ -3,7 +3,7 @@
 use crate::dependency::{Dependencies, DependencyError};
 use crate::error::{BuildError, Built};
 use crate::index::{Index, Indexes};
-use crate::limits::Limits;
+use crate::limits::{Limits, TooLarge};
 use crate::lock::{self, Package};
 use crate::log::{Log, Phase, Progress};
 use crate::relay::Relay;
@@ -11,8 +11,9 @@ use crate::resolve;
 use crate::run::Tools;
 use crate::store::{Staged, Store};
 use crate::tool;
-use crate::unpack::{Tree, UnpackError, unpack_tarball, unpack_wheel};
+use crate::unpack::{Tree, unpack_tarball, unpack_wheel};
 use crate::upstream::Upstream;
+use faas_archive::ArchiveError;
 use faas_executor_api::Executor;
 use faas_types::{Language, PackagesId, TenantId};
 use std::collections::{HashMap, HashSet};
@@ -183,9 +184,9 @@ fn unpack(language: Language, packages: &[Package], staged: &Staged, limits: &Li
             Language::Python | Language::Bash | Language::Php => unpack_wheel(&package, file, &mut tree),
         };
         unpacked.map_err(|error| match error {
-            UnpackError::Refused(reason) => BuildError::Archive { package, reason },
-            UnpackError::TooLarge(exceeded) => exceeded.into(),
-            UnpackError::Io(source) => BuildError::Io { path: staged.path().to_owned(), source },
+            ArchiveError::Refused(reason) => BuildError::Archive { package, reason },
+            ArchiveError::TooLarge(exceeded) => TooLarge::new(exceeded.what, exceeded.limit).into(),
+            ArchiveError::Io(source) => BuildError::Io { path: staged.path().to_owned(), source },
         })?;
     }
     Ok(())

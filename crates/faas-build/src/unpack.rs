@@ -11,8 +11,8 @@ mod wheel;
 pub(crate) use tarball::unpack_tarball;
 pub(crate) use wheel::unpack_wheel;
 
-use crate::limits::{Limits, TooLarge};
-use faas_archive::{Archive, ArchiveError, Content, Format, Relative};
+use crate::limits::Limits;
+use faas_archive::{Archive, ArchiveError, Content, Format, Relative, TooLarge};
 use faas_types::ByteSize;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -24,38 +24,12 @@ const SMALL: ByteSize = ByteSize::mib(16);
 /// The lock's own name in the directory, which no package may take.
 pub(crate) const LOCK: &str = "faas.lock";
 
-/// Why an archive was not unpacked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UnpackError {
-    /// It holds what no package needs.
-    #[error("{0}")]
-    Refused(String),
-    /// It, or everything together, is too large.
-    #[error(transparent)]
-    TooLarge(#[from] TooLarge),
-    /// The directory cannot be written.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
 /// The directory that packages are unpacked into, and what they have taken of their limits.
 pub(crate) struct Tree<'a> {
     root: PathBuf,
     limits: &'a Limits,
     entries: u32,
     bytes: u64,
-}
-
-impl From<ArchiveError> for UnpackError {
-    fn from(error: ArchiveError) -> Self {
-        match error {
-            ArchiveError::Refused(reason) => Self::Refused(reason),
-            ArchiveError::TooLarge(faas_archive::TooLarge { what, limit }) => {
-                Self::TooLarge(TooLarge::new(what, limit))
-            }
-            ArchiveError::Io(error) => Self::Io(error),
-        }
-    }
 }
 
 impl<'a> Tree<'a> {
@@ -73,9 +47,9 @@ impl<'a> Tree<'a> {
 
     /// Writes a file. One that is there already is replaced, as the tools do where two packages have the
     /// same one.
-    fn write(&mut self, path: &Relative, executable: bool, mut content: Content<'_>) -> Result<(), UnpackError> {
+    fn write(&mut self, path: &Relative, executable: bool, mut content: Content<'_>) -> Result<(), ArchiveError> {
         if path.as_str() == LOCK {
-            return Err(UnpackError::Refused(format!("its file {LOCK:?} would stand for the lock")));
+            return Err(ArchiveError::Refused(format!("its file {LOCK:?} would stand for the lock")));
         }
         self.make_parents(path)?;
         self.count_entry()?;
@@ -83,7 +57,7 @@ impl<'a> Tree<'a> {
         // Nothing but directories and plain files was ever made here, so no link is followed.
         match fs::remove_file(&place) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(UnpackError::Refused(format!("{path} is a file and a directory")));
+                return Err(ArchiveError::Refused(format!("{path} is a file and a directory")));
             }
             _ => {}
         }
@@ -107,14 +81,14 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    fn make_parents(&mut self, path: &Relative) -> Result<(), UnpackError> {
+    fn make_parents(&mut self, path: &Relative) -> Result<(), ArchiveError> {
         for parent in path.parents() {
             let place = self.root.join(parent);
             match fs::DirBuilder::new().mode(0o755).create(&place) {
                 Ok(()) => self.count_entry()?,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     if !fs::symlink_metadata(&place)?.is_dir() {
-                        return Err(UnpackError::Refused(format!("{parent:?} is a file and a directory")));
+                        return Err(ArchiveError::Refused(format!("{parent:?} is a file and a directory")));
                     }
                 }
                 Err(error) => return Err(error.into()),

@@ -1,11 +1,11 @@
 //! Tarballs of npm packages: everything beneath their one top directory.
 
-use super::{Tree, UnpackError};
-use faas_archive::{Entry, Format, Relative};
+use super::Tree;
+use faas_archive::{ArchiveError, Entry, Format, Relative};
 use std::fs::File;
 
 /// Unpacks a tarball into the directory `place`. `name` is what errors call it.
-pub(crate) fn unpack_tarball(name: &str, file: File, place: &str, tree: &mut Tree<'_>) -> Result<(), UnpackError> {
+pub(crate) fn unpack_tarball(name: &str, file: File, place: &str, tree: &mut Tree<'_>) -> Result<(), ArchiveError> {
     tree.archive(Format::TarGz, name, &file)?.read(file, |entry| {
         let Entry { path, is_directory, mode, content } = entry;
         if is_directory {

@@ -1,7 +1,8 @@
 //! Archives that try to get out, to fill the disk, or to bring rights along.
 
-use super::{Tree, UnpackError, unpack_tarball, unpack_wheel};
+use super::{Tree, unpack_tarball, unpack_wheel};
 use crate::limits::Limits;
+use faas_archive::ArchiveError;
 use faas_types::ByteSize;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -52,13 +53,13 @@ fn small() -> Limits {
 
 struct Unpacked {
     place: tempfile::TempDir,
-    result: Result<(), UnpackError>,
+    result: Result<(), ArchiveError>,
 }
 
 impl Unpacked {
     fn refused(&self, part: &str) {
         match &self.result {
-            Err(UnpackError::Refused(reason)) => assert!(reason.contains(part), "{reason}"),
+            Err(ArchiveError::Refused(reason)) => assert!(reason.contains(part), "{reason}"),
             other => panic!("expected a refusal with {part:?}, got {other:?}"),
         }
         self.nothing_outside();
@@ -66,7 +67,7 @@ impl Unpacked {
 
     fn too_large(&self, part: &str) {
         match &self.result {
-            Err(UnpackError::TooLarge(error)) => assert!(error.to_string().contains(part), "{error}"),
+            Err(ArchiveError::TooLarge(error)) => assert!(error.to_string().contains(part), "{error}"),
             other => panic!("expected a limit with {part:?}, got {other:?}"),
         }
         self.nothing_outside();
@@ -85,7 +86,7 @@ impl Unpacked {
     }
 }
 
-fn unpack(limits: &Limits, action: impl FnOnce(&mut Tree<'_>) -> Result<(), UnpackError>) -> Unpacked {
+fn unpack(limits: &Limits, action: impl FnOnce(&mut Tree<'_>) -> Result<(), ArchiveError>) -> Unpacked {
     let place = tempfile::tempdir().expect("a directory");
     let root = place.path().join("tree");
     fs::create_dir(&root).expect("made");

@@ -1,11 +1,11 @@
 //! Wheels: zip archives, unpacked as `pip install --target` lays them out, without its scripts.
 
-use super::{Tree, UnpackError};
-use faas_archive::{Entry, Format, Relative};
+use super::Tree;
+use faas_archive::{ArchiveError, Entry, Format, Relative};
 use std::fs::File;
 
 /// Unpacks a wheel. `name` is what errors call it.
-pub(crate) fn unpack_wheel(name: &str, file: File, tree: &mut Tree<'_>) -> Result<(), UnpackError> {
+pub(crate) fn unpack_wheel(name: &str, file: File, tree: &mut Tree<'_>) -> Result<(), ArchiveError> {
     tree.archive(Format::Zip, name, &file)?.read(file, |entry| {
         let Entry { path, is_directory, mode, content } = entry;
         if is_directory {
@@ -18,7 +18,7 @@ pub(crate) fn unpack_wheel(name: &str, file: File, tree: &mut Tree<'_>) -> Resul
 
 /// Where a file of a wheel goes; `None` for what is not installed. `NAME.data` holds files for the
 /// directories of an installation, and of these a function needs what is imported and what is run.
-fn installed(path: &Relative) -> Result<Option<Relative>, UnpackError> {
+fn installed(path: &Relative) -> Result<Option<Relative>, ArchiveError> {
     let Some((top, rest)) = path.as_str().split_once('/') else { return Ok(Some(path.clone())) };
     if !top.ends_with(".data") {
         return Ok(Some(path.clone()));
