@@ -46,17 +46,11 @@ enum Loaded {
 async fn load(house: &Arc<House>) -> Loaded {
     let began = house.state().begin_load();
     let Some(load) = began else { return Loaded::Nothing };
-    let Some((Read { mut jobs, unreadable }, last)) = fetch(house, load).await else {
-        match load {
-            Load::After(_) => house.state().end_load(None),
-            Load::Parked(served, id) => house.state().give_up_load_of_parked(served, id),
-        }
+    let Some((Read { jobs, unreadable }, last)) = fetch(house, load).await else {
+        house.state().end_load(load, None);
         return Loaded::Failed;
     };
-    match load {
-        Load::After(_) => house.state().end_load(Some((jobs, last))),
-        Load::Parked(served, id) => house.state().end_load_of_parked(served, id, jobs.pop()),
-    }
+    house.state().end_load(load, Some((jobs, last)));
     for (live, error) in unreadable {
         let live = house.state().no_longer_awaited(live.id).unwrap_or(live);
         let why = NotStarted::Unreadable { reason: error.reason };

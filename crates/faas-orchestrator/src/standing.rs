@@ -56,6 +56,10 @@ impl Wanted {
         (self.version.function, self.version.number)
     }
 
+    fn is(&self, served: Served) -> bool {
+        self.served() == served
+    }
+
     fn least(&self) -> usize {
         usize::try_from(self.version.spec.scaling.min).unwrap_or(usize::MAX)
     }
@@ -92,14 +96,13 @@ impl Standing {
     }
 
     /// How many instances of a version are kept.
-    pub(crate) fn least(&self, (function, number): Served) -> usize {
-        let wanted = self.wanted();
-        wanted.get(&function).filter(|wanted| wanted.version.number == number).map_or(0, Wanted::least)
+    pub(crate) fn least(&self, served: Served) -> usize {
+        self.wanted().get(&served.0).filter(|wanted| wanted.is(served)).map_or(0, Wanted::least)
     }
 
     /// A call of a version went well.
-    pub(crate) fn used(&self, (function, number): Served) {
-        if let Some(wanted) = self.wanted().get_mut(&function).filter(|wanted| wanted.version.number == number) {
+    pub(crate) fn used(&self, served: Served) {
+        if let Some(wanted) = self.wanted().get_mut(&served.0).filter(|wanted| wanted.is(served)) {
             wanted.made = 0;
         }
     }
@@ -139,13 +142,11 @@ impl Standing {
         }
     }
 
-    fn counts_as_vain(&self, (function, number): Served) -> bool {
+    fn counts_as_vain(&self, served: Served) -> bool {
         let mut wanted = self.wanted();
-        let Some(version) = wanted.get_mut(&function).filter(|wanted| wanted.version.number == number) else {
-            return false;
-        };
-        version.made = version.made.saturating_add(1);
-        version.made > version.version.spec.scaling.min.saturating_add(IN_VAIN)
+        let Some(wanted) = wanted.get_mut(&served.0).filter(|wanted| wanted.is(served)) else { return false };
+        wanted.made = wanted.made.saturating_add(1);
+        wanted.made > wanted.version.spec.scaling.min.saturating_add(IN_VAIN)
     }
 }
 

@@ -71,10 +71,8 @@ impl Functions {
         let functions = self.clone();
         self.to_end(self.places(&spec), async move {
             // Before anything is installed, what makes it vain is looked for.
-            match functions.function(tenant, &FunctionKey::Name(name.clone())).await {
-                Ok(there) => return functions.made_before(&there, made_with.as_ref()).await,
-                Err(FunctionError::Unknown { .. } | FunctionError::NoSource { .. }) => {}
-                Err(error) => return Err(error),
+            if let Some(there) = functions.made_before(tenant, &name, made_with.as_ref()).await? {
+                return Ok(there);
             }
             let spec = functions.install(tenant, spec).await?;
             let changing = functions.house.routes.change().await;
@@ -82,10 +80,8 @@ impl Functions {
             let after = routes_of(&spec)?;
             let deployed = Deployed { tenant, function: id, name: name.clone() };
             // Whoever was faster may have been the same caller.
-            match functions.function(tenant, &FunctionKey::Name(name.clone())).await {
-                Ok(there) => return functions.made_before(&there, made_with.as_ref()).await,
-                Err(FunctionError::Unknown { .. } | FunctionError::NoSource { .. }) => {}
-                Err(error) => return Err(error),
+            if let Some(there) = functions.made_before(tenant, &name, made_with.as_ref()).await? {
+                return Ok(there);
             }
             not_taken(tenant, changing.collision(id, &after))?;
             let new = NewFunction { id, tenant, name: name.clone(), version, spec: spec.to_bytes(), made_with, at };
@@ -220,16 +216,22 @@ impl Functions {
     }
 
     /// The answer to whoever makes a function that is there: the first one, where it was made with the same key
-    /// for the same request.
+    /// for the same request. `None` where there is none.
     async fn made_before(
         &self,
-        there: &StoredFunction,
+        tenant: TenantId,
+        name: &FunctionName,
         made_with: Option<&Idempotency>,
-    ) -> Result<FunctionView, FunctionError> {
+    ) -> Result<Option<FunctionView>, FunctionError> {
+        let there = match self.function(tenant, &FunctionKey::Name(name.clone())).await {
+            Ok(there) => there,
+            Err(FunctionError::Unknown { .. } | FunctionError::NoSource { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         match (&there.made_with, made_with) {
             (Some(first), Some(again)) if first == again => {
                 let (function, version) = (FunctionKey::Id(there.id), VersionSelector::Number(1));
-                self.view(there.tenant, &FunctionRef { function, version }).await
+                self.view(there.tenant, &FunctionRef { function, version }).await.map(Some)
             }
             (Some(first), Some(again)) if first.key == again.key => Err(FunctionError::KeyConflict),
             _ => Err(FunctionError::Exists { name: there.name.clone() }),

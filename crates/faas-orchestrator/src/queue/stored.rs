@@ -98,56 +98,44 @@ impl State {
         Some(parked.map_or(Load::After(self.behind_after), |(served, id)| Load::Parked(served, id)))
     }
 
-    /// Takes in what was parked and was read again; `None` when its row is not queued any more.
-    pub(crate) fn end_load_of_parked(&mut self, served: Served, id: ExecutionId, job: Option<Job>) {
-        self.loading = false;
-        let ended = std::mem::take(&mut self.gone).contains(&id);
-        let known = ended || self.live.contains_key(&id);
-        if let Some(job) = job.filter(|_| !known)
-            && (self.draining || !self.push_in_memory(job))
-        {
-            self.parked.put_back(served, id);
-        }
-        self.parked.was_read();
-        self.leave_missed_behind();
-    }
-
-    /// What was parked could not be read.
-    pub(crate) fn give_up_load_of_parked(&mut self, served: Served, id: ExecutionId) {
-        self.loading = false;
-        if !std::mem::take(&mut self.gone).contains(&id) {
-            self.parked.put_back(served, id);
-        }
-        self.parked.was_read();
-        self.leave_missed_behind();
-    }
-
-    fn leave_missed_behind(&mut self) {
-        if let Some(id) = self.missed.take() {
-            self.leave_behind(id);
-        }
-    }
-
-    /// Takes a page in; `last` is its last row when more may follow. `None` when it could not be read.
-    pub(crate) fn end_load(&mut self, page: Option<(Vec<Job>, Option<ExecutionId>)>) {
+    /// Takes in what was read; the page's last row when more may follow. `None` when it could not be read. Of what
+    /// was parked there is no row where it is not queued any more.
+    pub(crate) fn end_load(&mut self, load: Load, page: Option<(Vec<Job>, Option<ExecutionId>)>) {
         self.loading = false;
         let mut left = self.missed.take();
         let gone = std::mem::take(&mut self.gone);
-        if let Some((jobs, last)) = page {
-            self.behind = last.is_some();
-            self.behind_after = last;
-            for job in jobs {
-                let id = job.live.id;
-                let known = gone.contains(&id) || self.live.contains_key(&id);
-                if !known && (self.draining || !self.push_stored(job)) {
-                    left = Some(left.map_or(id, |left| left.min(id)));
+        match (load, page) {
+            (Load::After(_), None) => {}
+            (Load::After(_), Some((jobs, last))) => {
+                self.behind = last.is_some();
+                self.behind_after = last;
+                for job in jobs {
+                    let id = job.live.id;
+                    let known = gone.contains(&id) || self.live.contains_key(&id);
+                    if !known && (self.draining || !self.push_stored(job)) {
+                        left = Some(left.map_or(id, |left| left.min(id)));
+                    }
                 }
+            }
+            (Load::Parked(served, id), page) => {
+                let is_left = match page {
+                    None => !gone.contains(&id),
+                    Some((jobs, _)) => jobs.into_iter().next().is_some_and(|job| {
+                        let known = gone.contains(&id) || self.live.contains_key(&id);
+                        !known && (self.draining || !self.push_in_memory(job))
+                    }),
+                };
+                if is_left {
+                    self.parked.put_back(served, id);
+                }
+                self.parked.was_read();
             }
         }
         if let Some(id) = left {
             self.leave_behind(id);
         }
     }
+
     pub(super) fn pop_stored(&mut self) -> Option<Job> {
         if self.put_off {
             return None;

@@ -106,25 +106,21 @@ impl World {
 
     fn end_load(&mut self) {
         if let Some((load, page)) = self.load.take() {
-            match (load, page) {
-                (load, None) => self.load = Some((load, None)),
-                (Load::Parked(served, id), Some(page)) => {
-                    let found = page.into_iter().find(|row| *row == id);
-                    self.state.end_load_of_parked(served, id, found.map(job));
-                }
-                (Load::After(_), Some(page)) => {
-                    let last = page.last().copied();
-                    self.state.end_load(Some((page.into_iter().map(job).collect(), last)));
-                }
+            let Some(mut page) = page else {
+                self.load = Some((load, None));
+                return;
+            };
+            let last = page.last().copied();
+            if let Load::Parked(_, id) = load {
+                page.retain(|row| *row == id);
             }
+            self.state.end_load(load, Some((page.into_iter().map(job).collect(), last)));
         }
     }
 
     fn fail_load(&mut self) {
-        match self.load.take() {
-            Some((Load::After(_), _)) => self.state.end_load(None),
-            Some((Load::Parked(served, id), _)) => self.state.give_up_load_of_parked(served, id),
-            None => {}
+        if let Some((load, _)) = self.load.take() {
+            self.state.end_load(load, None);
         }
     }
 
@@ -239,7 +235,7 @@ fn what_ended_in_the_store_has_no_turn() {
     let mut state = State::new(1, 0, 2);
     assert_eq!(state.begin_load(), Some(Load::After(None)));
     assert!(state.ended_in_store(ids[1]).iter().all(Option::is_none));
-    state.end_load(Some((vec![job(ids[1]), job(ids[2])], None)));
+    state.end_load(Load::After(None), Some((vec![job(ids[1]), job(ids[2])], None)));
     assert_eq!(state.live.keys().collect::<Vec<_>>(), [&ids[2]]);
     assert_eq!(state.take_next().map(|job| job.live.id), Some(ids[2]));
 }
@@ -263,8 +259,8 @@ fn calls_of_a_busy_function_do_not_take_all_places() {
     for id in &calls[1..] {
         state.release(called(*id).map(|called| called.served()));
         while let Some(load) = state.begin_load() {
-            let Load::Parked(served, parked) = load else { panic!("{load:?}") };
-            state.end_load_of_parked(served, parked, Some(job(parked)));
+            let Load::Parked(_, parked) = load else { panic!("{load:?}") };
+            state.end_load(load, Some((vec![job(parked)], None)));
         }
         assert_eq!(state.take_next().map(|job| job.live.id), Some(*id));
     }
