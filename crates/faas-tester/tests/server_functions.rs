@@ -2,7 +2,7 @@
 //! many, and there again after a restart.
 
 use anyhow::{Context, Result, bail, ensure};
-use faas_tester::server::{Connection, DataDirectory, Options, get, number, until};
+use faas_tester::server::{Connection, DataDirectory, Options, ask, done, get, number, until};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -25,17 +25,6 @@ fn on_server<F: Future<Output = Result<()>>>(trial: impl FnOnce(SocketAddr) -> F
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(LocalSet::new().block_on(&runtime, future))
-}
-
-async fn ask(connection: &mut Connection, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
-    let answer = connection.call(method, path, &[], body).await.map_err(anyhow::Error::new)?;
-    Ok((answer.status(), answer.json()))
-}
-
-async fn done(connection: &mut Connection, method: &str, path: &str, body: Value) -> Result<Value> {
-    let (status, answer) = ask(connection, method, path, Some(&body)).await?;
-    ensure!((200..300).contains(&status), "{method} {path}: {status} {answer}");
-    Ok(answer)
 }
 
 /// Two files that must be of one version.

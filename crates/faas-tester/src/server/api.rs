@@ -25,6 +25,25 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, CallError> {
     Connection::open(address).await?.call("GET", path, &[("connection", "close")], None).await
 }
 
+/// Sends a request and gives the answer's status and JSON.
+///
+/// # Errors
+/// The server does not answer.
+pub async fn ask(connection: &mut Connection, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+    let answer = connection.call(method, path, &[], body).await.map_err(anyhow::Error::new)?;
+    Ok((answer.status(), answer.json()))
+}
+
+/// The same of a request that must go well; the answer's JSON.
+///
+/// # Errors
+/// The server does not answer, or refuses.
+pub async fn done(connection: &mut Connection, method: &str, path: &str, body: Value) -> Result<Value> {
+    let (status, answer) = ask(connection, method, path, Some(&body)).await?;
+    ensure!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+    Ok(answer)
+}
+
 /// The record of an execution.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ mod random;
 mod socket;
 mod usage;
 
-pub use api::{EXECUTIONS, every_record, get, is_terminal, record, shell, text, token};
+pub use api::{EXECUTIONS, ask, done, every_record, get, is_terminal, record, shell, text, token};
 pub use binary::built_server;
 pub use detached::{accept, running, terminal, try_accept};
 pub use events::{Event, EventStream};

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
 use anyhow::{Context, Result, ensure};
-use faas_tester::server::{Connection, DataDirectory, EventStream, Options};
+use faas_tester::server::{Connection, DataDirectory, EventStream, Options, ask, done};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::io::{BufRead as _, BufReader};
@@ -74,17 +74,6 @@ fn on_server<F: Future<Output = Result<()>>>(name: &str, trial: impl FnOnce(Sock
     let ran = LocalSet::new().block_on(&runtime, trial(server.address(), index));
     ran.with_context(|| server.last_lines())?;
     server.stop(SOON)
-}
-
-async fn ask(connection: &mut Connection, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
-    let answer = connection.call(method, path, &[], body).await.map_err(anyhow::Error::new)?;
-    Ok((answer.status(), answer.json()))
-}
-
-async fn done(connection: &mut Connection, method: &str, path: &str, body: Value) -> Result<Value> {
-    let (status, answer) = ask(connection, method, path, Some(&body)).await?;
-    ensure!((200..300).contains(&status), "{method} {path}: {status} {answer}");
-    Ok(answer)
 }
 
 /// What a function answers.
