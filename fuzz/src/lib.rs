@@ -28,17 +28,26 @@ pub fn launcher(data: &[u8]) {
 }
 
 /// A runner: its frames one by one, then as a stream cut into portions that the first byte chooses,
-/// each checked as the host does. No stream gets more body accepted than was granted.
+/// each checked as the host does, for one call and for two at once. No stream gets more accepted than was granted.
 pub fn call(data: &[u8]) {
     one_encoding(data, FromRunner::decode, FromRunner::encode);
     one_encoding(data, ToRunner::decode, ToRunner::encode);
 
     let Some((cut, stream)) = data.split_first() else { return };
+    for at_once in [1, 2] {
+        let accepted = heard(*cut, stream, at_once);
+        let granted = usize::try_from(WINDOW).unwrap_or(0) * at_once;
+        assert!(accepted <= granted, "{accepted} bytes against {granted}");
+    }
+}
+
+/// How many bytes of a runner's stream are accepted, with so many calls at once.
+fn heard(cut: u8, stream: &[u8], at_once: usize) -> usize {
     let mut decoder = Decoder::new();
-    let mut frames = RunnerFrames::new();
+    let mut frames = RunnerFrames::of(at_once);
     let mut accepted = 0;
-    assert!(frames.begin(7, WINDOW).is_ok());
-    for portion in stream.chunks(usize::from(*cut) + 1) {
+    assert!((7..).take(at_once).all(|call| frames.begin(call, WINDOW).is_ok()));
+    for portion in stream.chunks(usize::from(cut) + 1) {
         decoder.push(portion);
         loop {
             let raw = match decoder.next_frame() {
@@ -47,20 +56,20 @@ pub fn call(data: &[u8]) {
                 Err(error) => {
                     assert!(!matches!(error, FrameError::Overrun { .. }), "the runner is blamed for the host");
                     assert_eq!(decoder.next_frame(), Err(error), "an error is final");
-                    return;
+                    return accepted;
                 }
             };
             assert!(raw.body().len() <= MAX_BODY);
-            let Ok(frame) = FromRunner::decode(raw.as_bytes()) else { return };
+            let Ok(frame) = FromRunner::decode(raw.as_bytes()) else { return accepted };
             if frames.accept(&frame).is_err() {
-                return;
+                return accepted;
             }
-            if let FromRunner::Body { bytes, .. } = frame {
+            if let FromRunner::Body { bytes, .. } | FromRunner::Printed { bytes, .. } = frame {
                 accepted += bytes.len();
             }
         }
     }
-    assert!(accepted <= usize::try_from(WINDOW).unwrap_or(0), "{accepted} bytes against a window of {WINDOW}");
+    accepted
 }
 
 /// Quantities: never a panic, never zero, and what is printed is read back as the same.
@@ -145,6 +154,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         FromRunner::Failed { call: 7, message: text() }.encode(),
         FromRunner::Loaded { call: 7 }.encode(),
         FromRunner::Busy { call: 7 }.encode(),
+        FromRunner::Printed { call: 7, is_error: true, bytes: b"said".to_vec() }.encode(),
         ToLauncher::Create(Create {
             sandbox,
             tenant: sandbox,

@@ -86,6 +86,9 @@ pub struct Invocation {
     pub request: Option<HandlerRequest>,
     /// Whether the program stays for the next call.
     pub stay: Stay,
+    /// How many calls the program answers at once, 1 to [`MAX_AT_ONCE`](crate::MAX_AT_ONCE). One for more than
+    /// one is loaded by itself ([`Stay::Loaded`]) and then shared ([`Sandbox::share`](crate::Sandbox::share)).
+    pub at_once: u32,
     /// When it must have ended, whatever it is doing.
     pub deadline: Instant,
     /// How much output it may produce, and how much of a response.

@@ -43,6 +43,8 @@ pub enum Verb {
     Recycle,
     /// Keep a program that has answered for the next call.
     Stay,
+    /// Ask a program that stays several calls at once.
+    Share,
     /// Stop it in place.
     Pause,
     /// Go on after a pause.
@@ -57,11 +59,12 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Invoke,
         Self::Exec,
         Self::Recycle,
         Self::Stay,
+        Self::Share,
         Self::Pause,
         Self::Resume,
         Self::Checkpoint,
@@ -77,6 +80,7 @@ impl Verb {
             Self::Exec => "exec",
             Self::Recycle => "recycle",
             Self::Stay => "stay",
+            Self::Share => "share",
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Checkpoint => "checkpoint",

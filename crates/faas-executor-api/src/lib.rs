@@ -17,6 +17,7 @@ mod executor;
 pub mod fake;
 mod input;
 mod sandbox;
+mod share;
 mod stay;
 mod validation;
 
@@ -27,6 +28,7 @@ pub use event::{Done, Event, EventSender, EventStream, OutputEvent, ResponseHead
 pub use executor::Executor;
 pub use input::{InputClosed, InputItem, InputReceiver, InputSink, input_channel};
 pub use sandbox::{DestroyReason, ExecSession, Health, Interrupt, Interrupter, Sandbox};
+pub use share::{MAX_AT_ONCE, SharedCall, SharedProgram};
 pub use stay::StayingProgram;
 pub use validation::{
     MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, MAX_ENTRIES, MAX_NAME_BYTES, MAX_PATH_BYTES, check_command, check_file,

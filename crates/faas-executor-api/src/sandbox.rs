@@ -1,6 +1,6 @@
 //! One live isolated environment.
 
-use crate::{CallError, Command, EventStream, InputSink, Invocation, Verb};
+use crate::{CallError, Command, EventStream, InputSink, Invocation, SharedProgram, Verb};
 use async_trait::async_trait;
 use faas_types::{IsolationReport, Outcome, SandboxId};
 use std::fmt;
@@ -124,6 +124,17 @@ pub trait Sandbox: Send {
     /// has ended meanwhile, or may no longer be asked.
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError>;
 
+    /// Lets the program that stays, which was loaded for several calls at once, be asked by several callers. From
+    /// here on it is called through what is given and in no other way, until the sandbox is recycled; asked again
+    /// the same is given.
+    ///
+    /// # Errors
+    /// `Unsupported` unless the capabilities declare it; `Invalid` where no such program stays, or a call runs;
+    /// `Unreached` when it has ended meanwhile; `Lost` when the sandbox was gone.
+    fn share(&mut self) -> Result<Arc<dyn SharedProgram>, CallError> {
+        Err(CallError::Unsupported(Verb::Share))
+    }
+
     /// Runs a command in the same sandbox.
     ///
     /// # Errors
@@ -134,7 +145,8 @@ pub trait Sandbox: Send {
     /// what is counted begins anew. A sandbox that cannot be made so is given up.
     ///
     /// A program that stays is spared, and so are its memory and the files that were there when it was loaded,
-    /// which must be unchanged. What it left running is ended, or the sandbox is given up.
+    /// which must be unchanged. What it left running is ended, or the sandbox is given up. One that is shared is
+    /// so no longer.
     ///
     /// # Errors
     /// `Unsupported` unless the capabilities declare it; `Invalid` while a call runs, which goes on;

@@ -15,6 +15,7 @@ pub struct StayingProgram {
     args: Vec<String>,
     env: Vec<(String, String)>,
     files: Vec<FileIn>,
+    at_once: u32,
 }
 
 impl StayingProgram {
@@ -28,7 +29,14 @@ impl StayingProgram {
             args: call.args.clone(),
             env: call.env.clone(),
             files: call.files.clone(),
+            at_once: call.at_once,
         }
+    }
+
+    /// How many calls it answers at once.
+    #[must_use]
+    pub const fn at_once(&self) -> u32 {
+        self.at_once
     }
 
     /// Refuses a call of any other program. Code and files are compared by their bytes only where those are
@@ -49,6 +57,7 @@ impl StayingProgram {
             ("args", self.args != call.args),
             ("env", self.env != call.env),
             ("files", !same_files),
+            ("at_once", self.at_once != call.at_once),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             None => Ok(()),

@@ -11,7 +11,7 @@ mod tests;
 
 pub use path::check_file;
 
-use crate::{CallError, Command, FileIn, Invocation, Program, Stay};
+use crate::{CallError, Command, FileIn, Invocation, MAX_AT_ONCE, Program, Stay};
 use faas_types::Contract;
 
 /// The most bytes of arguments and environment together. Every entry counts its text and
@@ -66,6 +66,12 @@ pub fn check_invocation(call: &Invocation) -> Result<(), CallError> {
     }
     if call.stay != Stay::No && call.contract != Contract::Handler {
         return Err(invalid("stay", "the program is no handler", "no, but under the handler contract"));
+    }
+    if !(1..=MAX_AT_ONCE).contains(&call.at_once) {
+        return Err(invalid("at_once", format!("it is {}", call.at_once), "1 to 100"));
+    }
+    if call.at_once > 1 && call.stay == Stay::No {
+        return Err(invalid("at_once", "the program does not stay", "1, but for a program that stays"));
     }
     path::check_files(&call.files)
 }

@@ -120,6 +120,7 @@ async fn call(sandbox: &mut dyn Sandbox, code: Bytes) -> (Duration, Duration) {
         files: Vec::new(),
         request: Some(request),
         stay: Stay::Answered,
+        at_once: 1,
         deadline: Instant::now() + Duration::from_secs(60),
         output: OutputLimits::default(),
     };

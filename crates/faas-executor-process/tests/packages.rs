@@ -78,6 +78,7 @@ async fn run(executor: &ProcessExecutor, spec: SandboxSpec, code: &str) -> Strin
         files: Vec::new(),
         request: None,
         stay: Stay::No,
+        at_once: 1,
         deadline: Instant::now() + Duration::from_secs(60),
         output: OutputLimits::default(),
     };

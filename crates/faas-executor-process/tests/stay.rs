@@ -68,6 +68,7 @@ impl Staying {
             files: Vec::new(),
             request: Some(request),
             stay: Stay::Answered,
+            at_once: 1,
             deadline: Instant::now() + Duration::from_secs(60),
             output: OutputLimits { bytes: ByteSize::mib(1), ..OutputLimits::default() },
         };

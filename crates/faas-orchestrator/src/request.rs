@@ -146,6 +146,8 @@ impl ExecutionRequest {
     /// not.
     pub(crate) fn into_call(self, deadline: Instant, stay: Stay) -> Call {
         let contract = self.contract();
+        let scaling = self.function.as_ref().map(|called| called.scaling).filter(|_| stay != Stay::No);
+        let at_once = scaling.map_or(1, |scaling| scaling.concurrency);
         let Self { work, mut args, mut env, files, input, entry, http, output, .. } = self;
         let mut request = None;
         match (contract, input) {
@@ -161,8 +163,18 @@ impl ExecutionRequest {
         match work {
             Work::Script { code, name, contract, .. } => {
                 let program = Program { code, name };
-                let invocation = Invocation { contract, program, args, env, files, request, stay, deadline, output };
-                Call::Invoke(Box::new(invocation))
+                Call::Invoke(Box::new(Invocation {
+                    contract,
+                    program,
+                    args,
+                    env,
+                    files,
+                    request,
+                    stay,
+                    at_once,
+                    deadline,
+                    output,
+                }))
             }
             Work::Command { mut argv } => {
                 argv.append(&mut args);

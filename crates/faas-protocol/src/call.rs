@@ -25,6 +25,11 @@
 //! all of its frames before it has read `Hello`; stock is taken of a program that is to answer several calls
 //! between `Loaded` and its first `Request`, and one that was `Busy` is asked nothing more.
 //!
+//! A third argument, a number from 2 to 100, has the program answer so many calls at once. Their frames are
+//! mixed in both directions, and they end in any order. What each prints comes as `Printed` of its own, and
+//! what nobody can be told to have printed goes to the program's standard streams. `Busy` is said by a call
+//! that leaves none under way, or where the program has to end once the others have ended.
+//!
 //! # The bytes
 //!
 //! Runners are written in other languages, so this table is the contract. Every frame is a 16-byte
@@ -63,19 +68,20 @@
 //!
 //! | type | frame | call | sequence | body |
 //! |---|---|---|---|---|
-//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 4) |
+//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 5) |
 //! | 0x41 | `Head` | call | 0 | `u16` status, `list of` (`string` name, `bytes` value) |
 //! | 0x42 | `Body` | call | 0, 1, 2 … | `raw` piece of the response, 1 to 131072 bytes |
 //! | 0x43 | `End` | call | 0 | empty |
 //! | 0x44 | `Failed` | call | 0 | `string` message |
 //! | 0x45 | `Loaded` | call of `Begin` | 0 | empty |
 //! | 0x46 | `Busy` | call | 0 | empty |
+//! | 0x47 | `Printed` | call | 0 | `u8` stream (1 output, 2 error), `raw` piece, 1 to 131071 bytes |
 //!
-//! A call starts with no credit. Each `Credit` adds its bytes, each byte of a `Body` takes one away
-//! (the header takes none), and a runner without credit waits for the next `Credit`.
+//! A call starts with no credit. Each `Credit` adds its bytes, each byte of a `Body` or of what was `Printed`
+//! takes one away (the rest of a frame takes none), and a runner without credit waits for the next `Credit`.
 //! [`RunnerFrames`] refuses a runner that breaks any of this.
 //!
-//! Example, `Hello` of version 4: `02000000 40 00 0000 00000000 00000000 0400`.
+//! Example, `Hello` of version 5: `02000000 40 00 0000 00000000 00000000 0500`.
 //! Example, `End` of call 7 from the host: `00000000 32 00 0000 07000000 00000000`.
 
 mod runner_frames;
@@ -190,6 +196,15 @@ pub enum FromRunner {
         /// Which call.
         call: u32,
     },
+    /// What a call printed, in a program that answers several at once; takes credit.
+    Printed {
+        /// Which call.
+        call: u32,
+        /// Whether it went to standard error.
+        is_error: bool,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
 }
 
 const BEGIN: u8 = 0x30;
@@ -273,6 +288,11 @@ const RESPONSE_END: u8 = 0x43;
 const FAILED: u8 = 0x44;
 const LOADED: u8 = 0x45;
 const BUSY: u8 = 0x46;
+const PRINTED: u8 = 0x47;
+
+/// The streams of `Printed`: numbers of their descriptors.
+const OUTPUT: u8 = 1;
+const ERROR: u8 = 2;
 
 impl FromRunner {
     /// As one frame.
@@ -301,6 +321,12 @@ impl FromRunner {
             }
             Self::Loaded { call } => Writer::new(Header::of_call(LOADED, *call)).finish(),
             Self::Busy { call } => Writer::new(Header::of_call(BUSY, *call)).finish(),
+            Self::Printed { call, is_error, bytes } => {
+                let mut body = Writer::new(Header::of_call(PRINTED, *call));
+                body.u8(if *is_error { ERROR } else { OUTPUT });
+                body.raw(bytes);
+                body.finish()
+            }
         }
     }
 
@@ -325,6 +351,15 @@ impl FromRunner {
             FAILED => Self::Failed { call: header.expect_of_call()?, message: body.string("message")? },
             LOADED => Self::Loaded { call: header.expect_of_call()? },
             BUSY => Self::Busy { call: header.expect_of_call()? },
+            PRINTED => Self::Printed {
+                call: header.expect_of_call()?,
+                is_error: match body.u8()? {
+                    OUTPUT => false,
+                    ERROR => true,
+                    value => return Err(FrameError::BadValue { field: "stream", value }),
+                },
+                bytes: body.rest().to_vec(),
+            },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;

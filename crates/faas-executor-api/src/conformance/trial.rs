@@ -151,6 +151,7 @@ impl<'a> Trial<'a> {
         Invocation {
             request: None,
             stay: Stay::No,
+            at_once: 1,
             contract: Contract::Script,
             program,
             args: args.iter().map(|argument| (*argument).to_owned()).collect(),

@@ -24,6 +24,7 @@ fn invocation(code: &[u8], name: &str) -> Invocation {
     Invocation {
         request: None,
         stay: Stay::No,
+        at_once: 1,
         contract: Contract::Script,
         program: Program { code: Bytes::copy_from_slice(code), name: name.to_owned() },
         args: Vec::new(),
@@ -192,6 +193,11 @@ fn handler() -> Invocation {
 #[test]
 fn only_handlers_stay() {
     assert_eq!(field(check_invocation(&Invocation { stay: Stay::Answered, ..handler() })), None);
+    let at_once = |stay, at_once| field(check_invocation(&Invocation { stay, at_once, ..handler() }));
+    assert_eq!(at_once(Stay::Loaded, 100), None);
+    assert_eq!(at_once(Stay::Loaded, 101), Some("at_once"));
+    assert_eq!(at_once(Stay::Answered, 0), Some("at_once"));
+    assert_eq!(at_once(Stay::No, 2), Some("at_once"));
     assert_eq!(
         field(check_invocation(&Invocation { stay: Stay::Answered, ..invocation(b"x", "main.py") })),
         Some("stay")

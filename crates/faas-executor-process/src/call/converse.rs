@@ -232,16 +232,18 @@ impl Converse<'_> {
                     let headers = headers.into_iter().map(|(name, value)| (name, value.into())).collect();
                     (OutputEvent::ResponseHead(ResponseHead { status, headers }), None)
                 }
-                FromRunner::Body { bytes, .. } => {
+                FromRunner::Body { call, bytes, .. } => {
                     let length = bytes.len();
                     let Some(left) = heard.limit.checked_sub(length as u64) else { return Some(Answer::TooLong) };
                     heard.limit = left;
                     self.events.send(OutputEvent::Body(bytes.into())).await;
-                    if let Some(credit) = heard.frames.consumed(u32::try_from(length).unwrap_or(u32::MAX)) {
+                    if let Some(credit) = heard.frames.consumed(call, u32::try_from(length).unwrap_or(u32::MAX)) {
                         let _ = credits.send(credit);
                     }
                     continue;
                 }
+                // Only a program that answers several calls at once, which is heard elsewhere, says it.
+                FromRunner::Printed { .. } => return Some(Answer::Broken),
                 FromRunner::End { .. } => (OutputEvent::ResponseEnd, Some(Answer::Whole)),
                 FromRunner::Failed { message, .. } => (OutputEvent::Failed(message), Some(Answer::Failed)),
             };

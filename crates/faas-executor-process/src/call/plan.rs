@@ -81,9 +81,10 @@ impl CallPlan {
             name: call.program.name,
             args: match &call.request {
                 // A handler has no arguments of its own: its program is a module. These are what to call in it,
-                // and whether that is for more than once.
+                // whether that is for more than once, and how often at once.
                 Some(request) if call.contract == Contract::Handler => std::iter::once(request.entry.clone())
                     .chain(staying.is_some().then(|| "stays".to_owned()))
+                    .chain((call.at_once > 1).then(|| call.at_once.to_string()))
                     .collect(),
                 _ => call.args,
             },

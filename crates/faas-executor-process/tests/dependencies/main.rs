@@ -83,6 +83,7 @@ impl House {
             files: Vec::new(),
             request: None,
             stay: Stay::No,
+            at_once: 1,
             deadline: Instant::now() + Duration::from_secs(60),
             output: OutputLimits::default(),
         };

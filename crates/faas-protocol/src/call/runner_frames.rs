@@ -61,7 +61,13 @@ pub enum RunnerFramesError {
         /// The piece that was due.
         expected: u32,
     },
-    /// A `Body` without bytes, which would cost the runner nothing and the host a frame.
+    /// `Printed` of a program that answers one call at a time, whose streams are its call's.
+    #[error("the runner sent what call {call} printed, though its program answers one call at a time")]
+    NotShared {
+        /// Which call.
+        call: u32,
+    },
+    /// A piece without bytes, which would cost the runner nothing and the host a frame.
     #[error("a piece of call {call} is empty")]
     EmptyBody {
         /// Which call.
@@ -80,12 +86,12 @@ pub enum RunnerFramesError {
 /// How the host misused a [`RunnerFrames`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BeginError {
-    /// The last call has no `End` yet.
+    /// As many calls as may run at once have no `End` yet.
     #[error("call {running} still runs; wait for its end before call {call} begins")]
     StillRunning {
         /// The call that was to begin.
         call: u32,
-        /// The call that runs.
+        /// A call that runs.
         running: u32,
     },
     /// The number is not above every number used before, so late frames could pass for answers.
@@ -98,7 +104,7 @@ pub enum BeginError {
     },
 }
 
-/// The call that runs.
+/// A call that runs.
 #[derive(Debug)]
 struct Call {
     id: u32,
@@ -120,20 +126,35 @@ struct Call {
 ///                                       |               Body ^_| |
 ///                                       '--------Failed----------'------> idle
 /// ```
-/// A call may begin before `Hello` came: the host does not wait for it.
-#[derive(Debug, Default)]
+/// A call may begin before `Hello` came: the host does not wait for it. Where the program answers several at
+/// once, each of them goes this way by itself, and `Printed` may come in any place between `begin` and its end.
+#[derive(Debug)]
 pub struct RunnerFrames {
     greeted: bool,
     loaded: bool,
-    running: Option<Call>,
+    /// How many may run at once.
+    at_once: usize,
+    running: Vec<Call>,
     last: Option<u32>,
 }
 
+impl Default for RunnerFrames {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl RunnerFrames {
-    /// At the start of a connection.
+    /// At the start of a connection to a program that answers one call after the other.
     #[must_use]
     pub const fn new() -> Self {
-        Self { greeted: false, loaded: false, running: None, last: None }
+        Self::of(1)
+    }
+
+    /// At the start of a connection to a program that answers so many calls at once.
+    #[must_use]
+    pub const fn of(at_once: usize) -> Self {
+        Self { greeted: false, loaded: false, at_once, running: Vec::new(), last: None }
     }
 
     /// A call begins whose answer may take up to `window` bytes ahead of the consumer. Gives the
@@ -143,28 +164,28 @@ impl RunnerFrames {
     /// is refused.
     ///
     /// # Errors
-    /// A call still runs, or the number was used before.
+    /// As many calls run as may, or the number was used before.
     pub fn begin(&mut self, call: u32, window: u32) -> Result<Option<ToRunner>, BeginError> {
-        if let Some(running) = &self.running {
+        if let Some(running) = self.running.first().filter(|_| self.running.len() >= self.at_once) {
             return Err(BeginError::StillRunning { call, running: running.id });
         }
         if let Some(last) = self.last.filter(|last| call <= *last) {
             return Err(BeginError::NotAbove { call, last });
         }
         self.last = Some(call);
-        self.running = Some(Call { id: call, head: false, next_sequence: 0, grants: Grants::new(window) });
+        self.running.push(Call { id: call, head: false, next_sequence: 0, grants: Grants::new(window) });
         Ok((window > 0).then_some(ToRunner::Credit { call, bytes: window }))
     }
 
     /// The running call asks nothing any more: its program was only to be loaded.
     pub fn put_off(&mut self) {
-        self.running = None;
+        self.running.clear();
     }
 
     /// Whether a call began and has no `End` yet.
     #[must_use]
     pub const fn is_running(&self) -> bool {
-        self.running.is_some()
+        !self.running.is_empty()
     }
 
     /// Checks the next frame.
@@ -178,12 +199,12 @@ impl RunnerFrames {
             FromRunner::Body { call, sequence, bytes } => self.call(*call)?.body(*sequence, bytes.len()),
             FromRunner::End { call } => {
                 self.call(*call)?.expect_head()?;
-                self.running = None;
+                self.end(*call);
                 Ok(())
             }
             FromRunner::Failed { call, .. } => {
                 self.call(*call)?;
-                self.running = None;
+                self.end(*call);
                 Ok(())
             }
             FromRunner::Loaded { call } => {
@@ -192,15 +213,24 @@ impl RunnerFrames {
                 if late { Err(RunnerFramesError::LateLoaded { call: *call }) } else { Ok(()) }
             }
             FromRunner::Busy { call } => self.call(*call).map(drop),
+            FromRunner::Printed { call, bytes, .. } => {
+                let is_shared = self.at_once > 1;
+                let running = self.call(*call)?;
+                if is_shared { running.took(bytes.len()) } else { Err(RunnerFramesError::NotShared { call: *call }) }
+            }
         }
     }
 
-    /// The host passed on bytes of the running call's body. Gives the `Credit` to send, if one is
-    /// due; none after `End`.
-    pub fn consumed(&mut self, bytes: u32) -> Option<ToRunner> {
-        let running = self.running.as_mut()?;
+    /// The host passed on bytes of a running call's body, or of what it printed. Gives the `Credit` to send, if
+    /// one is due; none after `End`.
+    pub fn consumed(&mut self, call: u32, bytes: u32) -> Option<ToRunner> {
+        let running = self.running.iter_mut().find(|running| running.id == call)?;
         let bytes = running.grants.consumed(bytes)?;
-        Some(ToRunner::Credit { call: running.id, bytes })
+        Some(ToRunner::Credit { call, bytes })
+    }
+
+    fn end(&mut self, call: u32) {
+        self.running.retain(|running| running.id != call);
     }
 
     fn hello(&mut self, version: u16) -> Result<(), RunnerFramesError> {
@@ -214,16 +244,16 @@ impl RunnerFrames {
         Ok(())
     }
 
-    /// The running call, if that is the one the frame names.
+    /// The running call that the frame names.
     fn call(&mut self, call: u32) -> Result<&mut Call, RunnerFramesError> {
         if !self.greeted {
             return Err(RunnerFramesError::BeforeHello);
         }
-        match &mut self.running {
-            None => Err(RunnerFramesError::NotAsked { call }),
-            Some(running) if running.id != call => Err(RunnerFramesError::WrongCall { call, expected: running.id }),
-            Some(running) => Ok(running),
-        }
+        let unexpected = match self.running.as_slice() {
+            [running] if self.at_once == 1 => RunnerFramesError::WrongCall { call, expected: running.id },
+            _ => RunnerFramesError::NotAsked { call },
+        };
+        self.running.iter_mut().find(|running| running.id == call).ok_or(unexpected)
     }
 }
 
@@ -248,12 +278,18 @@ impl Call {
         if sequence != expected {
             return Err(out_of_order);
         }
-        if bytes == 0 {
-            return Err(RunnerFramesError::EmptyBody { call });
-        }
-        self.grants.received(bytes).map_err(|source| RunnerFramesError::Flow { call, source })?;
+        self.took(bytes)?;
         // A response of 2^32 pieces ends here rather than start at 0 again.
         self.next_sequence = expected.checked_add(1).ok_or(out_of_order)?;
         Ok(())
+    }
+
+    /// A piece takes credit.
+    fn took(&mut self, bytes: usize) -> Result<(), RunnerFramesError> {
+        let call = self.id;
+        if bytes == 0 {
+            return Err(RunnerFramesError::EmptyBody { call });
+        }
+        self.grants.received(bytes).map_err(|source| RunnerFramesError::Flow { call, source })
     }
 }

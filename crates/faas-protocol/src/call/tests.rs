@@ -37,20 +37,51 @@ fn several_calls_of_one_connection() {
     frames.accept(&HELLO).unwrap();
     frames.accept(&head(1)).unwrap();
     frames.accept(&body(1, 0, 4)).unwrap();
-    assert_eq!(frames.consumed(4), None);
+    assert_eq!(frames.consumed(1, 4), None);
     frames.accept(&body(1, 1, 6)).unwrap();
-    assert_eq!(frames.consumed(6), Some(ToRunner::Credit { call: 1, bytes: 10 }));
+    assert_eq!(frames.consumed(1, 6), Some(ToRunner::Credit { call: 1, bytes: 10 }));
     frames.accept(&body(1, 2, 10)).unwrap();
     assert!(frames.is_running());
     frames.accept(&FromRunner::End { call: 1 }).unwrap();
     assert!(!frames.is_running());
-    assert_eq!(frames.consumed(10), None, "nothing is granted to a call that is over");
+    assert_eq!(frames.consumed(1, 10), None, "nothing is granted to a call that is over");
 
     assert_eq!(frames.begin(2, 0), Ok(None));
     frames.accept(&head(2)).unwrap();
     assert_eq!(frames.begin(3, 0), Err(BeginError::StillRunning { call: 3, running: 2 }));
     frames.accept(&FromRunner::End { call: 2 }).unwrap();
     assert_eq!(frames.begin(2, 0), Err(BeginError::NotAbove { call: 2, last: 2 }));
+}
+
+#[test]
+fn several_calls_at_once_end_in_any_order() {
+    let printed = |call, length| FromRunner::Printed { call, is_error: false, bytes: vec![b'x'; length] };
+    let mut frames = RunnerFrames::of(2);
+    frames.accept(&HELLO).unwrap();
+    frames.begin(1, 10).unwrap();
+    frames.begin(2, 10).unwrap();
+    assert_eq!(frames.begin(3, 10), Err(BeginError::StillRunning { call: 3, running: 1 }));
+    frames.accept(&head(2)).unwrap();
+    assert_eq!(frames.accept(&body(1, 0, 1)), Err(RunnerFramesError::BodyBeforeHead { call: 1 }), "each by itself");
+    frames.accept(&printed(1, 6)).unwrap();
+    frames.accept(&body(2, 0, 10)).unwrap();
+    let no_credit = RunnerFramesError::Flow { call: 1, source: FlowError::Exceeded { bytes: 5, available: 4 } };
+    assert_eq!(frames.accept(&printed(1, 5)), Err(no_credit), "what is printed takes credit");
+    assert_eq!(frames.accept(&printed(1, 0)), Err(RunnerFramesError::EmptyBody { call: 1 }));
+    assert_eq!(frames.consumed(1, 6), Some(ToRunner::Credit { call: 1, bytes: 6 }));
+    frames.accept(&FromRunner::End { call: 2 }).unwrap();
+    for frame in [printed(2, 1), body(2, 1, 1), FromRunner::End { call: 2 }] {
+        assert_eq!(frames.accept(&frame), Err(RunnerFramesError::NotAsked { call: 2 }), "it is over");
+    }
+    frames.begin(3, 10).unwrap();
+    frames.accept(&FromRunner::Failed { call: 1, message: String::new() }).unwrap();
+    assert!(frames.is_running());
+}
+
+#[test]
+fn a_program_that_answers_one_call_at_a_time_prints_to_its_streams() {
+    let printed = FromRunner::Printed { call: 7, is_error: true, bytes: vec![b'x'] };
+    assert_eq!(running().accept(&printed), Err(RunnerFramesError::NotShared { call: 7 }));
 }
 
 #[test]
@@ -117,7 +148,7 @@ fn credit_is_respected() {
     frames.accept(&body(7, 0, 100)).unwrap();
     let flow = |bytes| RunnerFramesError::Flow { call: 7, source: FlowError::Exceeded { bytes, available: 0 } };
     assert_eq!(frames.accept(&body(7, 1, 1)), Err(flow(1)));
-    assert_eq!(frames.consumed(60), Some(ToRunner::Credit { call: 7, bytes: 60 }));
+    assert_eq!(frames.consumed(7, 60), Some(ToRunner::Credit { call: 7, bytes: 60 }));
     frames.accept(&body(7, 1, 60)).unwrap();
     assert_eq!(frames.accept(&body(7, 2, 1)), Err(flow(1)));
 }

@@ -136,6 +136,7 @@ fn from_runner() -> Vec<Example> {
         ("failed call", FromRunner::Failed { call: 7, message: "no".into() }),
         ("loaded call", FromRunner::Loaded { call: 7 }),
         ("busy call", FromRunner::Busy { call: 7 }),
+        ("printed call", FromRunner::Printed { call: 7, is_error: true, bytes: b"no".to_vec() }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromRunner, frame: message.encode().unwrap() })
     .into()
@@ -194,7 +195,7 @@ fn from_launcher() -> Vec<Example> {
 }
 
 /// The version these bytes belong to.
-const PINNED_VERSION: u16 = 4;
+const PINNED_VERSION: u16 = 5;
 
 /// Name, header and body of each example in hexadecimal.
 const PINNED: &[(&str, &str)] = &[
@@ -236,6 +237,7 @@ const PINNED: &[(&str, &str)] = &[
     ("failed call", "06000000440000000700000000000000020000006e6f"),
     ("loaded call", "00000000450000000700000000000000"),
     ("busy call", "00000000460000000700000000000000"),
+    ("printed call", "03000000470000000700000000000000026e6f"),
     (
         "create",
         "64000000500000000000000000000000 \

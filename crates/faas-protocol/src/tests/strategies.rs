@@ -105,6 +105,11 @@ pub(crate) fn from_runner() -> impl Strategy<Value = FromRunner> {
         (any::<u32>(), text()).prop_map(|(call, message)| FromRunner::Failed { call, message }),
         any::<u32>().prop_map(|call| FromRunner::Loaded { call }),
         any::<u32>().prop_map(|call| FromRunner::Busy { call }),
+        (any::<u32>(), any::<bool>(), bytes()).prop_map(|(call, is_error, bytes)| FromRunner::Printed {
+            call,
+            is_error,
+            bytes
+        }),
     ]
 }
 

@@ -206,15 +206,17 @@ impl Runner {
                 answered.status = Some(status);
                 answered.headers = headers;
             }
-            FromRunner::Body { bytes, .. } => {
+            FromRunner::Body { call, bytes, .. } => {
                 answered.body.extend_from_slice(&bytes);
-                if let Some(credit) = self.frames.consumed(u32::try_from(bytes.len()).unwrap()) {
+                if let Some(credit) = self.frames.consumed(call, u32::try_from(bytes.len()).unwrap()) {
                     self.tell(&credit);
                 }
             }
             FromRunner::End { .. } => answered.whole = true,
             FromRunner::Failed { message, .. } => answered.failed = Some(message),
-            FromRunner::Loaded { .. } | FromRunner::Busy { .. } => panic!("no program of this contract stays"),
+            FromRunner::Loaded { .. } | FromRunner::Busy { .. } | FromRunner::Printed { .. } => {
+                panic!("no program of this contract stays")
+            },
         }
     }
 
