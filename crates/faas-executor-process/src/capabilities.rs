@@ -9,7 +9,7 @@ pub(crate) fn capabilities(host: &Host) -> Capabilities {
     Capabilities {
         kind: ExecutorKind::Process,
         isolation: IsolationClass::Kernel,
-        verbs: vec![Verb::Invoke, Verb::Exec, Verb::Recycle, Verb::Stay],
+        verbs: vec![Verb::Invoke, Verb::Exec, Verb::Recycle, Verb::Stay, Verb::Share],
         report: report(host, IsolationLevel::Strict),
         runtimes: host
             .runtimes

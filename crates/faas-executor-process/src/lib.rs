@@ -15,6 +15,7 @@ mod packets;
 mod pipes;
 mod recycle;
 mod sandbox;
+mod share;
 mod start;
 mod validate;
 

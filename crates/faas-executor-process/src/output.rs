@@ -37,12 +37,37 @@ pub(crate) struct StreamStats {
     pub(crate) truncated: bool,
 }
 
-/// What a stream needs beside its pipe.
-pub(crate) struct Forward<'a> {
+/// Where a stream goes.
+pub(crate) struct Sink<'a> {
     pub(crate) wrap: fn(Bytes) -> OutputEvent,
     pub(crate) events: &'a EventSender,
     pub(crate) budget: &'a Budget,
     pub(crate) interrupter: &'a Interrupter,
+}
+
+impl Sink<'_> {
+    /// Passes bytes on as far as the limit allows; the reader may be slow.
+    pub(crate) async fn forward(&self, mut bytes: Bytes, stats: &mut StreamStats) {
+        let wanted = bytes.len() as u64;
+        stats.bytes += wanted;
+        let allowed = self.budget.take(wanted);
+        if allowed < wanted {
+            stats.truncated = true;
+            if self.budget.on_limit == OnOutputLimit::Kill {
+                self.interrupter.interrupt(Interrupt::OutputLimit);
+            }
+        }
+        bytes.truncate(usize::try_from(allowed).unwrap_or(usize::MAX));
+        if !bytes.is_empty() {
+            // Nobody reading is fine: the program goes on, its output is discarded.
+            let _ = self.events.send((self.wrap)(bytes)).await;
+        }
+    }
+}
+
+/// What a stream needs beside its pipe.
+pub(crate) struct Forward<'a> {
+    pub(crate) sink: Sink<'a>,
     /// Becomes true when the program has ended, or answered if it stays.
     pub(crate) ended: watch::Receiver<bool>,
 }
@@ -61,7 +86,7 @@ impl Forward<'_> {
             if bytes.is_empty() {
                 return stats;
             }
-            self.forward(bytes, &mut stats).await;
+            self.sink.forward(bytes, &mut stats).await;
             if *self.ended.borrow() {
                 break;
             }
@@ -73,26 +98,9 @@ impl Forward<'_> {
                 break;
             }
             waiting = waiting.saturating_sub(bytes.len() as u64);
-            self.forward(bytes, &mut stats).await;
+            self.sink.forward(bytes, &mut stats).await;
         }
         stats
-    }
-
-    async fn forward(&self, mut bytes: Bytes, stats: &mut StreamStats) {
-        let wanted = bytes.len() as u64;
-        stats.bytes += wanted;
-        let allowed = self.budget.take(wanted);
-        if allowed < wanted {
-            stats.truncated = true;
-            if self.budget.on_limit == OnOutputLimit::Kill {
-                self.interrupter.interrupt(Interrupt::OutputLimit);
-            }
-        }
-        bytes.truncate(usize::try_from(allowed).unwrap_or(usize::MAX));
-        if !bytes.is_empty() {
-            // Nobody reading is fine: the program goes on, its output is discarded.
-            let _ = self.events.send((self.wrap)(bytes)).await;
-        }
     }
 }
 

@@ -4,19 +4,25 @@ use crate::call::{self, CallPlan, Idle, Resident};
 use crate::link::{Link, State};
 use crate::packets::Packets;
 use crate::recycle::recycle;
+use crate::share::{Caller, Hub};
 use async_trait::async_trait;
 use faas_executor_api::{
     CallError, Command, DestroyReason, ExecSession, Health, Interrupt, Interrupter, Invocation, Sandbox, SandboxSpec,
-    check_command, check_invocation,
+    SharedProgram, Stay, check_command, check_invocation,
 };
 use faas_protocol::launcher::{Counters, Host};
 use faas_types::{IsolationReport, SandboxId};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Room for the longest frame init sends: a file's path of 4096 bytes and its head. A longer one is a
 /// breach of the protocol.
 pub(crate) const INIT_FRAME: [u8; 4096 + 256] = [0; 4096 + 256];
+
+/// How long it may take until a shared program has read what it was told.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether a call runs, and how it is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub(crate) enum Running {
     Call,
     /// A call runs and has to end.
     Ending(Interrupt),
+    /// Its program is shared: [`Shared::hub`] knows its calls.
+    Shared,
     /// The last call left the sandbox in a state that takes no further call.
     Spent,
 }
@@ -41,6 +49,10 @@ pub(crate) struct Shared {
     counters: Mutex<Counters>,
     /// The program that stays while no call runs.
     resident: Mutex<Option<Resident>>,
+    /// The program that is shared.
+    hub: Mutex<Option<Arc<Hub>>>,
+    /// How many calls there were.
+    calls: AtomicU32,
 }
 
 impl Shared {
@@ -62,6 +74,16 @@ impl Shared {
     /// The program that stays, or none.
     pub(crate) fn resident(&self) -> MutexGuard<'_, Option<Resident>> {
         self.resident.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The program that is shared, or none.
+    pub(crate) fn hub(&self) -> MutexGuard<'_, Option<Arc<Hub>>> {
+        self.hub.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the next call.
+    pub(crate) fn next_call(&self) -> u32 {
+        self.calls.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
     }
 
     /// What ends a running call from outside.
@@ -115,7 +137,6 @@ pub(crate) struct ProcessSandbox {
     isolation: IsolationReport,
     shared: Arc<Shared>,
     state: watch::Receiver<State>,
-    calls: u32,
     destroyed: bool,
 }
 
@@ -137,8 +158,10 @@ impl ProcessSandbox {
             running: watch::Sender::new(Running::Idle),
             counters: Mutex::new(fresh),
             resident: Mutex::new(None),
+            hub: Mutex::new(None),
+            calls: AtomicU32::new(0),
         });
-        Self { id, spec, host, isolation, shared, state, calls: 0, destroyed: false }
+        Self { id, spec, host, isolation, shared, state, destroyed: false }
     }
 
     pub(crate) fn control(&self) -> &Packets {
@@ -158,6 +181,11 @@ impl ProcessSandbox {
                 reason: "another call runs in this sandbox".to_owned(),
                 accepted: "one call at a time",
             }),
+            Running::Shared => Err(CallError::Invalid {
+                field: "call",
+                reason: "its program is shared".to_owned(),
+                accepted: "calls through what shares it, until it is recycled",
+            }),
             Running::Spent => Err(lost("an earlier call ended it")),
         }
     }
@@ -166,12 +194,37 @@ impl ProcessSandbox {
     fn resident_for(&self, call: &Invocation) -> Result<Option<Resident>, CallError> {
         let mut resident = self.shared.resident();
         resident.as_ref().map_or(Ok(()), |resident| resident.check(call))?;
+        if resident.as_ref().is_some_and(Resident::is_shareable) {
+            return Err(CallError::Invalid {
+                field: "call",
+                reason: "its program answers several calls at once".to_owned(),
+                accepted: "calls through what shares it",
+            });
+        }
         Ok(resident.take())
     }
 
     async fn start(&mut self, plan: CallPlan) -> Result<ExecSession, CallError> {
-        self.calls += 1;
-        call::start(&self.shared, self.state.clone(), self.calls, plan).await
+        call::start(&self.shared, self.state.clone(), self.shared.next_call(), plan).await
+    }
+
+    /// Has nobody share it any more. Given up half-way, it ends the sandbox.
+    async fn end_sharing(&self) -> Result<(), CallError> {
+        let Some(hub) = self.shared.hub().clone() else { return Ok(()) };
+        if hub.is_asked() {
+            return Err(CallError::Invalid {
+                field: "call",
+                reason: "calls run in this sandbox".to_owned(),
+                accepted: "a sandbox whose calls have ended",
+            });
+        }
+        let unfinished = Unfinished::new(&self.shared);
+        let closed = tokio::time::timeout(CLOSE_TIMEOUT, hub.close()).await;
+        *self.shared.resident() = closed.map_err(|_| lost("its program reads nothing of what it is told"))??;
+        unfinished.finished();
+        *self.shared.hub() = None;
+        self.shared.running.send_replace(Running::Idle);
+        Ok(())
     }
 }
 
@@ -184,6 +237,8 @@ impl Sandbox for ProcessSandbox {
     fn health(&self) -> Health {
         if *self.state.borrow() != State::Alive || *self.shared.running.borrow() == Running::Spent {
             Health::Unrecoverable
+        } else if let Some(hub) = self.shared.hub().as_ref() {
+            hub.health()
         } else if self.shared.resident().as_ref().is_some_and(|resident| resident.idle() != Idle::Waits) {
             Health::Poisoned
         } else {
@@ -197,13 +252,41 @@ impl Sandbox for ProcessSandbox {
 
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
         check_invocation(&call)?;
+        if call.at_once > 1 && call.stay != Stay::Loaded {
+            return Err(CallError::Invalid {
+                field: "stay",
+                reason: "the program answers several calls at once".to_owned(),
+                accepted: "loaded: it is called through what shares it",
+            });
+        }
         self.check_idle()?;
         if let Some(resident) = self.resident_for(&call)? {
-            self.calls += 1;
-            return call::ask(&self.shared, self.state.clone(), self.calls, resident, call);
+            return call::ask(&self.shared, self.state.clone(), self.shared.next_call(), resident, call);
         }
         let plan = CallPlan::from_invocation(call, self.spec.language, &self.host)?;
         self.start(plan).await
+    }
+
+    fn share(&mut self) -> Result<Arc<dyn SharedProgram>, CallError> {
+        if let Some(hub) = self.shared.hub().as_ref() {
+            return Ok(Arc::new(Caller(Arc::clone(hub))));
+        }
+        self.check_idle()?;
+        let resident = self.shared.resident().take_if(|resident| resident.is_shareable());
+        let resident = resident.ok_or_else(|| CallError::Invalid {
+            field: "at_once",
+            reason: "no program stays in this sandbox that answers several calls at once".to_owned(),
+            accepted: "a sandbox in which one was loaded for more than one",
+        })?;
+        if resident.idle() != Idle::Waits {
+            self.shared.running.send_replace(Running::Spent);
+            self.shared.link.kill_now(self.shared.id);
+            return Err(CallError::Unreached { reason: "the program that stayed has ended".to_owned() });
+        }
+        let hub = Hub::start(&self.shared, &self.state, resident);
+        *self.shared.hub() = Some(Arc::clone(&hub));
+        self.shared.running.send_replace(Running::Shared);
+        Ok(Arc::new(Caller(hub)))
     }
 
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError> {
@@ -220,6 +303,7 @@ impl Sandbox for ProcessSandbox {
     }
 
     async fn recycle(&mut self) -> Result<(), CallError> {
+        self.end_sharing().await?;
         self.check_idle()?;
         recycle(&self.shared).await
     }
@@ -248,6 +332,7 @@ impl Drop for ProcessSandbox {
         }
         // Whoever can interrupt a call shares this, and needs no connection to a program.
         drop(self.shared.resident().take());
+        drop(self.shared.hub().take());
     }
 }
 

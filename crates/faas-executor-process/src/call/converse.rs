@@ -47,12 +47,12 @@ pub(super) enum Answer {
 /// The connection to a runner that answers.
 #[derive(Debug)]
 pub(crate) struct Conversation {
-    socket: UnixStream,
-    decoder: Decoder,
-    frames: RunnerFrames,
-    buffer: Vec<u8>,
+    pub(super) socket: UnixStream,
+    pub(super) decoder: Decoder,
+    pub(super) frames: RunnerFrames,
+    pub(super) buffer: Vec<u8>,
     /// Whether the last call can be followed by another: it was asked in full, and nothing of it goes on.
-    calm: bool,
+    pub(super) calm: bool,
 }
 
 /// What the other end of an idle connection is like.
@@ -75,9 +75,10 @@ pub(super) enum Opening {
 }
 
 impl Conversation {
-    pub(super) fn new(socket: UnixStream) -> Self {
-        let buffer = vec![0; BUFFER];
-        Self { socket, decoder: Decoder::new(), frames: RunnerFrames::new(), buffer, calm: false }
+    /// With a program that answers so many calls at once.
+    pub(super) fn new(socket: UnixStream, at_once: u32) -> Self {
+        let frames = RunnerFrames::of(usize::try_from(at_once).unwrap_or(1));
+        Self { socket, decoder: Decoder::new(), frames, buffer: vec![0; BUFFER], calm: false }
     }
 
     /// What is found at the other end between two calls.

@@ -6,25 +6,22 @@
 //! connections are kept for the next one.
 
 use super::converse::{Answer, Conversation, Converse, Opening, Stock};
+use super::end::{End, exit, finish, outcome, stats, usage};
 use super::plan::RunnerPlan;
 use super::resident::Resident;
 use super::silent;
 use crate::link::State;
-use crate::output::{Budget, Forward, StreamStats};
+use crate::output::{Budget, Forward, Sink};
 use crate::pipes::{OutputPipe, StdinPipe};
-use crate::sandbox::{INIT_FRAME, Running, Shared};
+use crate::sandbox::{Running, Shared};
 use faas_executor_api::{Done, EventSender, InputItem, InputReceiver, Interrupt, OutputEvent, StayingProgram};
-use faas_protocol::control::{FromInit, ToInit};
+use faas_protocol::control::ToInit;
 use faas_protocol::launcher::Counters;
-use faas_types::{LimitHit, Outcome, OutputLimits, OutputStats, Usage};
+use faas_types::{Outcome, OutputLimits};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, watch};
-
-/// SIGKILL's number, and the exit code shells give for a child it ended.
-const SIGKILL: u8 = 9;
-const SHELL_SIGKILL: u8 = 128 + SIGKILL;
 
 /// A runner and what it is told.
 pub(super) enum Runner {
@@ -56,19 +53,6 @@ pub(super) struct Drive {
     pub(super) events: EventSender,
 }
 
-/// Why a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The program ended.
-    Exited { code: u8, signal: u8 },
-    /// It answered, or said that it has no answer, and stays.
-    Answered,
-    /// Somebody had it killed.
-    Interrupted(Interrupt),
-    /// The sandbox ended, or init or the runner broke the protocol.
-    Lost,
-}
-
 impl Drive {
     pub(super) async fn run(self) {
         let Self { shared, state, call, started_by, staying, before, deadline, output, .. } = self;
@@ -77,10 +61,7 @@ impl Drive {
         let interrupter = shared.interrupter();
         let (ended, program_ended) = watch::channel(false);
         let forward = |wrap: fn(bytes::Bytes) -> OutputEvent| Forward {
-            wrap,
-            events: &events,
-            budget: &budget,
-            interrupter: &interrupter,
+            sink: Sink { wrap, events: &events, budget: &budget, interrupter: &interrupter },
             ended: program_ended.clone(),
         };
         let (forwarded, answered, stocked) = (Notify::new(), Notify::new(), Notify::new());
@@ -188,34 +169,6 @@ impl Watch<'_> {
     }
 }
 
-/// Waits until init says that the program ended; passes on that it took stock.
-async fn exit(shared: &Shared, started_by: u32, stocked: &Notify) -> End {
-    let mut buffer = INIT_FRAME;
-    loop {
-        let Ok(received) = shared.control.receive(&mut buffer).await else { return End::Lost };
-        match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
-            Ok(FromInit::Kept) => stocked.notify_one(),
-            Ok(FromInit::Exited { call, code, signal }) if call == started_by => return End::Exited { code, signal },
-            _ => return End::Lost,
-        }
-    }
-}
-
-/// Ends what still runs and reads the counters. After a program that ended by itself, or stays, its sandbox
-/// lives on; after everything else it is dead.
-async fn finish(shared: &Shared, mut state: watch::Receiver<State>, end: End) -> (End, Counters) {
-    if let End::Exited { .. } | End::Answered = end
-        && let Some(counters) = shared.link.usage(shared.id).await
-    {
-        return (end, counters);
-    }
-    shared.link.kill(shared.id).await;
-    match state.wait_for(|state| *state != State::Alive).await.map(|state| *state) {
-        Ok(State::Ended(counters)) => (end, counters),
-        _ => (End::Lost, Counters::default()),
-    }
-}
-
 /// Carries input to the program until there is no more. Never returns: the end of input is not the
 /// end of the call.
 async fn feed(shared: &Shared, mut stdin: Option<StdinPipe>, mut input: InputReceiver) {
@@ -242,38 +195,4 @@ async fn feed(shared: &Shared, mut stdin: Option<StdinPipe>, mut input: InputRec
     }
     drop(stdin);
     std::future::pending().await
-}
-
-fn outcome(end: End, before: Counters, after: Counters) -> Outcome {
-    let out_of_memory = after.oom_kills > before.oom_kills;
-    match end {
-        End::Exited { code: SHELL_SIGKILL, signal: 0 } | End::Exited { signal: SIGKILL, .. } | End::Lost
-            if out_of_memory =>
-        {
-            Outcome::OutOfMemory
-        }
-        End::Exited { code, signal: 0 } => Outcome::Exited { code },
-        End::Answered => Outcome::Exited { code: 0 },
-        End::Exited { signal, .. } => Outcome::Signaled { signal },
-        End::Interrupted(Interrupt::Cancel) => Outcome::Cancelled,
-        End::Interrupted(Interrupt::Deadline) => Outcome::TimedOut,
-        End::Interrupted(Interrupt::OutputLimit) => Outcome::LimitExceeded { limit: LimitHit::Output },
-        End::Lost => Outcome::SandboxLost,
-    }
-}
-
-fn usage(before: Counters, after: Counters) -> Usage {
-    Usage {
-        cpu_us: after.cpu_us.zip(before.cpu_us).map(|(after, before)| after.saturating_sub(before)),
-        memory_peak_bytes: after.memory_peak_bytes,
-    }
-}
-
-fn stats(out: StreamStats, err: StreamStats) -> OutputStats {
-    OutputStats {
-        stdout_bytes: out.bytes,
-        stderr_bytes: err.bytes,
-        stdout_truncated: out.truncated,
-        stderr_truncated: err.truncated,
-    }
 }

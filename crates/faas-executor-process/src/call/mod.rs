@@ -1,13 +1,16 @@
-//! One call of a sandbox, from the plan to its `Done`.
+//! One call of a sandbox, from the plan to its `Done`. What several calls of one program have of their own is in
+//! [`crate::share`].
 
 mod converse;
 mod drive;
+mod end;
 mod plan;
 mod resident;
 mod silent;
 mod start;
 
 pub(crate) use converse::Idle;
-pub(crate) use plan::CallPlan;
-pub(crate) use resident::Resident;
+pub(crate) use end::{End, exit, finish, outcome, stats};
+pub(crate) use plan::{CallPlan, asked};
+pub(crate) use resident::{Parts, Resident};
 pub(crate) use start::{ask, start};

@@ -3,6 +3,10 @@
 use super::converse::{Conversation, Idle};
 use crate::pipes::OutputPipe;
 use faas_executor_api::{CallError, Invocation, StayingProgram};
+use faas_protocol::call::RunnerFrames;
+use faas_protocol::frame::Decoder;
+use std::sync::Arc;
+use tokio::net::UnixStream;
 
 /// A program that has answered and waits for the next call.
 #[derive(Debug)]
@@ -15,7 +19,42 @@ pub(crate) struct Resident {
     pub(super) stderr: OutputPipe,
 }
 
+/// What is left of one whose conversation is led by several calls at once.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) program: StayingProgram,
+    pub(crate) started_by: u32,
+    pub(crate) socket: Arc<UnixStream>,
+    pub(crate) decoder: Decoder,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) stdout: OutputPipe,
+    pub(crate) stderr: OutputPipe,
+}
+
+impl Parts {
+    /// As it was; `None` while somebody else has the socket. It can be asked again where it is calm.
+    pub(crate) fn together(self, frames: RunnerFrames, is_calm: bool) -> Option<Resident> {
+        let Self { program, started_by, socket, decoder, buffer, stdout, stderr } = self;
+        let socket = Arc::into_inner(socket)?;
+        let calm = is_calm && decoder.is_empty() && !frames.is_running();
+        let conversation = Conversation { socket, decoder, frames, buffer, calm };
+        Some(Resident { program, started_by, conversation, stdout, stderr })
+    }
+}
+
 impl Resident {
+    /// Whether it answers several calls at once.
+    pub(crate) const fn is_shareable(&self) -> bool {
+        self.program.at_once() > 1
+    }
+
+    /// Its parts, and what its runner may say next.
+    pub(crate) fn apart(self) -> (Parts, RunnerFrames) {
+        let Self { program, started_by, conversation, stdout, stderr } = self;
+        let Conversation { socket, decoder, frames, buffer, .. } = conversation;
+        (Parts { program, started_by, socket: Arc::new(socket), decoder, buffer, stdout, stderr }, frames)
+    }
+
     /// Refuses a call of any other program.
     pub(crate) fn check(&self, call: &Invocation) -> Result<(), CallError> {
         self.program.check(call)

@@ -7,7 +7,7 @@ use super::resident::Resident;
 use crate::link::State;
 use crate::pipes::{OutputPipe, StdinPipe};
 use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished, lost};
-use faas_executor_api::{CallError, ExecSession, Invocation, Stay, event_channel, input_channel};
+use faas_executor_api::{CallError, ExecSession, Invocation, Stay, StayingProgram, event_channel, input_channel};
 use faas_protocol::control::FromInit;
 use faas_protocol::frame::FrameError;
 use rustix::fd::OwnedFd;
@@ -50,13 +50,14 @@ pub(crate) async fn start(
             return Err(lost(&format!("init did not start the program within {START_TIMEOUT:?}")));
         }
     };
+    let at_once = plan.staying.as_ref().map_or(1, StayingProgram::at_once);
     let program = Program::new(descriptors, plan.runner.is_some()).map_err(|error| lost(&error.to_string()))?;
     let (events, stream) = event_channel(EVENTS);
     let (sink, input) = input_channel(INPUTS);
     unfinished.finished();
     let runner = plan.runner.zip(program.call_socket).map(|(plan, socket)| {
         if plan.answers() {
-            Runner::Answering(Conversation::new(socket), Opening::Load(Box::new(plan)))
+            Runner::Answering(Conversation::new(socket, at_once), Opening::Load(Box::new(plan)))
         } else {
             Runner::Silent(plan, socket)
         }
