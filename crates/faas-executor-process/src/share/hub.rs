@@ -28,8 +28,8 @@ use tokio::task::JoinHandle;
 const WINDOW: u32 = 256 << 10;
 /// How many frames wait for the program to read them before whoever sends the next one waits too.
 const FRAMES: usize = 8;
-/// How many events wait for a slow reader, and how many inputs for nobody.
-const EVENTS: usize = 16;
+/// How many events wait for a slow reader, each of at most a window, and how many inputs for nobody.
+const EVENTS: usize = 4;
 
 /// How the program ended, and what it had printed that was nobody's.
 #[derive(Debug, Clone)]
