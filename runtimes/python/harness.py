@@ -17,8 +17,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 INTERPRETER = "/usr/bin/python3"
 FLAGS = ("-I", "-S", "-X", "utf8")
 BOUND = 30
-BEGIN, BODY, END = 0x30, 0x31, 0x32
-HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0400")
+BEGIN, BODY, END, CREDIT, REQUEST = 0x30, 0x31, 0x32, 0x33, 0x34
+HEAD, ANSWER, ANSWER_END, FAILED, LOADED, BUSY, PRINTED = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47
+PIECE = 131072
+HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0500")
 ASSEMBLE = """
 set -e; cd "$0"
 mount --rbind /usr usr; mount --rbind /proc proc; mount --rbind /dev/null dev/null
@@ -47,11 +49,43 @@ def string(text):
     return len(text.encode()).to_bytes(4, "little") + text.encode()
 
 
-def call(code, arguments=(), name="main.py", contract="script", piece=131072):
+def call(code, arguments=(), name="main.py", contract="script", piece=PIECE):
     head = string(contract) + string(name) + len(arguments).to_bytes(4, "little")
     head += b"".join(string(argument) for argument in arguments) + len(code).to_bytes(8, "little")
     pieces = [code[at : at + piece] for at in range(0, len(code), piece)]
     return frame(BEGIN, head) + b"".join(frame(BODY, body, at) for at, body in enumerate(pieces)) + frame(END)
+
+
+def number(value, length):
+    return value.to_bytes(length, "little")
+
+
+def request(call, body=b"", method="GET", path="/", query="", headers=(), piece=PIECE, announced=None):
+    head = string(method) + string(path) + string(query) + number(len(headers), 4)
+    for name, value in headers:
+        head += string(name) + number(len(value), 4) + value
+    head += number(len(body) if announced is None else announced, 8)
+    pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
+    frames = [frame(REQUEST, head, call=call)]
+    frames += [frame(BODY, piece, at, call=call) for at, piece in enumerate(pieces)]
+    return b"".join(frames) + frame(END, call=call)
+
+
+def credit(call, length):
+    return frame(CREDIT, number(length, 4), call=call)
+
+
+def head_of(body):
+    status, count, at, headers = int.from_bytes(body[:2], "little"), int.from_bytes(body[2:6], "little"), 6, []
+    for _ in range(count):
+        pair = []
+        for _ in range(2):
+            length = int.from_bytes(body[at : at + 4], "little")
+            pair.append(body[at + 4 : at + 4 + length])
+            at += 4 + length
+        headers.append(tuple(pair))
+    assert at == len(body)
+    return status, headers
 
 
 def code_of(text):
@@ -69,7 +103,7 @@ class Running:
         for link in ("bin", "lib", "lib64"):
             (self.root / link).symlink_to("usr/" + link)
         (self.root / "dev/null").touch()
-        for file in ("runner.py", "handler.py"):
+        for file in ("runner.py", "handler.py", "shared.py"):
             shutil.copy(HERE / file, self.root / "opt/faas" / file)
         for name, content in (files or {}).items():
             (self.root / "files" / name).write_text(content)

@@ -239,22 +239,31 @@ def keep_source(path, code):
 
 
 def run_handler(host, number, name, arguments, code):
-    """Hands over to handler.py, which lies beside this file so that only those who need it read it.
-    As for a script, no module and no frame has the runner's names afterwards."""
+    """Hands over to handler.py, and to shared.py where calls are to overlap, which lie beside this file so
+    that only those who need them read them. As for a script, no module and no frame has the runner's names
+    afterwards."""
     path = "/code/" + name
     keep_source(path, code)
     half = {"__name__": "handler", "__builtins__": sys.modules["builtins"]}
-    file = posix.open(FOLDER + "/handler.py", posix.O_RDONLY | posix.O_CLOEXEC)
-    source = posix.read(file, posix.fstat(file).st_size)
-    posix.close(file)
-    exec(compile(source, FOLDER + "/handler.py", "exec"), half)
-    handler = half["Handler"](host, Fields, hide_frames, frames_without(FOLDER))
+    read_into(half, FOLDER + "/handler.py")
+    kind = "Handler"
+    if len(arguments) > 2:
+        read_into(half, FOLDER + "/shared.py")
+        kind = "SharedHandler"
+    handler = half[kind](host, Fields, hide_frames, frames_without(FOLDER))
     sys.modules["__main__"] = type(sys)("__main__")
     for names in (half, globals()):
         builtins = names["__builtins__"]
         names.clear()
         names["__builtins__"] = builtins
     handler.serve(number, path, arguments, code)
+
+
+def read_into(names, path):
+    file = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    source = posix.read(file, posix.fstat(file).st_size)
+    posix.close(file)
+    exec(compile(source, path, "exec"), names)
 
 
 def frames_without(folder):

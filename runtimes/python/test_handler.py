@@ -11,33 +11,12 @@ import socket
 import textwrap
 import unittest
 
-from harness import BEGIN, BODY, BOUND, END, HELLO, Running, RunnerTestCase, call, code_of, frame, string
+from harness import ANSWER, ANSWER_END, BEGIN, BOUND, BUSY, FAILED, HEAD, HELLO, LOADED, PIECE, REQUEST
+from harness import Running, RunnerTestCase, call, code_of, credit, frame, head_of, number, request
 
-CREDIT, REQUEST = 0x33, 0x34
-HEAD, ANSWER, ANSWER_END, FAILED, LOADED, BUSY = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46
 JSON, TEXT, BYTES = b"application/json", b"text/plain; charset=utf-8", b"application/octet-stream"
-PIECE = 131072
 
 Answer = collections.namedtuple("Answer", "status headers body failed")
-
-
-def number(value, length):
-    return value.to_bytes(length, "little")
-
-
-def request(call, body=b"", method="GET", path="/", query="", headers=(), piece=PIECE, announced=None):
-    head = string(method) + string(path) + string(query) + number(len(headers), 4)
-    for name, value in headers:
-        head += string(name) + number(len(value), 4) + value
-    head += number(len(body) if announced is None else announced, 8)
-    pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
-    frames = [frame(REQUEST, head, call=call)]
-    frames += [frame(BODY, piece, at, call=call) for at, piece in enumerate(pieces)]
-    return b"".join(frames) + frame(END, call=call)
-
-
-def credit(call, length):
-    return frame(CREDIT, number(length, 4), call=call)
 
 
 class Serving:
@@ -109,19 +88,6 @@ class Serving:
         """Closes the stream. Gives (exit code, stdout, stderr)."""
         self.socket.shutdown(socket.SHUT_WR)
         return self.running.finish()
-
-
-def head_of(body):
-    status, count, at, headers = int.from_bytes(body[:2], "little"), int.from_bytes(body[2:6], "little"), 6, []
-    for _ in range(count):
-        pair = []
-        for _ in range(2):
-            length = int.from_bytes(body[at : at + 4], "little")
-            pair.append(body[at + 4 : at + 4 + length])
-            at += 4 + length
-        headers.append(tuple(pair))
-    assert at == len(body)
-    return status, headers
 
 
 class HandlerTest(RunnerTestCase):

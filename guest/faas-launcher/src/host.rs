@@ -18,9 +18,10 @@ use std::path::Path;
 /// Init, built before this program.
 const INIT: &[u8] = include_bytes!(env!("FAAS_INIT"));
 
-const RUNNERS: [RunnerFile; 5] = [
+const RUNNERS: [RunnerFile; 6] = [
     source("runner.py", include_bytes!("../../../runtimes/python/runner.py")),
     source("handler.py", include_bytes!("../../../runtimes/python/handler.py")),
+    source("shared.py", include_bytes!("../../../runtimes/python/shared.py")),
     source("runner.js", include_bytes!("../../../runtimes/javascript/runner.js")),
     source("handler.js", include_bytes!("../../../runtimes/javascript/handler.js")),
     // Built before this program, as init is.
