@@ -95,7 +95,7 @@ def code_of(text):
 class Running:
     """One runner that has been sent its call."""
 
-    def __init__(self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m"):
+    def __init__(self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m", compiled=None):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="faas-runner-"))
         test.addCleanup(shutil.rmtree, self.root)
         for folder in ("usr", "proc", "dev/shm", "tmp", "code", "workspace", "opt/faas", "files"):
@@ -103,8 +103,10 @@ class Running:
         for link in ("bin", "lib", "lib64"):
             (self.root / link).symlink_to("usr/" + link)
         (self.root / "dev/null").touch()
-        for file in ("runner.py", "handler.py", "shared.py"):
+        for file in ("start.py", "runner.py", "handler.py", "shared.py"):
             shutil.copy(HERE / file, self.root / "opt/faas" / file)
+        if compiled is not None:
+            (self.root / "opt/faas/runner.pyc").write_bytes(compiled)
         for name, content in (files or {}).items():
             (self.root / "files" / name).write_text(content)
         self.socket, inside = socket.socketpair()
@@ -112,7 +114,7 @@ class Running:
         self.socket.settimeout(BOUND)
         namespaces = ["unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c", ASSEMBLE, self.root, code_size]
         self.process = subprocess.Popen(
-            [*namespaces, *env, INTERPRETER, *flags, "/opt/faas/runner.py"],
+            [*namespaces, *env, INTERPRETER, *flags, "/opt/faas/start.py"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

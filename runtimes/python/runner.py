@@ -6,7 +6,7 @@ answers its requests in handler.py.
 No thread, no shared mapping, no epoll is held between them.
 
 Only built-in modules are imported: each import is paid in every cold start, and user code
-sees what is already loaded.
+sees what is already loaded. start.py runs this file, among names of its own: FOLDER and code_of().
 """
 
 import posix
@@ -17,7 +17,6 @@ HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
 BEGIN, BODY, END = 0x30, 0x31, 0x32
 CONTRACTS = ("script", "argv-json", "handler")
 PACKAGES = "/packages"
-FOLDER = __file__.rpartition("/")[0]
 
 
 def initialise():
@@ -245,10 +244,10 @@ def run_handler(host, number, name, arguments, code):
     path = "/code/" + name
     keep_source(path, code)
     half = {"__name__": "handler", "__builtins__": sys.modules["builtins"]}
-    read_into(half, FOLDER + "/handler.py")
+    exec(code_of("handler.py"), half)
     kind = "Handler"
     if len(arguments) > 2:
-        read_into(half, FOLDER + "/shared.py")
+        exec(code_of("shared.py"), half)
         kind = "SharedHandler"
     handler = half[kind](host, Fields, hide_frames, frames_without(FOLDER))
     sys.modules["__main__"] = type(sys)("__main__")
@@ -257,13 +256,6 @@ def run_handler(host, number, name, arguments, code):
         names.clear()
         names["__builtins__"] = builtins
     handler.serve(number, path, arguments, code)
-
-
-def read_into(names, path):
-    file = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-    source = posix.read(file, posix.fstat(file).st_size)
-    posix.close(file)
-    exec(compile(source, path, "exec"), names)
 
 
 def frames_without(folder):

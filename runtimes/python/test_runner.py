@@ -3,6 +3,8 @@
 Run with: python3 runtimes/python/test_runner.py
 """
 
+import importlib.util
+import marshal
 import socket
 import textwrap
 import unittest
@@ -24,6 +26,13 @@ class RunnerTest(RunnerTestCase):
         self.assertEqual(running.finish(), (0, expected, ""))
         self.assertEqual(running.socket.recv(1000), HELLO)
         self.assertEqual(running.socket.recv(1000), b"")
+
+    def test_what_this_interpreter_compiled_is_run_and_nothing_else(self):
+        code = compile("print('compiled')", "/opt/faas/runner.py", "exec")
+        compiled = importlib.util.MAGIC_NUMBER + marshal.dumps(code)
+        self.check("print('source')", "compiled\n", compiled=compiled)
+        for other in b"", b"\0\0\r\n" + compiled[4:], compiled[1:]:
+            self.check("print('source')", "source\n", compiled=other)
 
     def test_argv_json_is_the_first_argument(self):
         text = "import json, sys; print(json.loads(sys.argv[1])['n'] + 1)"
@@ -63,6 +72,7 @@ class RunnerTest(RunnerTestCase):
         """
         expected = """
             ['__builtins__', '__cached__', '__doc__', '__file__', '__loader__', '__name__', '__package__', '__spec__']
+            __builtins__
             __builtins__
             __builtins__
             True True

@@ -1,6 +1,7 @@
 //! From a fresh process to one that can assemble sandboxes, and the report of what this host gives.
 
 use crate::args::Args;
+use crate::compiled::compiled;
 use crate::identity::Identity;
 use faas_protocol::launcher::{FromLauncher, Host};
 use faas_sandbox_linux::cgroup::{self, CheapMoves, Controller, Tree, Version};
@@ -18,23 +19,32 @@ use std::path::Path;
 /// Init, built before this program.
 const INIT: &[u8] = include_bytes!(env!("FAAS_INIT"));
 
-const RUNNERS: [RunnerFile; 6] = [
-    source("runner.py", include_bytes!("../../../runtimes/python/runner.py")),
-    source("handler.py", include_bytes!("../../../runtimes/python/handler.py")),
-    source("shared.py", include_bytes!("../../../runtimes/python/shared.py")),
+/// What runs user code, by the contract.
+const RUNNERS: [RunnerFile<'static>; 4] = [
+    source("start.py", include_bytes!("../../../runtimes/python/start.py")),
     source("runner.js", include_bytes!("../../../runtimes/javascript/runner.js")),
     source("handler.js", include_bytes!("../../../runtimes/javascript/handler.js")),
     // Built before this program, as init is.
     RunnerFile { name: "cgi", content: include_bytes!(env!("FAAS_CGI_RUNNER")), executable: true },
 ];
 
-const fn source(name: &'static str, content: &'static [u8]) -> RunnerFile {
+/// The Python runner, which is compiled where that is possible, and its file names then.
+const PYTHON: [(RunnerFile<'static>, &str); 3] = [
+    (source("runner.py", include_bytes!("../../../runtimes/python/runner.py")), "runner.pyc"),
+    (source("handler.py", include_bytes!("../../../runtimes/python/handler.py")), "handler.pyc"),
+    (source("shared.py", include_bytes!("../../../runtimes/python/shared.py")), "shared.pyc"),
+];
+
+const fn source(name: &'static str, content: &'static [u8]) -> RunnerFile<'static> {
     RunnerFile { name, content, executable: false }
 }
 
+/// What compiles the Python runner, and runs it.
+pub(crate) const PYTHON_INTERPRETER: &str = "/usr/bin/python3";
+
 /// Languages and where their interpreters must be: absolute, so that no `PATH` decides.
 const INTERPRETERS: [(&str, &str); 4] = [
-    ("python", "/usr/bin/python3"),
+    ("python", PYTHON_INTERPRETER),
     ("javascript", "/usr/bin/node"),
     ("bash", "/usr/bin/bash"),
     ("php", "/usr/bin/php-cgi"),
@@ -152,11 +162,16 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
     let init = sealed::sealed_file("faas-init", INIT)
         .map_err(|errno| refusal("sealing init in memory failed", errno, REPORT))?;
     let masks = proc_masks();
+    let is_root = identity == Identity::Root;
+    let sources = PYTHON.map(|(file, _)| file);
+    let compiled = compiled(&sources, &args.runtime_dir, is_root).unwrap_or_default();
+    let compiled = PYTHON.iter().zip(&compiled);
+    let compiled = compiled.map(|((_, name), content)| RunnerFile { name, content, executable: false });
     let template = Template {
         scratch: &args.runtime_dir,
-        real_root: identity == Identity::Root,
+        real_root: is_root,
         packages: args.packages.as_deref(),
-        runners: &RUNNERS,
+        runners: &RUNNERS.into_iter().chain(sources).chain(compiled).collect::<Vec<_>>(),
     };
     let runtimes = interpreters();
     let memory_bytes = total_memory();

@@ -6,6 +6,7 @@
 //! tenant wrote, and ends with the server, taking every sandbox along.
 
 mod args;
+mod compiled;
 mod create;
 mod host;
 mod identity;

@@ -106,7 +106,7 @@ impl CallPlan {
             _ if call.contract == Contract::Cgi => (argv(&["/opt/faas/cgi", "program", &interpreter]), Some(runner)),
             // Isolated from files and variables of the program's, without `site`, which the runner
             // stands in for, and UTF-8 whatever the environment says.
-            Language::Python => (argv(&[&interpreter, "-I", "-S", "-X", "utf8", "/opt/faas/runner.py"]), Some(runner)),
+            Language::Python => (argv(&[&interpreter, "-I", "-S", "-X", "utf8", "/opt/faas/start.py"]), Some(runner)),
             // One thread for V8's background work instead of one for each processor.
             Language::JavaScript => (argv(&[&interpreter, "--v8-pool-size=1", "/opt/faas/runner.js"]), Some(runner)),
             // A shell reads its program as it goes, from a file of its own.

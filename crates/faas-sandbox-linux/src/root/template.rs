@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 
 /// A runner's source or program, placed under `/opt/faas`.
 #[derive(Debug, Clone, Copy)]
-pub struct RunnerFile {
+pub struct RunnerFile<'a> {
     /// File name.
-    pub name: &'static str,
+    pub name: &'a str,
     /// Content.
-    pub content: &'static [u8],
+    pub content: &'a [u8],
     /// Whether it is a program.
     pub executable: bool,
 }
@@ -46,7 +46,7 @@ pub struct Template<'a> {
     /// An absolute path of the host's: the directory of all installed packages.
     pub packages: Option<&'a Path>,
     /// The runners.
-    pub runners: &'a [RunnerFile],
+    pub runners: &'a [RunnerFile<'a>],
 }
 
 /// Devices with their numbers (`Documentation/admin-guide/devices.txt`): harmless to everybody.

@@ -216,7 +216,7 @@ impl Runner {
             FromRunner::Failed { message, .. } => answered.failed = Some(message),
             FromRunner::Loaded { .. } | FromRunner::Busy { .. } | FromRunner::Printed { .. } => {
                 panic!("no program of this contract stays")
-            },
+            }
         }
     }
 
