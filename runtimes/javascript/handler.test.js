@@ -8,17 +8,9 @@ const assert = require('node:assert');
 const { createHash } = require('node:crypto');
 const { once } = require('node:events');
 const { test } = require('node:test');
-const { BEGIN, BODY, END, HELLO, call, finish, frame, number, skip, start, string } = require('./harness.js');
+const { BEGIN, HEAD, ANSWER, ANSWER_END, FAILED, BUSY, REQUEST, PIECE } = require('./harness.js');
+const { Conversation, call, credit, finish, frame, headOf, request, skip, start } = require('./harness.js');
 
-const CREDIT = 0x33;
-const REQUEST = 0x34;
-const HEAD = 0x41;
-const ANSWER = 0x42;
-const ANSWER_END = 0x43;
-const FAILED = 0x44;
-const LOADED = 0x45;
-const BUSY = 0x46;
-const PIECE = 131072;
 const MUCH = 16 << 20;
 const JSON_TEXT = 'application/json';
 const TEXT = 'text/plain; charset=utf-8';
@@ -28,39 +20,11 @@ function program(code, { entry = 'handle', stays = false, ...options } = {}) {
   return call(code, { args: stays ? [entry, 'stays'] : [entry], contract: 'handler', ...options });
 }
 
-function request(id, options = {}) {
-  const { body = '', method = 'GET', path = '/', query = '', headers = [], piece = PIECE } = options;
-  const bytes = Buffer.from(body);
-  const fields = [string(method), string(path), string(query), number(headers.length, 4)];
-  for (const [name, value] of headers) {
-    const given = Buffer.from(value);
-    fields.push(string(name), number(given.length, 4), given);
-  }
-  const frames = [frame(REQUEST, Buffer.concat([...fields, number(options.announced ?? bytes.length, 8)]), 0, id)];
-  for (let at = 0; at < bytes.length; at += piece) {
-    frames.push(frame(BODY, bytes.subarray(at, at + piece), at / piece, id));
-  }
-  return Buffer.concat([...frames, frame(END, undefined, 0, id)]);
-}
-
-const credit = (id, bytes) => frame(CREDIT, number(bytes, 4), 0, id);
-
-/** One runner that has been sent its program, and its host. */
-class Serving {
+/** A host that asks one thing after the other. */
+class Serving extends Conversation {
   constructor(t, code, { files, then = Buffer.alloc(0), ...options } = {}) {
-    this.running = start(t, Buffer.concat([program(code, options), then]), files);
+    super(t, Buffer.concat([program(code, options), then]), files);
     this.last = 7;
-    this.at = 0;
-  }
-
-  async exactly(length) {
-    const { running } = this;
-    while (running.said.length < this.at + length) {
-      const ended = await Promise.race([once(running.socket, 'data').then(() => false), running.end]);
-      if (ended) throw new Error(`the runner ended with ${ended}: ${running.out} ${running.err}`);
-    }
-    this.at += length;
-    return running.said.subarray(this.at - length, this.at);
   }
 
   request({ granted = MUCH, ...options } = {}) {
@@ -71,13 +35,9 @@ class Serving {
   }
 
   async frame() {
-    if (this.at === 0) {
-      assert.strictEqual((await this.exactly(18)).toString('hex'), HELLO);
-      assert.deepStrictEqual(await this.exactly(16), frame(LOADED));
-    }
-    const header = await this.exactly(16);
-    assert.deepStrictEqual([...header.subarray(5, 8), header.readUInt32LE(8)], [0, 0, 0, this.last]);
-    return [header[4], header.readUInt32LE(12), await this.exactly(header.readUInt32LE(0))];
+    const { kind, call, sequence, body } = await this.next();
+    assert.strictEqual(call, this.last);
+    return [kind, sequence, body];
   }
 
   async head() {
@@ -116,25 +76,6 @@ class Serving {
     this.request(options);
     return this.answer();
   }
-
-  /** Closes the stream. Gives exit code, stdout, stderr. */
-  end() {
-    this.running.socket.end();
-    return finish(this.running);
-  }
-}
-
-function headOf(body) {
-  const headers = [];
-  let at = 6;
-  const part = () => {
-    const length = body.readUInt32LE(at);
-    at += 4 + length;
-    return body.toString('latin1', at - length, at);
-  };
-  for (let count = body.readUInt32LE(2); count > 0; count -= 1) headers.push([part(), part()]);
-  assert.strictEqual(at, body.length);
-  return { status: body.readUInt16LE(0), headers };
 }
 
 const WELL = { code: 0, out: '', err: '' };

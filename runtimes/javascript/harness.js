@@ -4,6 +4,7 @@
 
 'use strict';
 
+const assert = require('node:assert');
 const { once } = require('node:events');
 const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -13,6 +14,15 @@ const path = require('node:path');
 const BEGIN = 0x30;
 const BODY = 0x31;
 const END = 0x32;
+const CREDIT = 0x33;
+const REQUEST = 0x34;
+const HEAD = 0x41;
+const ANSWER = 0x42;
+const ANSWER_END = 0x43;
+const FAILED = 0x44;
+const LOADED = 0x45;
+const BUSY = 0x46;
+const PIECE = 131072;
 const HELLO = '020000004000000000000000000000000400';
 const BOUND = 30_000;
 const ASSEMBLE = `
@@ -51,8 +61,8 @@ function call(code, { args = [], name = 'main.js', contract = 'script', announce
   const bytes = Buffer.from(code);
   const fields = [string(contract), string(name), number(args.length, 4), ...args.map(string)];
   const frames = [frame(BEGIN, Buffer.concat([...fields, number(announced ?? bytes.length, 8)]))];
-  for (let at = 0; at < bytes.length; at += 131072) {
-    frames.push(frame(BODY, bytes.subarray(at, at + 131072), at / 131072));
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    frames.push(frame(BODY, bytes.subarray(at, at + PIECE), at / PIECE));
   }
   return Buffer.concat([...frames, frame(END)]);
 }
@@ -97,4 +107,72 @@ async function finish(running, stdin = '') {
   return { code: signal ?? code, out: running.out, err: running.err };
 }
 
-module.exports = { BEGIN, BODY, END, HELLO, call, finish, frame, number, skip, start, string };
+function request(id, options = {}) {
+  const { body = '', method = 'GET', path = '/', query = '', headers = [], piece = PIECE } = options;
+  const bytes = Buffer.from(body);
+  const fields = [string(method), string(path), string(query), number(headers.length, 4)];
+  for (const [name, value] of headers) {
+    const given = Buffer.from(value);
+    fields.push(string(name), number(given.length, 4), given);
+  }
+  const frames = [frame(REQUEST, Buffer.concat([...fields, number(options.announced ?? bytes.length, 8)]), 0, id)];
+  for (let at = 0; at < bytes.length; at += piece) {
+    frames.push(frame(BODY, bytes.subarray(at, at + piece), at / piece, id));
+  }
+  return Buffer.concat([...frames, frame(END, undefined, 0, id)]);
+}
+
+const credit = (id, bytes) => frame(CREDIT, number(bytes, 4), 0, id);
+
+function headOf(body) {
+  const headers = [];
+  let at = 6;
+  const part = () => {
+    const length = body.readUInt32LE(at);
+    at += 4 + length;
+    return body.toString('latin1', at - length, at);
+  };
+  for (let count = body.readUInt32LE(2); count > 0; count -= 1) headers.push([part(), part()]);
+  assert.strictEqual(at, body.length);
+  return { status: body.readUInt16LE(0), headers };
+}
+
+/** One runner that has been sent its program, and its host. */
+class Conversation {
+  constructor(t, frames, files) {
+    this.running = start(t, frames, files);
+    this.at = 0;
+  }
+
+  async exactly(length) {
+    const { running } = this;
+    while (running.said.length < this.at + length) {
+      const ended = await Promise.race([once(running.socket, 'data').then(() => false), running.end]);
+      if (ended) throw new Error(`the runner ended with ${ended}: ${running.out} ${running.err}`);
+    }
+    this.at += length;
+    return running.said.subarray(this.at - length, this.at);
+  }
+
+  /** The next frame that is not of the beginning. */
+  async next() {
+    if (this.at === 0) {
+      assert.strictEqual((await this.exactly(18)).toString('hex'), HELLO);
+      assert.deepStrictEqual(await this.exactly(16), frame(LOADED));
+    }
+    const header = await this.exactly(16);
+    assert.deepStrictEqual([...header.subarray(5, 8)], [0, 0, 0]);
+    const body = await this.exactly(header.readUInt32LE(0));
+    return { kind: header[4], call: header.readUInt32LE(8), sequence: header.readUInt32LE(12), body };
+  }
+
+  /** Closes the stream. Gives exit code, stdout, stderr. */
+  end() {
+    this.running.socket.end();
+    return finish(this.running);
+  }
+}
+
+const kinds = { BEGIN, BODY, END, REQUEST, HEAD, ANSWER, ANSWER_END, FAILED, BUSY };
+const said = { HELLO, PIECE, call, credit, frame, headOf, request };
+module.exports = { ...kinds, ...said, Conversation, finish, skip, start };
