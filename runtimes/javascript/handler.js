@@ -1,8 +1,8 @@
 // The handler contract: one program, loaded once, answers one request after the other.
 //
-// runner.js loads this file where the contract asks for it. Between requests the event loop goes on;
-// the call socket keeps the process alive until the host closes it. The program then ends when
-// nothing of its own is left to do, as every program of Node's.
+// runner.js loads this file where the contract asks for it; shared.js builds on it, for several requests at once.
+// Between requests the event loop goes on; the call socket keeps the process alive until the host closes it. The
+// program then ends when nothing of its own is left to do, as every program of Node's.
 //
 // User code is called from an empty stack, and frames of this file are taken out of what is shown.
 
@@ -48,7 +48,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Takes the exports of a loaded program and answers until the host closes the stream. */
-exports.serve = function serve({ descriptor, Fields, file, exported, entry, stays, call }) {
+function serve({ descriptor, Fields, file, exported, entry, stays, concurrency, call, Host: Kind = Host }) {
   const handle = exported?.[entry];
   if (typeof handle !== 'function') {
     const accepted = 'export it, or give the name of an exported function as entry';
@@ -67,13 +67,13 @@ exports.serve = function serve({ descriptor, Fields, file, exported, entry, stay
   };
   const begin = () => {
     writeAll(descriptor, frameOf(LOADED, call));
-    new Host(descriptor, Fields, answered);
+    new Kind(descriptor, Fields, answered, concurrency);
   };
   if (!stays) return begin();
   watchUnheld();
   // The threads that Node starts with its first work of this kind are not a call's.
   fs.access(file, begin);
-};
+}
 
 function frameOf(kind, call) {
   return Buffer.concat([u32(0), Buffer.from([kind, 0, 0, 0]), u32(call), u32(0)]);
@@ -154,7 +154,7 @@ class Host {
     this.socket.on('data', (chunk) => this.read(chunk));
     this.socket.on('end', () => this.end());
     this.socket.on('error', (error) => {
-      if (this.answer !== null) broken(`the host closed the call socket: ${error.code}`);
+      if (this.isAnswering()) broken(`the host closed the call socket: ${error.code}`);
     });
   }
 
@@ -196,6 +196,10 @@ class Host {
     if (this.incoming !== null || this.ahead.length > 0) broken('the host closed the call socket');
     if (this.answer === null) this.socket.destroy();
     else this.answer.granted(0);
+  }
+
+  isAnswering() {
+    return this.answer !== null;
   }
 
   answered() {
@@ -286,7 +290,7 @@ for (const [other, name] of Object.entries({
 
 /** The frames of one answer. They leave together, as far as that delays nothing. */
 class Answer {
-  constructor(host, call) {
+  constructor(host, call, before = resources()) {
     this.host = host;
     this.call = call;
     this.credit = 0;
@@ -295,7 +299,7 @@ class Answer {
     this.unsentBytes = 0;
     this.begun = false;
     this.wake = null;
-    this.before = resources();
+    this.before = before;
   }
 
   head(status, headers) {
@@ -327,7 +331,7 @@ class Answer {
   async moreCredit() {
     await this.send();
     if (this.credit > 0) return;
-    if (this.host.closed) broken('the host closed the call socket');
+    if (this.host.closed) this.lost();
     await new Promise((resolve) => (this.wake = resolve));
   }
 
@@ -336,32 +340,43 @@ class Answer {
     this.wake?.();
   }
 
-  // What was printed before has been written: the streams of Node are synchronous for pipes and files.
-  async end() {
-    await this.sayBusy();
-    this.add(ANSWER_END, Buffer.alloc(0));
-    this.send();
-    this.host.answered();
+  lost() {
+    broken('the host closed the call socket');
   }
 
-  async failed(message) {
+  // What was printed before has been written: the streams of Node are synchronous for pipes and files.
+  end() {
+    return this.leave(ANSWER_END, Buffer.alloc(0));
+  }
+
+  failed(message) {
     if (!this.begun) this.unsent = [];
-    await this.sayBusy();
     const text = Buffer.from(message);
-    this.add(FAILED, Buffer.concat([u32(text.length), text]));
-    this.send();
-    this.host.answered();
+    return this.leave(FAILED, Buffer.concat([u32(text.length), text]));
   }
 
   /** What the call leaves in the loop cannot be told from what the next one does. */
-  async sayBusy() {
-    const isBusy = () => [...resources()].some(([kind, count]) => count > (this.before.get(kind) ?? 0));
+  async leave(kind, body) {
     // What was begun last is there with the next tick, and what was closed is gone some turns of the loop later.
     await new Promise((resolve) => nextTick(resolve));
-    for (let turns = 0; isBusy(); turns += 1) {
-      if (turns === TURNS_OF_CLOSING) return this.add(BUSY, Buffer.alloc(0));
+    for (let turns = 0; this.isBusy(); turns += 1) {
+      if (turns === TURNS_OF_CLOSING) {
+        this.add(BUSY, Buffer.alloc(0));
+        break;
+      }
       await new Promise((resolve) => setImmediate(resolve));
     }
+    this.last(kind, body);
+  }
+
+  isBusy(now = resources()) {
+    return [...now].some(([kind, count]) => count > (this.before.get(kind) ?? 0));
+  }
+
+  last(kind, body) {
+    this.add(kind, body);
+    this.send();
+    this.host.answered(this);
   }
 
   add(kind, body, sequence = 0) {
@@ -509,3 +524,5 @@ function lineOf(error) {
 function isError(value) {
   return types.isNativeError(value) || value instanceof Error;
 }
+
+module.exports = { serve, Host, Answer, Incoming, broken, resources, u32, TURNS_OF_CLOSING };

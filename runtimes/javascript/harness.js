@@ -22,8 +22,9 @@ const ANSWER_END = 0x43;
 const FAILED = 0x44;
 const LOADED = 0x45;
 const BUSY = 0x46;
+const PRINTED = 0x47;
 const PIECE = 131072;
-const HELLO = '020000004000000000000000000000000400';
+const HELLO = '020000004000000000000000000000000500';
 const BOUND = 30_000;
 const ASSEMBLE = `
 set -e; cd "$0"
@@ -76,7 +77,7 @@ function start(t, frames, files = {}) {
   }
   for (const link of ['bin', 'lib', 'lib64']) fs.symlinkSync(`usr/${link}`, path.join(root, link));
   fs.writeFileSync(path.join(root, 'dev/null'), '');
-  for (const file of ['runner.js', 'handler.js']) {
+  for (const file of ['runner.js', 'handler.js', 'shared.js']) {
     fs.copyFileSync(path.join(__dirname, file), path.join(root, 'opt/faas', file));
   }
   for (const [name, content] of Object.entries(files)) {
@@ -173,6 +174,6 @@ class Conversation {
   }
 }
 
-const kinds = { BEGIN, BODY, END, REQUEST, HEAD, ANSWER, ANSWER_END, FAILED, BUSY };
+const kinds = { BEGIN, BODY, END, REQUEST, HEAD, ANSWER, ANSWER_END, FAILED, BUSY, PRINTED };
 const said = { HELLO, PIECE, call, credit, frame, headOf, request };
 module.exports = { ...kinds, ...said, Conversation, finish, skip, start };

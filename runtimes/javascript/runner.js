@@ -3,7 +3,7 @@
 // Three steps, kept apart so that an initialised runner can wait between them: initialise() once,
 // waitForCall() until the host has sent one, run() it. Everything is synchronous: no handle, timer
 // or promise of the runner's exists when user code starts. A handler answers its requests in
-// handler.js once its program has been loaded.
+// handler.js once its program has been loaded, and several at once in shared.js.
 //
 // User code starts from an empty stack, as a callback, so neither its stack traces nor the frames
 // it can see contain this file.
@@ -67,9 +67,16 @@ function waitForCall() {
   }
   const code = Buffer.concat(pieces);
   if (code.length !== length) throw new BrokenCall(`${code.length} bytes of code came, ${length} were announced`);
-  if (contract === 'handler') return { name, args: [], code, handler: { entry: args[0], stays: args[1] === 'stays', call: begin.call } };
+  if (contract === 'handler') return { name, args: [], code, handler: handlerAsked(args, begin.call) };
   fs.closeSync(SOCKET);
   return { name, args, code };
+}
+
+function handlerAsked([entry, stays, concurrency], call) {
+  if (concurrency !== undefined && !/^([2-9]|[1-9]\d|100)$/.test(concurrency)) {
+    throw new BrokenCall(`${concurrency} calls at once were asked for; from 2 to 100 are possible`);
+  }
+  return { entry, stays: stays === 'stays', concurrency: Number(concurrency ?? 1), call };
 }
 
 function readFrame() {
@@ -140,8 +147,9 @@ function run({ name, args, code, handler }) {
 
 /** Loads the other half, which no other contract pays for. Gives what takes the program's exports. */
 function handlerOf(file, handler) {
-  const { serve } = require('./handler.js');
-  delete require.cache[require.resolve('./handler.js')];
+  const half = handler.concurrency === 1 ? './handler.js' : './shared.js';
+  const { serve } = require(half);
+  delete require.cache[require.resolve(half)];
   return (exported) => serve({ descriptor: SOCKET, Fields, file, exported, ...handler });
 }
 

@@ -20,10 +20,11 @@ use std::path::Path;
 const INIT: &[u8] = include_bytes!(env!("FAAS_INIT"));
 
 /// What runs user code, by the contract.
-const RUNNERS: [RunnerFile<'static>; 4] = [
+const RUNNERS: [RunnerFile<'static>; 5] = [
     source("start.py", include_bytes!("../../../runtimes/python/start.py")),
     source("runner.js", include_bytes!("../../../runtimes/javascript/runner.js")),
     source("handler.js", include_bytes!("../../../runtimes/javascript/handler.js")),
+    source("shared.js", include_bytes!("../../../runtimes/javascript/shared.js")),
     // Built before this program, as init is.
     RunnerFile { name: "cgi", content: include_bytes!(env!("FAAS_CGI_RUNNER")), executable: true },
 ];
