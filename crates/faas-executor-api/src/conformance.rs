@@ -18,7 +18,7 @@ mod shell;
 mod suite;
 mod trial;
 
-pub use guest::{CgiTask, Guest, HandlerTask, ScriptTask};
+pub use guest::{CgiTask, Guest, HandlerTask, ScriptTask, TOGETHER_FLOOD};
 pub use scenario::*;
 pub use shell::ShellGuest;
 pub use suite::{SCENARIOS, Scenario, ScenarioFuture};

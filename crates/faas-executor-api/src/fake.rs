@@ -5,8 +5,8 @@
 //! host offers is chosen with [`FakeHost`], so that callers meet refusals too. [`FakeGuest`] writes
 //! its programs for the conformance suite; a sandbox finds them as `/usr/bin/fake`.
 //!
-//! Invariant: a sandbox runs at most one program at a time, and nothing of it runs once `destroy`
-//! returned.
+//! Invariant: a sandbox runs at most one program at a time (which may answer several calls, each a task), and nothing
+//! of it runs once `destroy` returned.
 
 mod console;
 mod disk;
@@ -18,6 +18,8 @@ mod machine;
 mod program;
 mod run;
 mod sandbox;
+mod shared;
+mod sharing;
 mod state;
 
 pub use executor::FakeExecutor;

@@ -32,5 +32,5 @@ pub use share::{MAX_AT_ONCE, SharedCall, SharedProgram};
 pub use stay::StayingProgram;
 pub use validation::{
     MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, MAX_ENTRIES, MAX_NAME_BYTES, MAX_PATH_BYTES, check_command, check_file,
-    check_invocation,
+    check_invocation, check_shared,
 };

@@ -97,7 +97,7 @@ pub struct ExecSession {
 /// [`CallError::Invalid`].
 ///
 /// After `TimedOut`, `OutOfMemory`, `Cancelled`, `LimitExceeded` or `SandboxLost` the sandbox is
-/// [`Health::Unrecoverable`].
+/// [`Health::Unrecoverable`], or [`Health::Poisoned`] where only one call of a [`SharedProgram`] was cut off.
 #[async_trait]
 pub trait Sandbox: Send {
     /// Its id.
@@ -119,9 +119,10 @@ pub trait Sandbox: Send {
     /// takes calls of any program once more.
     ///
     /// # Errors
-    /// The call could not be made; nothing ran. `Unsupported` for a program that is to stay, unless the
-    /// capabilities declare it; `Invalid` for any other program than the one that stays; `Unreached` when that
-    /// has ended meanwhile, or may no longer be asked.
+    /// The call could not be made; nothing ran. `Unsupported` for a program that is to stay, or to answer several
+    /// calls at once, unless the capabilities declare it; `Invalid` for any other program than the one that stays,
+    /// and for that too if it answers several calls at once; `Unreached` when it has ended meanwhile, or may no
+    /// longer be asked.
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError>;
 
     /// Lets the program that stays, which was loaded for several calls at once, be asked by several callers. From
@@ -150,7 +151,7 @@ pub trait Sandbox: Send {
     ///
     /// # Errors
     /// `Unsupported` unless the capabilities declare it; `Invalid` while a call runs, which goes on;
-    /// `Lost` when something is left or the sandbox was gone, and then it is [`Health::Unrecoverable`].
+    /// `Lost` when something is left or the sandbox was gone or poisoned, and then it is [`Health::Unrecoverable`].
     async fn recycle(&mut self) -> Result<(), CallError> {
         Err(CallError::Unsupported(Verb::Recycle))
     }
@@ -179,10 +180,10 @@ pub trait Sandbox: Send {
         Err(CallError::Unsupported(Verb::Checkpoint))
     }
 
-    /// What ends a running call from outside.
+    /// What ends a running call from outside; none of a shared program, each of which has its own.
     fn interrupter(&self) -> Interrupter;
 
     /// Ends it and everything in it. Idempotent by construction; returns when nothing of it runs,
-    /// whether or not anybody reads. A call that was running ends with `Cancelled` or `SandboxLost`.
+    /// whether or not anybody reads. Every call that was running ends with `Cancelled` or `SandboxLost`.
     async fn destroy(self: Box<Self>, reason: DestroyReason);
 }

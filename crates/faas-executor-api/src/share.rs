@@ -12,7 +12,7 @@ pub const MAX_AT_ONCE: u32 = 100;
 pub struct SharedCall {
     /// Its output and its end. Its standard input is empty.
     pub session: ExecSession,
-    /// Ends this call and no other.
+    /// Ends this call and no other; the first reason wins, and afterwards it is harmless.
     pub interrupter: Interrupter,
 }
 
@@ -28,13 +28,17 @@ pub struct SharedCall {
 /// - what nobody can be told to have printed is shown where the program ends, by every call that ends with it.
 #[async_trait]
 pub trait SharedProgram: fmt::Debug + Send + Sync {
-    /// Asks it.
+    /// Asks it: a call of the program that was loaded, which stays once it has answered
+    /// ([`Stay::Answered`](crate::Stay::Answered)). It says at once that it is loaded. A place is free again when
+    /// the `Done` of a call is there.
     ///
     /// # Errors
     /// The call could not be made, and the others go on: `Invalid` for another program, or above the calls that
-    /// it answers at once; `Unreached` where it may not be asked any more, or has ended.
+    /// it answers at once (its field is `call`); `Unreached` where it may not be asked any more, has ended, or is
+    /// shared no longer.
     async fn ask(&self, call: Invocation) -> Result<SharedCall, CallError>;
 
-    /// Whether it may be asked again: never once that was denied.
+    /// Whether it may be asked again: never once that was denied. [`Health::Unrecoverable`] when it has ended or is
+    /// shared no longer, whatever its sandbox can still be used for.
     fn health(&self) -> Health;
 }

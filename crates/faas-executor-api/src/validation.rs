@@ -1,6 +1,6 @@
 //! What every backend refuses before anything runs: pure checks of a call's own fields.
 //!
-//! Called by backends at the start of `exec` and `invoke`. The limits are such that the arguments
+//! Called by backends at the start of `exec`, `invoke` and `ask`. The limits are such that the arguments
 //! and the environment of one call fit one protocol frame, and that a path which passes here names
 //! something beneath the working directory (a symlink inside the sandbox is the backend's matter).
 
@@ -46,6 +46,30 @@ pub fn check_command(command: &Command) -> Result<(), CallError> {
 /// # Errors
 /// `Invalid` or `File`, naming the field or the path.
 pub fn check_invocation(call: &Invocation) -> Result<(), CallError> {
+    check_fields(call)?;
+    if call.at_once > 1 && call.stay == Stay::Answered {
+        return Err(invalid(
+            "stay",
+            "the program answers several calls at once",
+            "loaded, and then its calls when shared",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks a call of a program that is shared before it is asked.
+///
+/// # Errors
+/// `Invalid` or `File`, naming the field or the path.
+pub fn check_shared(call: &Invocation) -> Result<(), CallError> {
+    check_fields(call)?;
+    if call.stay != Stay::Answered {
+        return Err(invalid("stay", "the program is shared, and stays", "answered"));
+    }
+    Ok(())
+}
+
+fn check_fields(call: &Invocation) -> Result<(), CallError> {
     check_program(&call.program)?;
     check_texts("args", &call.args, &call.env)?;
     match (call.contract.answers(), &call.request) {

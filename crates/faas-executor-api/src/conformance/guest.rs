@@ -47,7 +47,20 @@ pub enum HandlerTask {
     /// - `exit`: ends its process with code 3 instead of answering;
     /// - `raise`: raises an error whose message has `mine` in it.
     Obey,
+    /// Counts its requests, several at once, and does what the words of the request's body say. Unless said otherwise
+    /// it prints nothing and answers the count.
+    /// - `meet SIZE NAME`: prints the name and a newline, waits until as many calls have come here as make groups of
+    ///   that size, prints the same again and answers the name;
+    /// - `wait`: prints `ready` and a newline and never answers;
+    /// - `chatter`: prints `late` and a newline over and over and never answers;
+    /// - `flood`: answers [`TOGETHER_FLOOD`] bytes, the one at position `n` being `n % 251`;
+    /// - `raise`: raises an error whose message has `mine` in it;
+    /// - `exit`: ends its process with code 3.
+    Together,
 }
+
+/// What `flood` answers: more than is under way while nobody reads.
+pub const TOGETHER_FLOOD: u64 = 3 << 20;
 
 /// What a program that is asked through the cgi contract is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -106,6 +106,7 @@ impl Guest for FakeGuest {
             HandlerTask::Flood { bytes } => format!("answer-flood {bytes}\n"),
             HandlerTask::Raise => "raise\n".to_owned(),
             HandlerTask::Obey => "obey\n".to_owned(),
+            HandlerTask::Together => "together\n".to_owned(),
             HandlerTask::Exit { code } => format!("arguments {code}\n"),
         };
         Some(Program { code: Bytes::from(code), name: "main.fake".to_owned() })

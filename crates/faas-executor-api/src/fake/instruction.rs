@@ -63,12 +63,16 @@ pub(super) enum Instruction {
     AnswerStart,
     Raise,
     Obey,
+    Together,
 }
 
 impl Instruction {
     /// Whether it answers a request: what comes before it in a handler is run when that is loaded.
     pub(super) const fn answers(&self) -> bool {
-        matches!(self, Self::AnswerEcho | Self::AnswerFlood { .. } | Self::AnswerStart | Self::Raise | Self::Obey)
+        matches!(
+            self,
+            Self::AnswerEcho | Self::AnswerFlood { .. } | Self::AnswerStart | Self::Raise | Self::Obey | Self::Together
+        )
     }
 
     /// `None` for words that are no instruction.
@@ -99,6 +103,7 @@ impl Instruction {
             ["answer-start"] => Self::AnswerStart,
             ["raise"] => Self::Raise,
             ["obey"] => Self::Obey,
+            ["together"] => Self::Together,
             ["read", path] => Self::Read { path: path.to_owned() },
             _ => return None,
         };

@@ -4,6 +4,7 @@ use super::console::{Console, Overflow, Stream};
 use super::instruction::Instruction;
 use super::program::Process;
 use super::state::{Gate, Shared};
+use crate::conformance::TOGETHER_FLOOD;
 use crate::{OutputEvent, ResponseHead, Stay};
 use bytes::Bytes;
 use faas_types::{LimitHit, Outcome};
@@ -127,11 +128,9 @@ impl Machine<'_> {
                 self.console.say(OutputEvent::Body(Bytes::from_static(b"ready\n"))).await;
                 std::future::pending().await
             }
-            Instruction::Raise => {
-                self.console.say(OutputEvent::Failed("ValueError: mine".to_owned())).await;
-                exits(1)
-            }
+            Instruction::Raise => self.raise().await,
             Instruction::Obey => self.obey(process).await,
+            Instruction::Together => self.together(process).await,
             Instruction::Fill { path, bytes } => self.fill(path, *bytes).await,
             Instruction::Create { count } => self.create(*count).await,
             Instruction::Read { path } => {
@@ -211,16 +210,54 @@ impl Machine<'_> {
                 std::future::pending::<()>().await;
             }
             b"exit" => return exits(3),
-            b"raise" => {
-                self.console.say(OutputEvent::Failed("ValueError: mine".to_owned())).await;
-                return exits(1);
-            }
+            b"raise" => return self.raise().await,
             _ => {}
         }
+        self.answer(answer).await
+    }
+
+    /// See [`crate::conformance::HandlerTask::Together`].
+    async fn together(&mut self, process: &Process) -> Result<(), Stop> {
+        let Some(request) = &process.request else { return exits(1) };
+        let calls = {
+            let mut state = self.shared.lock();
+            state.module.calls += 1;
+            state.module.calls
+        };
+        let text = String::from_utf8_lossy(&request.body).into_owned();
+        match *text.split(' ').collect::<Vec<_>>() {
+            ["meet", size, name] => {
+                let Ok(size) = size.parse() else { return exits(1) };
+                self.say(format!("{name}\n")).await?;
+                self.shared.meet(size).await;
+                self.say(format!("{name}\n")).await?;
+                self.answer(name.to_owned()).await
+            }
+            ["wait"] => {
+                self.say("ready\n").await?;
+                std::future::pending().await
+            }
+            ["chatter"] => loop {
+                self.say("late\n").await?;
+                tokio::time::sleep(PRINT_INTERVAL).await;
+            },
+            ["flood"] => self.answer_flood(TOGETHER_FLOOD).await,
+            ["raise"] => self.raise().await,
+            ["exit"] => exits(3),
+            _ => self.answer(calls.to_string()).await,
+        }
+    }
+
+    async fn answer(&mut self, body: impl Into<Bytes>) -> Result<(), Stop> {
         self.console.say(OutputEvent::ResponseHead(ResponseHead { status: 200, headers: Vec::new() })).await;
-        self.console.say(OutputEvent::Body(answer)).await;
+        self.console.say(OutputEvent::Body(body.into())).await;
         self.console.say(OutputEvent::ResponseEnd).await;
         Ok(())
+    }
+
+    async fn raise(&mut self) -> Result<(), Stop> {
+        self.console.say(OutputEvent::Failed("ValueError: mine".to_owned())).await;
+        exits(1)
     }
 
     async fn echo(&mut self) -> Result<(), Stop> {

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Events a reader may be behind.
-const EVENTS: usize = 16;
+pub(super) const EVENTS: usize = 16;
 /// Pieces of input a program may be behind.
-const INPUTS: usize = 8;
+pub(super) const INPUTS: usize = 8;
 const SIGTERM: u8 = 15;
 
 /// Starts a program, or asks the one that stays; the caller has checked that the sandbox is idle. With `staying`
@@ -87,7 +87,7 @@ impl Run {
     }
 }
 
-async fn interrupted(interrupts: &mut watch::Receiver<Option<Outcome>>) -> Outcome {
+pub(super) async fn interrupted(interrupts: &mut watch::Receiver<Option<Outcome>>) -> Outcome {
     match interrupts.wait_for(Option::is_some).await.map(|end| *end) {
         Ok(Some(outcome)) => outcome,
         // The sandbox was dropped without being destroyed.

@@ -4,13 +4,14 @@ use super::disk::Disk;
 use super::executor::{Estate, Saved};
 use super::program::Process;
 use super::run;
-use super::state::{Module, Shared, Staying};
+use super::shared::FakeProgram;
+use super::state::{Shared, Staying};
 use crate::{
-    CallError, Command, DestroyReason, ExecSession, FileIn, Health, Interrupt, Interrupter, Invocation, Sandbox,
-    SandboxSpec, Stay, StayingProgram, Verb, check_command, check_invocation,
+    CallError, Command, DestroyReason, ExecSession, FileIn, Health, Interrupter, Invocation, Sandbox, SandboxSpec,
+    SharedProgram, Stay, StayingProgram, Verb, check_command, check_invocation,
 };
 use async_trait::async_trait;
-use faas_types::{IsolationReport, LimitHit, Outcome, SandboxId};
+use faas_types::{IsolationReport, Outcome, SandboxId};
 use std::sync::{Arc, PoisonError};
 
 #[derive(Debug)]
@@ -72,6 +73,9 @@ impl Sandbox for FakeSandbox {
         if call.stay != Stay::No {
             self.check_offered(Verb::Stay)?;
         }
+        if call.at_once > 1 {
+            self.check_offered(Verb::Share)?;
+        }
         self.shared.check_idle()?;
         check_invocation(&call)?;
         if self.spec.language.is_none() {
@@ -85,14 +89,19 @@ impl Sandbox for FakeSandbox {
             Some(staying) => (staying, Process::of_loaded(call.clone())),
             None => {
                 self.place(&call.files)?;
-                let mut state = self.shared.lock();
-                state.module = Module::default();
-                let loaded = state.disk.clone();
+                self.shared.forget_module();
+                let loaded = self.shared.lock().disk.clone();
                 (Staying { program: StayingProgram::of(&call), loaded }, Process::of_code(call.clone()))
             }
         };
         let staying = (call.stay != Stay::No).then_some(staying);
         Ok(run::start(&self.shared, process, call.deadline, call.output, staying))
+    }
+
+    fn share(&mut self) -> Result<Arc<dyn SharedProgram>, CallError> {
+        self.check_offered(Verb::Share)?;
+        let number = self.shared.share()?;
+        Ok(Arc::new(FakeProgram::new(Arc::clone(&self.shared), number)))
     }
 
     async fn exec(&mut self, command: Command) -> Result<ExecSession, CallError> {
@@ -107,7 +116,6 @@ impl Sandbox for FakeSandbox {
 
     async fn recycle(&mut self) -> Result<(), CallError> {
         self.check_offered(Verb::Recycle)?;
-        self.shared.check_idle()?;
         self.shared.recycle()
     }
 
@@ -136,26 +144,15 @@ impl Sandbox for FakeSandbox {
     fn interrupter(&self) -> Interrupter {
         let shared = Arc::downgrade(&self.shared);
         Interrupter::new(move |why| {
-            let outcome = match why {
-                Interrupt::Cancel => Outcome::Cancelled,
-                Interrupt::Deadline => Outcome::TimedOut,
-                Interrupt::OutputLimit => Outcome::LimitExceeded { limit: LimitHit::Output },
-            };
             let run = shared.upgrade().and_then(|shared| shared.lock().run.clone());
             if let Some(run) = run {
-                run.interrupt(outcome);
+                run.interrupt_for(why);
             }
         })
     }
 
     async fn destroy(self: Box<Self>, _reason: DestroyReason) {
-        let run = {
-            let mut state = self.shared.lock();
-            state.health = Health::Unrecoverable;
-            state.run.clone()
-        };
-        if let Some(mut run) = run {
-            run.interrupt(Outcome::Cancelled);
+        for mut run in self.shared.end(Outcome::Cancelled) {
             // A run task that is gone has ended too.
             drop(run.ended.wait_for(|ended| *ended).await);
         }
@@ -164,9 +161,6 @@ impl Sandbox for FakeSandbox {
 
 impl Drop for FakeSandbox {
     fn drop(&mut self) {
-        let run = self.shared.lock().run.take();
-        if let Some(run) = run {
-            run.interrupt(Outcome::SandboxLost);
-        }
+        self.shared.end(Outcome::SandboxLost);
     }
 }

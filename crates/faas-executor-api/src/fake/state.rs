@@ -1,8 +1,9 @@
 //! What a fake sandbox remembers between and during calls, shared by its handles.
 
 use super::disk::Disk;
-use crate::{CallError, Health, Invocation, StayingProgram};
-use faas_types::{LimitKind, Outcome, Resources, Usage};
+use super::sharing::Sharing;
+use crate::{CallError, Health, Interrupt, Invocation, StayingProgram};
+use faas_types::{LimitHit, LimitKind, Outcome, Resources, Usage};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -34,6 +35,14 @@ pub(super) struct RunHandle {
 }
 
 impl RunHandle {
+    pub(super) fn interrupt_for(&self, why: Interrupt) {
+        self.interrupt(match why {
+            Interrupt::Cancel => Outcome::Cancelled,
+            Interrupt::Deadline => Outcome::TimedOut,
+            Interrupt::OutputLimit => Outcome::LimitExceeded { limit: LimitHit::Output },
+        });
+    }
+
     pub(super) fn interrupt(&self, outcome: Outcome) {
         self.end.send_if_modified(|end| {
             let first = end.is_none();
@@ -52,8 +61,41 @@ pub(super) struct State {
     pub(super) daemons: u32,
     /// What the program that was loaded last has in memory.
     pub(super) module: Module,
-    staying: Option<Staying>,
-    peak: u64,
+    pub(super) staying: Option<Staying>,
+    /// Who asks the program that stays, while it is shared.
+    pub(super) sharing: Option<Sharing>,
+    /// How often a program was shared.
+    pub(super) sharings: u64,
+    pub(super) peak: u64,
+}
+
+impl State {
+    pub(super) fn health(&self) -> Health {
+        if self.staying.is_some() && self.module.ended { Health::Poisoned } else { self.health }
+    }
+
+    /// Whether the program may be asked by those with whom it was shared then.
+    pub(super) fn shared_health(&self, sharing: u64) -> Health {
+        match &self.sharing {
+            Some(shared) if shared.number == sharing && shared.ended.is_none() => self.health(),
+            _ => Health::Unrecoverable,
+        }
+    }
+
+    /// Why nothing can be begun now.
+    pub(super) fn check_idle(&self) -> Result<(), CallError> {
+        if self.run.is_some() || self.sharing.as_ref().is_some_and(|sharing| sharing.under_way() > 0) {
+            return Err(CallError::Invalid {
+                field: "call",
+                reason: "another call is running".to_owned(),
+                accepted: "one call at a time; read the running one to its Done first",
+            });
+        }
+        if self.health != Health::Ready {
+            return Err(CallError::Lost { reason: "an earlier call ended it".to_owned() });
+        }
+        Ok(())
+    }
 }
 
 /// What a program has in memory.
@@ -81,6 +123,8 @@ pub(super) struct Shared {
     limits: Vec<LimitKind>,
     state: Mutex<State>,
     paused: watch::Sender<bool>,
+    /// How many calls of the program that was loaded last came to meet others.
+    arrivals: watch::Sender<u32>,
 }
 
 impl Shared {
@@ -93,9 +137,12 @@ impl Shared {
             daemons: 0,
             module: Module::default(),
             staying: None,
+            sharing: None,
+            sharings: 0,
             peak: 0,
         };
-        Self { resources, limits, state: Mutex::new(state), paused: watch::Sender::new(false) }
+        let (paused, arrivals) = (watch::Sender::new(false), watch::Sender::new(0));
+        Self { resources, limits, state: Mutex::new(state), paused, arrivals }
     }
 
     /// No step between two locks leaves the state half changed, so a panic elsewhere is no reason
@@ -107,6 +154,14 @@ impl Shared {
     /// Forgets everything earlier calls left, but for a program that stays.
     pub(super) fn recycle(&self) -> Result<(), CallError> {
         let mut state = self.lock();
+        match state.check_idle() {
+            Err(lost @ CallError::Lost { .. }) => {
+                state.health = Health::Unrecoverable;
+                return Err(lost);
+            }
+            checked => checked?,
+        }
+        state.sharing = None;
         state.daemons = 0;
         state.peak = 0;
         if state.module.ended {
@@ -128,6 +183,13 @@ impl Shared {
         let mut state = self.lock();
         let Some(staying) = &state.staying else { return Ok(None) };
         staying.program.check(call)?;
+        if staying.program.at_once() > 1 {
+            return Err(CallError::Invalid {
+                field: "call",
+                reason: "the program that stays answers several calls at once".to_owned(),
+                accepted: "calls of that program when it is shared",
+            });
+        }
         if state.module.ended {
             state.health = Health::Unrecoverable;
             return Err(CallError::Unreached { reason: "the program that stayed has ended".to_owned() });
@@ -148,8 +210,7 @@ impl Shared {
     }
 
     pub(super) fn health(&self) -> Health {
-        let state = self.lock();
-        if state.staying.is_some() && state.module.ended { Health::Poisoned } else { state.health }
+        self.lock().health()
     }
 
     pub(super) const fn resources(&self) -> Resources {
@@ -166,18 +227,36 @@ impl Shared {
 
     /// Why no call can be taken now.
     pub(super) fn check_idle(&self) -> Result<(), CallError> {
-        let state = self.lock();
-        if state.health != Health::Ready {
-            return Err(CallError::Lost { reason: "an earlier call ended it".to_owned() });
+        self.lock().check_idle()
+    }
+
+    /// A program is loaded: nothing is in its memory yet.
+    pub(super) fn forget_module(&self) {
+        self.lock().module = Module::default();
+        self.arrivals.send_replace(0);
+    }
+
+    /// Waits until so many calls of the program have come here as make whole groups of `size`, this one in them.
+    pub(super) async fn meet(&self, size: u32) {
+        let mut whole = 0;
+        let mut arrivals = self.arrivals.subscribe();
+        self.arrivals.send_modify(|arrived| {
+            *arrived += 1;
+            whole = arrived.next_multiple_of(size.max(1));
+        });
+        // The sender is this sandbox's.
+        drop(arrivals.wait_for(|arrived| *arrived >= whole).await);
+    }
+
+    /// Ends everything: no further call is taken. What runs has been told so, and is given.
+    pub(super) fn end(&self, outcome: Outcome) -> Vec<RunHandle> {
+        let mut state = self.lock();
+        state.health = Health::Unrecoverable;
+        let runs = state.sharing.iter().flat_map(Sharing::runs).chain(state.run.clone()).collect::<Vec<_>>();
+        for run in &runs {
+            run.interrupt(outcome);
         }
-        if state.run.is_some() {
-            return Err(CallError::Invalid {
-                field: "call",
-                reason: "another call is running".to_owned(),
-                accepted: "one call at a time; read the running one to its Done first",
-            });
-        }
-        Ok(())
+        runs
     }
 
     /// Takes memory for a moment; `false` when there is not enough.
@@ -206,9 +285,14 @@ impl Shared {
         if state.health == Health::Ready {
             state.health = Health::after(outcome);
         }
+        let peak = std::mem::take(&mut state.peak);
+        self.usage(PROGRAM_CPU, peak)
+    }
+
+    pub(super) fn usage(&self, cpu_us: u64, peak: u64) -> Usage {
         Usage {
-            cpu_us: self.enforces(LimitKind::Cpu).then_some(PROGRAM_CPU),
-            memory_peak_bytes: self.enforces(LimitKind::Memory).then_some(std::mem::take(&mut state.peak)),
+            cpu_us: self.enforces(LimitKind::Cpu).then_some(cpu_us),
+            memory_peak_bytes: self.enforces(LimitKind::Memory).then_some(peak),
         }
     }
 

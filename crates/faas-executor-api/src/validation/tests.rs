@@ -198,6 +198,11 @@ fn only_handlers_stay() {
     assert_eq!(at_once(Stay::Loaded, 101), Some("at_once"));
     assert_eq!(at_once(Stay::Answered, 0), Some("at_once"));
     assert_eq!(at_once(Stay::No, 2), Some("at_once"));
+    assert_eq!(at_once(Stay::Answered, 2), Some("stay"));
+    let asked = |stay, at_once| field(check_shared(&Invocation { stay, at_once, ..handler() }));
+    assert_eq!(asked(Stay::Answered, 2), None);
+    assert_eq!(asked(Stay::Answered, 101), Some("at_once"));
+    assert_eq!(asked(Stay::Loaded, 2), Some("stay"));
     assert_eq!(
         field(check_invocation(&Invocation { stay: Stay::Answered, ..invocation(b"x", "main.py") })),
         Some("stay")

@@ -1,6 +1,6 @@
 //! The handlers, in each language that has them.
 
-use crate::conformance::HandlerTask;
+use crate::conformance::{HandlerTask, TOGETHER_FLOOD};
 
 const PYTHON_OBEYS: &str = r"
 import os, signal, threading, time
@@ -77,6 +77,83 @@ exports.handle = (request) => {
 };
 ";
 
+const PYTHON_TOGETHER: &str = r"
+import os, threading, time
+changed = threading.Condition()
+calls = arrived = 0
+def meet(size, name):
+    global arrived
+    print(name)
+    with changed:
+        arrived += 1
+        whole = -(-arrived // size) * size
+        changed.notify_all()
+        changed.wait_for(lambda: arrived >= whole)
+    print(name)
+    return name
+def chatter():
+    while True:
+        print('late')
+        time.sleep(0.001)
+def handle(request):
+    global calls
+    with changed:
+        calls += 1
+        answer = str(calls)
+    word, *rest = request.get_text().split()
+    if word == 'meet':
+        answer = meet(int(rest[0]), rest[1])
+    elif word == 'wait':
+        print('ready')
+        threading.Event().wait()
+    elif word == 'chatter':
+        chatter()
+    elif word == 'flood':
+        answer = (bytes(range(251)) * (FLOOD // 251 + 1))[:FLOOD]
+    elif word == 'raise':
+        raise ValueError('mine')
+    elif word == 'exit':
+        os._exit(3)
+    return answer
+";
+
+const JAVASCRIPT_TOGETHER: &str = r"
+let calls = 0;
+let arrived = 0;
+const waiting = [];
+const words = {
+  meet: async (size, name) => {
+    console.log(name);
+    arrived += 1;
+    if (arrived % Number(size) === 0) waiting.splice(0).forEach((goOn) => goOn());
+    else await new Promise((goOn) => waiting.push(goOn));
+    console.log(name);
+    return name;
+  },
+  wait: () => {
+    console.log('ready');
+    return new Promise(() => {});
+  },
+  chatter: async () => {
+    for (;;) {
+      console.log('late');
+      await new Promise((goOn) => setTimeout(goOn, 1));
+    }
+  },
+  flood: () => new Response(Buffer.alloc(FLOOD, Buffer.from(Array.from({ length: 251 }, (_, n) => n)))),
+  raise: () => {
+    throw new Error('mine');
+  },
+  exit: () => process.exit(3),
+};
+exports.handle = async (request) => {
+  calls += 1;
+  const count = String(calls);
+  const [word, ...rest] = request.getText().split(' ');
+  return (await words[word]?.(...rest)) ?? count;
+};
+";
+
 pub(super) fn python(task: HandlerTask) -> String {
     match task {
         HandlerTask::Echo => "def handle(request):\n    print('asked')\n    asked = f\"{request.method} {request.path}?{request.query_string} {request.get_header('X-Name')}\"\n    return request.body, 201, {'x-asked': asked}\n".to_owned(),
@@ -86,6 +163,7 @@ pub(super) fn python(task: HandlerTask) -> String {
         HandlerTask::Raise => "def handle(request):\n    raise ValueError('mine')\n".to_owned(),
         HandlerTask::Exit { code } => format!("import os\ndef handle(request):\n    os._exit({code})\n"),
         HandlerTask::Obey => PYTHON_OBEYS.to_owned(),
+        HandlerTask::Together => PYTHON_TOGETHER.replace("FLOOD", &TOGETHER_FLOOD.to_string()),
     }
 }
 
@@ -98,5 +176,6 @@ pub(super) fn javascript(task: HandlerTask) -> String {
         HandlerTask::Raise => "exports.handle = async () => { throw new Error('mine'); };\n".to_owned(),
         HandlerTask::Exit { code } => format!("exports.handle = () => process.exit({code});\n"),
         HandlerTask::Obey => JAVASCRIPT_OBEYS.to_owned(),
+        HandlerTask::Together => JAVASCRIPT_TOGETHER.replace("FLOOD", &TOGETHER_FLOOD.to_string()),
     }
 }
