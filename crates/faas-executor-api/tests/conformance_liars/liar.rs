@@ -1,13 +1,16 @@
 //! A wrapper around the fake that breaks one promise.
 
+use crate::program::LyingProgram;
 use async_trait::async_trait;
+use bytes::Bytes;
 use faas_executor_api::fake::{FakeExecutor, FakeHost};
 use faas_executor_api::{
     CallError, Capabilities, Command, CreateError, DestroyReason, Event, ExecSession, Executor, Health, Interrupter,
-    Invocation, OutputEvent, RecoverError, Sandbox, SandboxSpec, SpecError, Stay, Verb, event_channel, input_channel,
+    Invocation, OutputEvent, RecoverError, Sandbox, SandboxSpec, SharedProgram, SpecError, Stay, Verb, event_channel,
+    input_channel,
 };
 use faas_types::{IsolationLevel, IsolationReport, LimitKind, Outcome, OutputLimits, SandboxId, Usage};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Large enough that nothing is ever held back.
@@ -52,6 +55,25 @@ pub(crate) enum Lie {
     TakesAnyProgram,
     GoesOnAsIfDone,
     RunsTheDead,
+    DeclaresShare,
+    HidesShare,
+    TakesMoreCalls,
+    AsksOneByOne,
+    MixesOutput,
+    HoldsOthersUp,
+    EndsAllWithOne,
+    SharesNoMore,
+}
+
+/// What the calls of one program have in common and should not.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Common {
+    said: Arc<Mutex<Option<Bytes>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Lie {
@@ -59,6 +81,7 @@ impl Lie {
         let mut host = FakeHost::default();
         match self {
             Self::DeclaresPause => host.verbs.retain(|verb| !matches!(verb, Verb::Pause | Verb::Resume)),
+            Self::DeclaresShare => host.verbs.retain(|verb| *verb != Verb::Share),
             Self::DeclaresCheckpoint => host.verbs.retain(|verb| *verb != Verb::Checkpoint),
             Self::ClaimsMemory | Self::PassesStrict => host.limits.retain(|limit| *limit != LimitKind::Memory),
             Self::HidesWhatIsMissing | Self::ClaimsPids => host.limits.retain(|limit| *limit != LimitKind::Pids),
@@ -85,10 +108,13 @@ impl Liar {
         let inner = Arc::new(FakeExecutor::new(lie.host()));
         let mut capabilities = inner.capabilities().clone();
         match lie {
-            Lie::DeclaresPause | Lie::DeclaresCheckpoint => capabilities.verbs = Verb::ALL.to_vec(),
+            Lie::DeclaresPause | Lie::DeclaresCheckpoint | Lie::DeclaresShare => {
+                capabilities.verbs = Verb::ALL.to_vec();
+            }
             Lie::HidesPause => capabilities.verbs.retain(|verb| !matches!(verb, Verb::Pause | Verb::Resume)),
             Lie::HidesRecycle => capabilities.verbs.retain(|verb| *verb != Verb::Recycle),
             Lie::HidesStay => capabilities.verbs.retain(|verb| *verb != Verb::Stay),
+            Lie::HidesShare => capabilities.verbs.retain(|verb| *verb != Verb::Share),
             Lie::HidesInvoke => capabilities.verbs.retain(|verb| *verb != Verb::Invoke),
             Lie::HidesWhatIsMissing => capabilities.report.missing.clear(),
             _ if lie.claims_limits() => capabilities.report = FakeExecutor::default().capabilities().report.clone(),
@@ -195,6 +221,7 @@ impl Sandbox for LyingSandbox {
         match lie {
             Lie::AnswersAhead if call.stay == Stay::Loaded => call.stay = Stay::Answered,
             Lie::LoadsAnew => call.stay = Stay::No,
+            Lie::TakesMoreCalls if call.at_once > 1 => call.at_once += 1,
             Lie::TakesAnyProgram => call = Invocation { request: call.request.or(loaded.request.clone()), ..loaded },
             _ => {}
         }
@@ -207,7 +234,15 @@ impl Sandbox for LyingSandbox {
             }
             answer => answer,
         };
-        answer.map(|session| lie.bend(session))
+        answer.map(|session| lie.bend(session, &Common::default()))
+    }
+
+    fn share(&mut self) -> Result<Arc<dyn SharedProgram>, CallError> {
+        let inner = self.inner.share()?;
+        match &self.loaded {
+            Some(loaded) => Ok(Arc::new(LyingProgram::new(self.lie, inner, loaded.clone()))),
+            None => panic!("the fake shares what was not loaded"),
+        }
     }
 
     async fn exec(&mut self, mut command: Command) -> Result<ExecSession, CallError> {
@@ -219,12 +254,17 @@ impl Sandbox for LyingSandbox {
             Lie::ForgetsFiles => self.refresh().await,
             _ => {}
         }
-        self.inner.exec(command).await.map(|session| self.lie.bend(session))
+        self.inner.exec(command).await.map(|session| self.lie.bend(session, &Common::default()))
     }
 
     async fn recycle(&mut self) -> Result<(), CallError> {
         match self.lie {
             Lie::RecyclesNothing => Ok(()),
+            Lie::SharesNoMore => {
+                self.inner.recycle().await?;
+                self.refresh().await;
+                Ok(())
+            }
             Lie::GoesOnAsIfDone => {
                 self.recycled = self.inner.recycle().await.is_err();
                 Ok(())
@@ -255,12 +295,12 @@ impl Sandbox for LyingSandbox {
 }
 
 impl Lie {
-    fn bend(self, session: ExecSession) -> ExecSession {
+    pub(crate) fn bend(self, session: ExecSession, common: &Common) -> ExecSession {
         let input = match self {
             Lie::BuffersInput | Lie::SwallowsTheEndOfInput => self.bend_input(&session),
             _ => session.input,
         };
-        let lie = self;
+        let (lie, common) = (self, common.clone());
         let mut inner = session.events;
         let (sender, events) = event_channel(if lie == Lie::BuffersOutput { UNBOUNDED } else { 1 });
         tokio::spawn(async move {
@@ -284,12 +324,17 @@ impl Lie {
                     Event::Loaded if lie == Lie::NeverLoads => continue,
                     Event::Loaded => OutputEvent::Loaded,
                     Event::Stderr(bytes) => OutputEvent::Stderr(bytes),
+                    Event::Stdout(bytes) if lie == Lie::MixesOutput => match locked(&common.said).replace(bytes) {
+                        Some(said) => OutputEvent::Stdout(said),
+                        None => continue,
+                    },
                     Event::Stdout(bytes) => OutputEvent::Stdout(bytes),
                     Event::Body(bytes) => OutputEvent::Body(bytes),
                     Event::ResponseHead(head) => OutputEvent::ResponseHead(head),
                     Event::ResponseEnd => OutputEvent::ResponseEnd,
                     Event::Failed(message) => OutputEvent::Failed(message),
                 };
+                let _turn = if lie == Lie::HoldsOthersUp { Some(common.turn.lock().await) } else { None };
                 let next = if lie == Lie::LosesTheLastPiece { held_back.replace(output) } else { Some(output) };
                 if let Some(output) = next
                     && !sender.send(output).await

@@ -2,6 +2,7 @@
 //! the same wrapper without a lie passes them all.
 
 mod liar;
+mod program;
 
 use faas_executor_api::conformance::{SCENARIOS, Scenario};
 use faas_executor_api::fake::FakeGuest;
@@ -54,6 +55,24 @@ const LIES: &[(Lie, &str)] = &[
     (Lie::RunsTheDead, "programs_that_stay_may_end_between_calls"),
     (Lie::IgnoresInterrupts, "programs_that_stay_end_like_any_other"),
     (Lie::StaysReady, "programs_that_stay_end_like_any_other"),
+    (Lie::DeclaresShare, "shared_programs_are_as_declared"),
+    (Lie::HidesShare, "shared_programs_are_as_declared"),
+    (Lie::MixesOutput, "shared_programs_answer_at_once"),
+    (Lie::AddsOutput, "shared_programs_answer_at_once"),
+    (Lie::AsksOneByOne, "shared_programs_answer_at_once"),
+    (Lie::TakesMoreCalls, "shared_programs_take_so_many_calls"),
+    (Lie::TakesAnyProgram, "shared_programs_take_no_other"),
+    (Lie::HoldsOthersUp, "shared_programs_wait_for_no_other_reader"),
+    (Lie::MeasuresNothing, "shared_programs_say_what_was_used"),
+    (Lie::EndsAllWithOne, "shared_programs_go_on_without_a_call"),
+    (Lie::IgnoresInterrupts, "shared_programs_go_on_without_a_call"),
+    (Lie::IgnoresDeadline, "shared_programs_go_on_without_a_call"),
+    (Lie::IgnoresOutputLimit, "shared_programs_go_on_without_a_call"),
+    (Lie::StaysReady, "shared_programs_go_on_without_a_call"),
+    (Lie::ExitsWithZero, "shared_programs_end_every_call"),
+    (Lie::RecyclesNothing, "shared_programs_are_spared_by_recycling"),
+    (Lie::SharesNoMore, "shared_programs_are_spared_by_recycling"),
+    (Lie::SendsNoDone, "shared_programs_end_with_their_sandbox"),
 ];
 
 /// The message of the failure; `None` when the scenario passed.

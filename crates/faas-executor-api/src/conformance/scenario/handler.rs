@@ -4,7 +4,7 @@ use crate::conformance::trial::pattern;
 use crate::conformance::{Guest, HandlerTask, ScriptTask, trial::Trial};
 use crate::{Event, ExecSession, Executor, Health, Invocation, Program, ResponseHead, SandboxSpec, Verb};
 use bytes::Bytes;
-use faas_types::Outcome;
+use faas_types::{Outcome, Usage};
 use std::sync::Arc;
 
 /// More than is under way at once.
@@ -20,6 +20,7 @@ pub(super) struct Answered {
     pub(super) whole: bool,
     pub(super) failed: Option<String>,
     pub(super) outcome: Outcome,
+    pub(super) usage: Usage,
 }
 
 /// A sandbox and a program for each language that has handlers.
@@ -62,6 +63,7 @@ pub(super) async fn listen(trial: &Trial<'_>, session: ExecSession) -> Answered 
         whole: false,
         failed: None,
         outcome: Outcome::SandboxLost,
+        usage: Usage::default(),
     };
     loop {
         match trial.next(&mut events).await {
@@ -80,6 +82,7 @@ pub(super) async fn listen(trial: &Trial<'_>, session: ExecSession) -> Answered 
             Event::Stderr(bytes) => answered.stderr.extend_from_slice(&bytes),
             Event::Done(done) => {
                 answered.outcome = done.outcome;
+                answered.usage = done.usage;
                 return answered;
             }
         }
