@@ -8,7 +8,7 @@ use crate::share::{Caller, Hub};
 use async_trait::async_trait;
 use faas_executor_api::{
     CallError, Command, DestroyReason, ExecSession, Health, Interrupt, Interrupter, Invocation, Sandbox, SandboxSpec,
-    SharedProgram, Stay, check_command, check_invocation,
+    SharedProgram, check_command, check_invocation,
 };
 use faas_protocol::launcher::{Counters, Host};
 use faas_types::{IsolationReport, SandboxId};
@@ -238,7 +238,7 @@ impl Sandbox for ProcessSandbox {
         if *self.state.borrow() != State::Alive || *self.shared.running.borrow() == Running::Spent {
             Health::Unrecoverable
         } else if let Some(hub) = self.shared.hub().as_ref() {
-            hub.health()
+            hub.health_of_sandbox()
         } else if self.shared.resident().as_ref().is_some_and(|resident| resident.idle() != Idle::Waits) {
             Health::Poisoned
         } else {
@@ -252,13 +252,6 @@ impl Sandbox for ProcessSandbox {
 
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
         check_invocation(&call)?;
-        if call.at_once > 1 && call.stay != Stay::Loaded {
-            return Err(CallError::Invalid {
-                field: "stay",
-                reason: "the program answers several calls at once".to_owned(),
-                accepted: "loaded: it is called through what shares it",
-            });
-        }
         self.check_idle()?;
         if let Some(resident) = self.resident_for(&call)? {
             return call::ask(&self.shared, self.state.clone(), self.shared.next_call(), resident, call);

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use faas_executor_api::{
     CallError, ExecSession, Health, Interrupt, Interrupter, Invocation, ResponseHead, SharedCall, SharedProgram,
-    StayingProgram, check_invocation, event_channel, input_channel,
+    StayingProgram, check_shared, event_channel, input_channel,
 };
 use faas_protocol::call::{BeginError, FromRunner, RunnerFrames, RunnerFramesError, ToRunner};
 use faas_protocol::launcher::Counters;
@@ -181,6 +181,15 @@ impl Hub {
         }
     }
 
+    /// Whether its sandbox can be used again, which it can without a program that has ended by itself.
+    pub(crate) fn health_of_sandbox(&self) -> Health {
+        let has_ended = matches!(self.ended.borrow().as_deref(), Some(Ended { end: End::Exited { .. }, .. }));
+        match self.health() {
+            Health::Poisoned if has_ended => Health::Ready,
+            health => health,
+        }
+    }
+
     /// Ends the sharing, while no call runs; the program, if it is still there.
     pub(crate) async fn close(&self) -> Result<Option<Resident>, CallError> {
         let (writer, poisoned) = {
@@ -217,7 +226,7 @@ pub(crate) struct Caller(pub(crate) Arc<Hub>);
 impl SharedProgram for Caller {
     async fn ask(&self, invocation: Invocation) -> Result<SharedCall, CallError> {
         let Self(hub) = self;
-        check_invocation(&invocation)?;
+        check_shared(&invocation)?;
         hub.program.check(&invocation)?;
         let unreached = |reason: &str| CallError::Unreached { reason: reason.to_owned() };
         let Some(request) = invocation.request else { return Err(unreached("it is asked nothing")) };

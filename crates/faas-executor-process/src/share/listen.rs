@@ -4,10 +4,11 @@
 //! the program ends: it is what tells why.
 
 use super::hub::{Ended, Hub};
-use crate::call::{End, Parts, exit, finish};
+use crate::call::{End, Parts, exit, finish, outcome};
 use crate::link::State;
 use crate::pipes::OutputPipe;
 use bytes::{Bytes, BytesMut};
+use faas_executor_api::Health;
 use faas_protocol::call::FromRunner;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -77,6 +78,9 @@ impl Listener {
         }
         self.keep_waiting();
         let (end, counters) = finish(&shared, self.hub.state(), end).await;
+        if let Health::Poisoned | Health::Unrecoverable = Health::after(outcome(end, self.hub.before, counters)) {
+            shared.link.kill(shared.id).await;
+        }
         let [stdout, stderr] = [self.stdout, self.stderr].map(BytesMut::freeze);
         self.hub.end(Ended { end, counters, stdout, stderr });
         None
