@@ -120,11 +120,14 @@ class SharedAnswer(Answer):
                 self.write_printed()
 
     def write_printed(self):
+        """Writes what there is now. More may come meanwhile, and again and again."""
         for stream, collected in self.collected.items():
-            while collected and not self.over:
-                length = self.take(min(len(collected), self.MAX_PRINTED))
+            due = len(collected)
+            while due and not self.over:
+                length = self.take(min(due, self.MAX_PRINTED))
                 if not length:
                     return
+                due -= length
                 frame = (length + 1).to_bytes(4, "little") + bytes((self.PRINTED, 0, 0, 0))
                 frame += self.call.to_bytes(4, "little") + bytes((0, 0, 0, 0, stream)) + collected[:length]
                 del collected[:length]

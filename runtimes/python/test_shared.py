@@ -449,24 +449,27 @@ class SharedTest(RunnerTestCase):
         forms = ["utf-8", "surrogateescape", True, 1, False, "<stdout>", "w", True, False, False]
         self.assertEqual(json.loads(self.share(text).ask("forms").body), forms + ["backslashreplace", 2, True])
 
-    def test_an_object_may_print_as_it_goes(self):
+    def test_what_runs_below_a_print_may_print(self):
+        # As a finaliser does, but at every call and return of the runner's own functions.
         text = """
-            import gc
-            gc.set_threshold(1)
-            class Loud:
-                def __init__(self): self.me = self
-                def __del__(self): print("gone")
+            import itertools, sys
+            turns = itertools.count()
+            def below(frame, event, argument):
+                print("below", end="" if next(turns) % 3 else None)
             def handle(request):
-                for number in range(300):
-                    Loud()
+                sys.setprofile(below)
+                for number in range(100):
                     print(number)
-                    yield str(number)
-                gc.collect()
+                    yield str(number % 10)
+                sys.setprofile(None)
         """
         sharing = self.share(text)
-        numbers = sharing.begin(), sharing.begin()
-        printed = b"".join(sharing.answer(number).printed[1] for number in numbers)
-        self.assertEqual(printed.count(b"gone"), 600)
+        for number in (sharing.begin(), sharing.begin()):
+            answer = sharing.answer(number)
+            self.assertEqual(answer.body, b"0123456789" * 10)
+            printed = answer.printed[1].replace(b"below", b"")
+            self.assertEqual(printed.split(), [b"%d" % number for number in range(100)])
+            self.assertGreater(answer.printed[1].count(b"below"), 1000)
         self.assertEqual(sharing.end(), (0, "", ""))
 
     # What goes wrong.
