@@ -5,8 +5,8 @@ use super::verbs::call_unsupported;
 use crate::conformance::trial::{file, pattern};
 use crate::conformance::{Guest, HandlerTask, TOGETHER_FLOOD, trial::Trial};
 use crate::{
-    CallError, Executor, Health, Interrupt, Invocation, Program, Sandbox, SandboxSpec, SharedCall, SharedProgram, Stay,
-    Verb,
+    CallError, Event, Executor, Health, Interrupt, Invocation, Program, Sandbox, SandboxSpec, SharedCall,
+    SharedProgram, Stay, Verb,
 };
 use bytes::Bytes;
 use faas_types::{LimitKind, Outcome, Resources};
@@ -84,9 +84,21 @@ pub(super) async fn end(trial: &Trial<'_>, asked: SharedCall) -> Answered {
     answered
 }
 
-/// Reads a call that answers at length.
+/// Begins a call that answers at length, of which no more is read than that it answers.
+pub(super) async fn begin_flood(trial: &Trial<'_>, shared: &Arc<dyn SharedProgram>, call: Invocation) -> SharedCall {
+    let mut asked = begin(trial, shared, call).await;
+    trial.equal(trial.next(&mut asked.session.events).await, Event::Loaded, "the first event of a call");
+    match trial.next(&mut asked.session.events).await {
+        Event::ResponseHead(_) => asked,
+        other => trial.fail(format!("a call that answers at length gave {other:?}")),
+    }
+}
+
+/// Reads the rest of it.
 pub(super) async fn end_flood(trial: &Trial<'_>, asked: SharedCall) {
-    let flood = end(trial, asked).await;
+    let flood = listen(trial, asked.session).await;
+    trial.equal(flood.outcome, ENDED, "the outcome of a call that answered at length");
+    trial.holds(flood.whole && flood.failed.is_none(), "the answer is not said to be whole");
     trial.equal(flood.body.len() as u64, TOGETHER_FLOOD, "bytes of the answer");
     trial.holds(flood.body == pattern(flood.body.len()), "the answer changed on its way");
     trial.equal(flood.stdout.as_slice(), b"", "what a call printed that prints nothing");
@@ -181,7 +193,7 @@ pub async fn shared_programs_take_so_many_calls(executor: Arc<dyn Executor>, gue
             waiting.push(asked);
         }
         for round in 0..2 {
-            let last = begin(&trial, &shared, call(&trial, &program, "flood")).await;
+            let last = begin_flood(&trial, &shared, call(&trial, &program, "flood")).await;
             let refusal = refusal(&trial, &shared, call(&trial, &program, "count")).await;
             trial.holds(
                 matches!(refusal, CallError::Invalid { field: "call", .. }),
@@ -231,8 +243,8 @@ pub async fn shared_programs_wait_for_no_other_reader(executor: Arc<dyn Executor
     for (spec, program) in sharing(&trial) {
         let (sandbox, shared) = shared(&trial, spec, &program).await;
         let unread = [
-            begin(&trial, &shared, call(&trial, &program, "flood")).await,
-            begin(&trial, &shared, call(&trial, &program, "flood")).await,
+            begin_flood(&trial, &shared, call(&trial, &program, "flood")).await,
+            begin_flood(&trial, &shared, call(&trial, &program, "flood")).await,
         ];
         for number in 3..6 {
             let counted = count(&trial, &shared, &program).await;

@@ -1,7 +1,7 @@
 //! How calls of a shared program end other than by an answer: alone, all at once, with their sandbox.
 
 use super::handler::listen;
-use super::share::{begin, call, end, end_flood, load, refusal, share, shared, sharing};
+use super::share::{begin, begin_flood, call, end, end_flood, load, refusal, share, shared, sharing};
 use crate::conformance::{Guest, trial::Trial};
 use crate::{CallError, DestroyReason, Executor, Health, Interrupt, Invocation, SharedProgram, Verb};
 use faas_types::{ByteSize, LimitHit, OnOutputLimit, Outcome, OutputLimits};
@@ -24,7 +24,8 @@ pub async fn shared_programs_go_on_without_a_call(executor: Arc<dyn Executor>, g
         for why in [Interrupt::Cancel, Interrupt::Deadline, Interrupt::OutputLimit] {
             let (mut sandbox, shared) = shared(&trial, spec.clone(), &program).await;
             let like = |words| Invocation { deadline: trial.far(), ..call(&trial, &program, words) };
-            let unread = [begin(&trial, &shared, like("flood")).await, begin(&trial, &shared, like("flood")).await];
+            let unread =
+                [begin_flood(&trial, &shared, like("flood")).await, begin_flood(&trial, &shared, like("flood")).await];
             let (cut, expected) = match why {
                 Interrupt::Cancel => (like("wait"), Outcome::Cancelled),
                 Interrupt::Deadline => (Invocation { deadline: trial.soon(), ..like("wait") }, Outcome::TimedOut),
@@ -77,7 +78,7 @@ pub async fn shared_programs_end_every_call(executor: Arc<dyn Executor>, guest: 
         let like = |words| Invocation { deadline: trial.far(), ..call(&trial, &program, words) };
         let mut waits = begin(&trial, &shared, like("wait")).await;
         trial.ready(&mut waits.session.events).await;
-        let unread = begin(&trial, &shared, like("flood")).await;
+        let unread = begin_flood(&trial, &shared, like("flood")).await;
         let exits = begin(&trial, &shared, like("exit")).await;
         for (asked, what) in [(exits, "that ends the program"), (waits, "that waits"), (unread, "nobody read")] {
             let ended = listen(&trial, asked.session).await;
@@ -111,7 +112,7 @@ pub async fn shared_programs_are_spared_by_recycling(executor: Arc<dyn Executor>
         let (mut sandbox, mut shared) = shared(&trial, spec, &program).await;
         let like = |words| call(&trial, &program, words);
         for round in 0..2 {
-            let unread = begin(&trial, &shared, like("flood")).await;
+            let unread = begin_flood(&trial, &shared, like("flood")).await;
             let answer = trial.within("recycle", sandbox.recycle()).await;
             trial.holds(
                 matches!(answer, Err(CallError::Invalid { .. })),
@@ -138,10 +139,11 @@ pub async fn shared_programs_end_with_their_sandbox(executor: Arc<dyn Executor>,
     for (spec, program) in sharing(&trial) {
         let (sandbox, shared) = shared(&trial, spec, &program).await;
         let like = |words| Invocation { deadline: trial.far(), ..call(&trial, &program, words) };
-        let mut calls = Vec::new();
-        for words in ["wait", "flood", "chatter"] {
-            calls.push(begin(&trial, &shared, like(words)).await);
-        }
+        let calls = [
+            begin(&trial, &shared, like("wait")).await,
+            begin_flood(&trial, &shared, like("flood")).await,
+            begin(&trial, &shared, like("chatter")).await,
+        ];
         trial.within("destroy during calls", sandbox.destroy(DestroyReason::Cancelled)).await;
         trial.holds(shared.health() != Health::Ready, "a program whose sandbox is gone is said to be ready");
         unreached(&trial, &shared, like("count")).await;
