@@ -184,7 +184,9 @@ const fn next_step(code: ErrorCode) -> &'static str {
         ErrorCode::DependencyNotFound => {
             "correct the name or the version; a package of Python needs a wheel, or allow_build"
         }
-        ErrorCode::DependencyRefused => "use another version, or fewer and smaller dependencies",
+        ErrorCode::DependencyRefused => {
+            "use another version, fewer and smaller dependencies, or allow_build where install scripts may run"
+        }
         ErrorCode::BuildFailed => "read the log of the build, then try again",
         ErrorCode::IdempotencyConflict => "use a new key for a new request",
         ErrorCode::QueueFull => "try again later, or hand it over with --detach",

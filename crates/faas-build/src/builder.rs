@@ -3,17 +3,17 @@
 use crate::dependency::{Dependencies, DependencyError};
 use crate::error::{BuildError, Built};
 use crate::index::{Index, Indexes};
-use crate::limits::{Limits, TooLarge};
+use crate::limits::Limits;
 use crate::lock::{self, Package};
 use crate::log::{Log, Phase, Progress};
 use crate::relay::Relay;
 use crate::resolve;
 use crate::run::Tools;
+use crate::scripts::{self, Scripts};
 use crate::store::{Staged, Store};
 use crate::tool;
-use crate::unpack::{Tree, unpack_tarball, unpack_wheel};
+use crate::unpack::{Tree, unpack_left, unpack_tarball, unpack_wheel};
 use crate::upstream::Upstream;
-use faas_archive::ArchiveError;
 use faas_executor_api::Executor;
 use faas_types::{Language, PackagesId, TenantId};
 use std::collections::{HashMap, HashSet};
@@ -141,18 +141,23 @@ impl Builder {
             Language::JavaScript => resolve::javascript(&tools, dependencies, &relay).await?,
             Language::Python | Language::Bash | Language::Php => resolve::python(&tools, dependencies, &relay).await?,
         };
+        let scripts = match language {
+            Language::JavaScript => scripts::find(&tools, dependencies, &mut packages).await?,
+            Language::Python | Language::Bash | Language::Php => Scripts::new(),
+        };
         let lock = lock::text(language, &mut packages);
         let id = lock::digest(&lock);
         if self.store.lock(tenant, id).is_some() {
             return Ok(Built { packages: id, lock, log: log.text(), cached: true });
         }
+        let left = scripts::run(&tools, &packages, &scripts, &relay).await?;
         log.begin(Phase::Unpacking);
         log.say(&format!("unpacking {} packages", packages.len()));
         let staged = self.store.stage()?;
         let (store, limits, text) = (Arc::clone(&self.store), self.limits.clone(), lock.clone());
         let unpacked = tokio::task::spawn_blocking(move || {
             let spool = spool;
-            let unpacked = unpack(language, &packages, &staged, &limits);
+            let unpacked = unpack(language, &packages, left.as_deref(), &staged, &limits);
             drop(spool);
             unpacked.and_then(|()| store.publish(&staged, tenant, id, &text))
         });
@@ -173,21 +178,30 @@ fn list_of(dependencies: &Dependencies, index: &Index) -> PackagesId {
     PackagesId::from_bytes(*blake3::hash(text.as_bytes()).as_bytes())
 }
 
-fn unpack(language: Language, packages: &[Package], staged: &Staged, limits: &Limits) -> Result<(), BuildError> {
+/// Unpacks the packages and, over them, what install scripts left.
+fn unpack(
+    language: Language,
+    packages: &[Package],
+    left: Option<&Path>,
+    staged: &Staged,
+    limits: &Limits,
+) -> Result<(), BuildError> {
     let mut tree = Tree::new(staged.path(), limits);
-    for Package { name, version, place, archive, .. } in packages {
+    let open = |path: &Path| File::open(path).map_err(|source| BuildError::Io { path: path.to_owned(), source });
+    let refused = |package, error| BuildError::of_archive(package, staged.path(), error);
+    for Package { name, version, place, built, archive, .. } in packages {
         let package = format!("{name} {version}");
-        let io = |source| BuildError::Io { path: archive.clone(), source };
-        let file = File::open(archive).map_err(io)?;
         let unpacked = match language {
-            Language::JavaScript => unpack_tarball(&package, file, place, &mut tree),
-            Language::Python | Language::Bash | Language::Php => unpack_wheel(&package, file, &mut tree),
+            // All that there is of it is in what the scripts left.
+            Language::JavaScript if built.is_some() => Ok(()),
+            Language::JavaScript => unpack_tarball(&package, open(archive)?, place, &mut tree),
+            Language::Python | Language::Bash | Language::Php => unpack_wheel(&package, open(archive)?, &mut tree),
         };
-        unpacked.map_err(|error| match error {
-            ArchiveError::Refused(reason) => BuildError::Archive { package, reason },
-            ArchiveError::TooLarge(exceeded) => TooLarge::new(exceeded.what, exceeded.limit).into(),
-            ArchiveError::Io(source) => BuildError::Io { path: staged.path().to_owned(), source },
-        })?;
+        unpacked.map_err(|error| refused(package, error))?;
+    }
+    if let Some(left) = left {
+        let what = "what the install scripts left";
+        unpack_left(what, open(left)?, &mut tree).map_err(|error| refused(what.to_owned(), error))?;
     }
     Ok(())
 }

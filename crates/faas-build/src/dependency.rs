@@ -42,9 +42,9 @@ pub enum DependencyError {
         /// How many there are.
         given: usize,
     },
-    /// Packages of the language are not built.
+    /// The language has nothing to build.
     #[error(
-        "allow_build is not offered for {language}, of whose packages no script runs; accepted: true for python; leave it out"
+        "allow_build is not offered for {language}, which has no packages; accepted: true for python and javascript; leave it out"
     )]
     Build {
         /// The language.
@@ -101,12 +101,12 @@ pub struct Dependencies {
 }
 
 impl Dependencies {
-    /// Checks a list. With `allow_build` what has no wheel may be built from its source.
+    /// Checks a list. With `allow_build` what has no wheel may be built from its source, and install scripts run.
     ///
     /// # Errors
     /// Names the entry, what is accepted and the next step.
     pub fn parse(language: Language, entries: &[String], allow_build: bool) -> Result<Self, DependencyError> {
-        if allow_build && language != Language::Python {
+        if allow_build && matches!(language, Language::Bash | Language::Php) {
             return Err(DependencyError::Build { language });
         }
         if entries.len() > MAX_DEPENDENCIES {

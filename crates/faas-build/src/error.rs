@@ -1,10 +1,11 @@
 //! Why a build ended without packages.
 
 use crate::{DependencyError, TooLarge};
+use faas_archive::ArchiveError;
 use faas_executor_api::CreateError;
 use faas_types::{ErrorCode, PackagesId};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Packages that are installed.
@@ -52,6 +53,14 @@ pub enum BuildError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Packages would run code of theirs, which the function does not allow.
+    #[error(
+        "{packages} have install scripts, which run only with allow_build; set it to true, or use packages without such scripts"
+    )]
+    Scripts {
+        /// Their names and versions.
+        packages: String,
+    },
     /// Something is larger than its limit.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -87,6 +96,15 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// Why an archive is not read, or not unpacked to `path`.
+    pub(crate) fn of_archive(package: String, path: &Path, error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Refused(reason) => Self::Archive { package, reason },
+            ArchiveError::TooLarge(exceeded) => TooLarge::new(exceeded.what, exceeded.limit).into(),
+            ArchiveError::Io(source) => Self::Io { path: path.to_owned(), source },
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
@@ -94,10 +112,27 @@ impl BuildError {
             Self::Refused(error) => error.code(),
             Self::NotFound { .. } => ErrorCode::DependencyNotFound,
             Self::Failed { .. } | Self::TimedOut { .. } => ErrorCode::BuildFailed,
-            Self::Archive { .. } | Self::TooLarge(_) => ErrorCode::DependencyRefused,
+            Self::Archive { .. } | Self::Scripts { .. } | Self::TooLarge(_) => ErrorCode::DependencyRefused,
             Self::ToolMissing { .. } => ErrorCode::RuntimeMissing,
             Self::Sandbox(error) => error.code(),
             Self::Io { .. } => ErrorCode::StorageUnavailable,
+        }
+    }
+
+    /// The field of the function that is to blame.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Refused(error) => error.field(),
+            Self::Scripts { .. } => "allow_build",
+            Self::NotFound { .. }
+            | Self::Failed { .. }
+            | Self::Archive { .. }
+            | Self::TooLarge(_)
+            | Self::TimedOut { .. }
+            | Self::ToolMissing { .. }
+            | Self::Sandbox(_)
+            | Self::Io { .. } => "dependencies",
         }
     }
 
@@ -108,6 +143,7 @@ impl BuildError {
             Self::NotFound { log, .. } | Self::Failed { log, .. } | Self::TimedOut { log, .. } => Some(log),
             Self::Refused(_)
             | Self::Archive { .. }
+            | Self::Scripts { .. }
             | Self::TooLarge(_)
             | Self::ToolMissing { .. }
             | Self::Sandbox(_)

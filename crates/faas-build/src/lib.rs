@@ -6,8 +6,8 @@
 //! unpacked here, offline, as the hostile archives it may be. The result is a read-only directory that a
 //! tenant's sandboxes share, named by the digest of its lock.
 //!
-//! Between the two, what has no wheel is built from its source where the function allows it: in a sandbox
-//! of its own, which has no relay either.
+//! Between the two, what has no wheel is built from its source and install scripts of npm packages run, where
+//! the function allows it: in a sandbox of its own, which has no relay either.
 //!
 //! Invariants: code of a package runs only where it may, and there nothing can be reached; a sandbox never
 //! has credentials; nothing is installed but what was fetched from the configured indexes, or built from it.
@@ -23,6 +23,7 @@ mod log;
 mod relay;
 mod resolve;
 mod run;
+mod scripts;
 mod source;
 mod store;
 mod tool;

@@ -3,7 +3,7 @@
 mod npm;
 mod wheel;
 
-pub(crate) use npm::{NpmPackage, read as read_npm};
+pub(crate) use npm::{NpmPackage, is_place as is_npm_place, read as read_npm};
 pub(crate) use wheel::{WheelName, source_name};
 
 use faas_types::{Language, PackagesId};
@@ -20,8 +20,10 @@ pub(crate) struct Package {
     pub(crate) version: String,
     /// Of what the index gave: of the source, where it was built from one, for each build makes other bytes.
     pub(crate) sha256: [u8; 32],
-    /// The file name of a wheel and what it was built from, or the directory of an npm package.
+    /// The file name of a wheel, or the directory of an npm package.
     pub(crate) place: String,
+    /// How its own code made what is installed, where it did.
+    pub(crate) built: Option<String>,
     /// The archive to unpack.
     pub(crate) archive: PathBuf,
 }
@@ -31,11 +33,15 @@ pub(crate) fn text(language: Language, packages: &mut [Package]) -> String {
     packages.sort_by(|one, other| one.place.cmp(&other.place));
     let mut text = format!("# faas.lock {VERSION} {language}\n");
     let between = if language == Language::Python { "==" } else { "@" };
-    for Package { name, version, sha256, place, .. } in packages {
+    for Package { name, version, sha256, place, built, .. } in packages {
         // Both are 32 bytes, and have one text.
         let digest = PackagesId::from_bytes(*sha256);
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "{name}{between}{version} sha256:{digest} {place}");
+        let _ = write!(text, "{name}{between}{version} sha256:{digest} {place}");
+        if let Some(how) = built {
+            let _ = write!(text, " built {how}");
+        }
+        text.push('\n');
     }
     text
 }
@@ -58,6 +64,7 @@ mod tests {
             version: "1".to_owned(),
             sha256: [0xab; 32],
             place: format!("node_modules/{name}"),
+            built: None,
             archive: PathBuf::from("elsewhere"),
         };
         let one = text(Language::JavaScript, &mut [package("b"), package("a")]);
@@ -66,5 +73,9 @@ mod tests {
         let lines = format!("a@1 sha256:{digits} node_modules/a\nb@1 sha256:{digits} node_modules/b\n");
         assert_eq!(one, format!("# faas.lock 1 javascript\n{lines}"));
         assert_ne!(digest(&one), digest(&text(Language::JavaScript, &mut [package("a")])));
+        let built = Package { built: Some("by its install scripts".to_owned()), ..package("a") };
+        let built = text(Language::JavaScript, &mut [built, package("b")]);
+        let line = "node_modules/a built by its install scripts\n";
+        assert!(built.contains(line) && built.replace(line, "node_modules/a\n") == one, "{built}");
     }
 }

@@ -13,7 +13,7 @@ pub enum Phase {
     Resolving,
     /// A package comes from the index.
     Fetching,
-    /// A package is built from its source.
+    /// Code of a package runs: it is built from its source, or its install scripts run.
     Building,
     /// Packages are unpacked.
     Unpacking,

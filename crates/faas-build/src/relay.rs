@@ -66,7 +66,7 @@ pub(crate) struct Relay {
     requests: AtomicU32,
     bytes: AtomicU64,
     packages: Mutex<HashMap<[u8; 32], Fetched>>,
-    /// Wheels that were built here, by their names.
+    /// What was built here, by its file's name.
     built: Mutex<BTreeMap<String, Fetched>>,
     /// What was too large; ends the build.
     exceeded: Mutex<Option<TooLarge>>,

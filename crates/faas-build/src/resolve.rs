@@ -47,11 +47,12 @@ fn wheels(
         let refused = |reason: &str| failed(format!("{file:?} {reason}"));
         let WheelName { name, version } = WheelName::parse(file).ok_or_else(|| refused("is not a wheel"))?;
         let fetched = relay.package(sha256).ok_or_else(|| refused("is not what the index gave"))?;
-        let package = Package { name, version, sha256: *sha256, place: file.clone(), archive: fetched.path };
+        let package =
+            Package { name, version, sha256: *sha256, place: file.clone(), built: None, archive: fetched.path };
         Ok(match built.iter().find(|built| built.wheel == *sha256) {
             None => package,
             Some(FromSource { source, sha256, .. }) => {
-                Package { sha256: *sha256, place: format!("{file} built from {source}"), ..package }
+                Package { sha256: *sha256, built: Some(format!("from {source}")), ..package }
             }
         })
     };
@@ -70,11 +71,8 @@ pub(crate) async fn javascript(
     let left = left.map_err(|error| tools.explained(error))?;
     let resolved = lock::read_npm(&left.document, relay.index()).map_err(failed)?;
     let mut once: HashMap<[u8; 64], (usize, String)> = HashMap::new();
-    for NpmPackage { place, origin, path, sha512, has_install_script, .. } in &resolved {
+    for NpmPackage { origin, path, sha512, .. } in &resolved {
         once.entry(*sha512).or_insert_with(|| (*origin, path.clone()));
-        if *has_install_script {
-            tools.log.say(&format!("{place}: its install script is not run"));
-        }
     }
     let mut fetches = JoinSet::new();
     for (sha512, (origin, path)) in once {
@@ -95,7 +93,7 @@ pub(crate) async fn javascript(
     }
     let package = |NpmPackage { name, version, place, sha512, .. }| {
         let archive = fetched.get(&sha512)?;
-        Some(Package { name, version, sha256: archive.sha256, place, archive: archive.path.clone() })
+        Some(Package { name, version, sha256: archive.sha256, place, built: None, archive: archive.path.clone() })
     };
     Ok(resolved.into_iter().filter_map(package).collect())
 }
@@ -142,12 +140,13 @@ mod tests {
         let spool = tempfile::tempdir().expect("a directory");
         let relay = relay(&spool);
         let wheel = relay.put_built("a-1-py3-none-any.whl", b"PK").await.expect("kept");
-        let built = FromSource { wheel, source: "a-1.tar.gz".to_owned(), sha256: [9; 32] };
-        let left = Left { files: vec![("a-1-py3-none-any.whl".to_owned(), wheel)], document: Vec::new() };
+        let built = FromSource { wheel: wheel.sha256, source: "a-1.tar.gz".to_owned(), sha256: [9; 32] };
+        let left = Left { files: vec![("a-1-py3-none-any.whl".to_owned(), wheel.sha256)], document: Vec::new() };
         let packages = wheels(&left, &relay, &[built], failed).expect("found");
         let [package] = packages.as_slice() else { panic!("{packages:?}") };
         assert_eq!(package.sha256, [9; 32]);
-        assert_eq!(package.place, "a-1-py3-none-any.whl built from a-1.tar.gz");
+        assert_eq!(package.place, "a-1-py3-none-any.whl");
+        assert_eq!(package.built.as_deref(), Some("from a-1.tar.gz"));
         assert_eq!(std::fs::read(&package.archive).expect("there"), b"PK");
     }
 }

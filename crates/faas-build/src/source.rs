@@ -26,8 +26,6 @@ const SOURCES: &str = "/tmp/sources";
 const NEEDED: &str = "/tmp/needed.json";
 /// The most packages that are built for one list.
 const MAX_SOURCES: usize = 32;
-/// The most bytes of a source and of what builds it: a sandbox is sent them all.
-const MAX_GIVEN: u64 = 128 << 20;
 
 /// A wheel that was built here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +86,7 @@ impl<'a> Sources<'a> {
         };
         let put = self.relay.put_built(wheel, &left.document).await;
         let wheel = put.map_err(|error| failed(format!("the wheel of {file} cannot be kept: {error}")))?;
-        self.built.push(FromSource { wheel, source: file, sha256 });
+        self.built.push(FromSource { wheel: wheel.sha256, source: file, sha256 });
         Ok(())
     }
 
@@ -123,7 +121,7 @@ impl<'a> Sources<'a> {
     /// The files of a build: the source, and the wheels of what builds it.
     async fn given(&self, file: &str, archive: &Fetched, needed: &Dependencies) -> Result<Vec<FileIn>, BuildError> {
         let tools = self.tools;
-        let mut given = vec![(format!("source/{file}"), archive.clone())];
+        let mut given = vec![(format!("source/{file}"), archive.path.clone())];
         if !needed.is_empty() {
             tools.log.begin(Phase::Resolving);
             let left = tools.run(tool::resolving(needed, self.relay.index(), false), Some(self.relay)).await;
@@ -131,19 +129,10 @@ impl<'a> Sources<'a> {
             for (wheel, sha256) in left.files {
                 let fetched = self.relay.package(&sha256).filter(|_| WheelName::parse(&wheel).is_some());
                 let fetched = fetched.ok_or_else(|| tools.failed(format!("{wheel:?} is not what the index gave")))?;
-                given.push((format!("needed/{wheel}"), fetched));
+                given.push((format!("needed/{wheel}"), fetched.path));
             }
         }
-        let (mut files, mut bytes) = (Vec::with_capacity(given.len()), 0_u64);
-        for (path, Fetched { path: archive, .. }) in given {
-            let io = |source| BuildError::Io { path: archive.clone(), source };
-            bytes = bytes.saturating_add(tokio::fs::metadata(&archive).await.map_err(io)?.len());
-            if bytes > MAX_GIVEN {
-                return Err(TooLarge::new(format!("{file} with what builds it"), "128Mi").into());
-            }
-            files.push(tool::file(path, tokio::fs::read(&archive).await.map_err(io)?));
-        }
-        Ok(files)
+        tool::given(&format!("{file} with what builds it"), given).await
     }
 }
 

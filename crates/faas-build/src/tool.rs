@@ -3,18 +3,23 @@
 use crate::dependency::Dependencies;
 use crate::error::BuildError;
 use crate::index::Index;
+use crate::limits::TooLarge;
 use crate::log::Log;
 use crate::relay::BUILT;
 use bytes::Bytes;
 use faas_executor_api::FileIn;
 use faas_types::Language;
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 
 /// What runs in the sandbox beside the tool.
 const BRIDGE: &str = include_str!("bridge.py");
 /// Where the bridge's own interpreter is.
 pub(crate) const PYTHON: &str = "/usr/bin/python3";
 const NPM: &str = "/usr/bin/npm";
+
+/// The most bytes of the archives of one build: a sandbox is sent them all.
+const MAX_GIVEN: u64 = 128 << 20;
 
 /// How pip begins to say that it found no wheel.
 const NO_WHEEL: &str = "No matching distribution found for ";
@@ -34,6 +39,20 @@ pub(crate) fn resolving(dependencies: &Dependencies, index: &Index, with_built: 
 /// The bridge with its plan, and what the plan names.
 pub(crate) fn files(plan: &Value, others: impl IntoIterator<Item = FileIn>) -> Vec<FileIn> {
     [file("bridge.py", BRIDGE), file("plan.json", plan.to_string())].into_iter().chain(others).collect()
+}
+
+/// Archives as files of a sandbox that builds; `what` is what errors call all of them.
+pub(crate) async fn given(what: &str, archives: Vec<(String, PathBuf)>) -> Result<Vec<FileIn>, BuildError> {
+    let (mut files, mut bytes) = (Vec::with_capacity(archives.len()), 0_u64);
+    for (path, archive) in archives {
+        let io = |source| BuildError::Io { path: archive.clone(), source };
+        bytes = bytes.saturating_add(tokio::fs::metadata(&archive).await.map_err(io)?.len());
+        if bytes > MAX_GIVEN {
+            return Err(TooLarge::new(what, "128Mi").into());
+        }
+        files.push(file(path, tokio::fs::read(&archive).await.map_err(io)?));
+    }
+    Ok(files)
 }
 
 /// A file of a sandbox.
@@ -92,7 +111,8 @@ fn pip_plan(dependencies: &Dependencies, index: &Index, with_built: bool) -> Val
     })
 }
 
-/// npm writes its lock: it runs no script, and fetches no package.
+/// npm writes its lock: it runs no script, and fetches no package but one that brings others along, to look what
+/// those are. The addresses of packages are the registry's own, and lead through the bridge only when replaced.
 fn npm_plan(index: &Index) -> Value {
     let shell = format!("mkdir {PROJECT} && cp package.json {PROJECT}/ && cd {PROJECT} && exec {NPM} \"$@\"");
     let registry = format!("{{index}}{}/", index.path);
@@ -100,7 +120,7 @@ fn npm_plan(index: &Index) -> Value {
         "command": [
             "/bin/sh", "-c", shell, "npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund",
             "--no-update-notifier", "--no-color", "--no-progress", "--loglevel=http", "--cache=/tmp/cache", "--fetch-retries=1",
-            "--fetch-retry-mintimeout=1000", "--registry", registry,
+            "--fetch-retry-mintimeout=1000", "--replace-registry-host=always", "--registry", registry,
         ],
         "environment": {
             "PATH": "/usr/bin:/bin", "HOME": "/tmp", "NPM_CONFIG_USERCONFIG": "/tmp/none", "NPM_CONFIG_GLOBALCONFIG": "/tmp/no",

@@ -3,12 +3,14 @@
 //! Invariants: nothing is written outside of the directory; it holds directories and plain files only;
 //! no file has a right but being read and executed; what is written is counted before it is written.
 
+mod manifest;
 mod tarball;
 #[cfg(test)]
 mod tests;
 mod wheel;
 
-pub(crate) use tarball::unpack_tarball;
+pub(crate) use manifest::Manifests;
+pub(crate) use tarball::{unpack_left, unpack_tarball};
 pub(crate) use wheel::unpack_wheel;
 
 use crate::limits::Limits;
@@ -24,6 +26,13 @@ const SMALL: ByteSize = ByteSize::mib(16);
 /// The lock's own name in the directory, which no package may take.
 pub(crate) const LOCK: &str = "faas.lock";
 
+/// An archive of packages. `name` is what errors call it.
+fn archive(limits: &Limits, format: Format, name: &str, file: &File) -> io::Result<Archive> {
+    let &Limits { entries, unpacked, ratio, .. } = limits;
+    let limits = faas_archive::Limits { files: entries, entries, unpacked, ratio, small: SMALL };
+    Ok(Archive::new(format, name, file.metadata()?.len(), limits))
+}
+
 /// The directory that packages are unpacked into, and what they have taken of their limits.
 pub(crate) struct Tree<'a> {
     root: PathBuf,
@@ -36,13 +45,6 @@ impl<'a> Tree<'a> {
     /// Into an existing, empty directory.
     pub(crate) fn new(root: &Path, limits: &'a Limits) -> Self {
         Self { root: root.to_owned(), limits, entries: 0, bytes: 0 }
-    }
-
-    /// An archive whose files go into it. `name` is what errors call it.
-    fn archive(&self, format: Format, name: &str, file: &File) -> io::Result<Archive> {
-        let &Limits { entries, unpacked, ratio, .. } = self.limits;
-        let limits = faas_archive::Limits { files: entries, entries, unpacked, ratio, small: SMALL };
-        Ok(Archive::new(format, name, file.metadata()?.len(), limits))
     }
 
     /// Writes a file. One that is there already is replaced, as the tools do where two packages have the

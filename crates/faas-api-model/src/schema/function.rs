@@ -43,7 +43,7 @@ fn members() -> Map<String, Value> {
         ),
         (
             "allow_build",
-            json!({"type": ["boolean", "null"], "description": "Whether dependencies without a wheel are built from their source, whose code runs then in a sandbox that reaches nothing; python only."}),
+            json!({"type": ["boolean", "null"], "description": "Whether packages of python without a wheel are built from their source, and install scripts of packages of javascript run: their code runs then in a sandbox that reaches nothing."}),
         ),
     ];
     members.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()

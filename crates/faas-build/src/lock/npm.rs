@@ -22,8 +22,6 @@ pub(crate) struct NpmPackage {
     pub(crate) origin: usize,
     pub(crate) path: String,
     pub(crate) sha512: [u8; 64],
-    /// Whether it would like to run a program when it is installed.
-    pub(crate) has_install_script: bool,
 }
 
 /// Reads npm's lock.
@@ -65,10 +63,14 @@ pub(crate) fn read(document: &[u8], index: &Index) -> Result<Vec<NpmPackage>, St
             origin,
             path: path.to_owned(),
             sha512: sha512(integrity).ok_or_else(|| refused("the registry gives no SHA-512 of it"))?,
-            has_install_script: is("hasInstallScript"),
         });
     }
     Ok(read)
+}
+
+/// Whether packages can lie there: `node_modules/a/node_modules/b`.
+pub(crate) fn is_place(text: &str) -> bool {
+    name_of(text).is_some()
 }
 
 /// The name of the package that lies in a place.

@@ -1,6 +1,6 @@
-//! Wheels that were built here, offered to pip as if they were an index's.
+//! What was built here: wheels are offered to pip as if they were an index's.
 //!
-//! Invariant: such a wheel is what a package's own code made; it is a package like any other that came from
+//! Invariant: such a file is what a package's own code made; it is a package like any other that came from
 //! outside, and nobody but its own tenant's build sees it.
 
 use super::{Fetched, Relay, RelayError, pass_on, say};
@@ -16,15 +16,15 @@ use std::sync::PoisonError;
 pub(crate) const BUILT: &str = "/.faas-built/";
 
 impl Relay {
-    /// Offers a wheel under this name, and gives the digest it is known by from now on.
-    pub(crate) async fn put_built(&self, file: &str, wheel: &[u8]) -> io::Result<[u8; 32]> {
+    /// Offers a file under this name, which is a package by its digest from now on.
+    pub(crate) async fn put_built(&self, file: &str, content: &[u8]) -> io::Result<Fetched> {
         let place = self.spool.join(file);
-        tokio::fs::write(&place, wheel).await?;
-        let sha256 = Sha256::digest(wheel).into();
-        let fetched = Fetched { path: place, sha256, sha512: Sha512::digest(wheel).into() };
+        tokio::fs::write(&place, content).await?;
+        let sha256 = Sha256::digest(content).into();
+        let fetched = Fetched { path: place, sha256, sha512: Sha512::digest(content).into() };
         self.packages.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256, fetched.clone());
-        self.built.lock().unwrap_or_else(PoisonError::into_inner).insert(file.to_owned(), fetched);
-        Ok(sha256)
+        self.built.lock().unwrap_or_else(PoisonError::into_inner).insert(file.to_owned(), fetched.clone());
+        Ok(fetched)
     }
 
     /// Answers pip with the list of them, or with one.

@@ -1,6 +1,6 @@
 //! Archives that try to get out, to fill the disk, or to bring rights along.
 
-use super::{Tree, unpack_tarball, unpack_wheel};
+use super::{Manifests, Tree, unpack_left, unpack_tarball, unpack_wheel};
 use crate::limits::Limits;
 use faas_archive::ArchiveError;
 use faas_types::ByteSize;
@@ -248,6 +248,94 @@ fn what_is_no_archive_is_refused() {
     for bytes in [&b"PK"[..], b"\x1f\x8b\x08", b"<html>"] {
         unpack(&small(), |tree| unpack_tarball("evil", noise(bytes), "node_modules/evil", tree)).refused("tarball");
     }
+}
+
+fn with_scripts(files: &[(&str, &[u8])], limits: &Limits) -> Result<Vec<String>, ArchiveError> {
+    let files: Vec<_> = files.iter().map(|(path, content)| (*path, FILE, 0o644, *content)).collect();
+    Manifests::new(limits).with_scripts("evil", tarball(&files), "node_modules/evil")
+}
+
+#[test]
+fn install_scripts_are_found_in_the_archive_itself() {
+    let of = |manifest: &str, gyp: bool| {
+        let mut files = vec![("package/package.json", manifest.as_bytes())];
+        files.extend(gyp.then_some(("package/binding.gyp", &b"{}"[..])));
+        with_scripts(&files, &small()).expect("read").len()
+    };
+    for event in ["preinstall", "install", "postinstall"] {
+        assert_eq!(of(&format!(r#"{{"scripts": {{"{event}": "x"}}}}"#), false), 1, "{event}");
+    }
+    assert_eq!(of("\u{feff}{\"scripts\": {\"install\": \"x\"}}", false), 1, "npm does not mind its first letter");
+    assert_eq!((of("{}", true), of(r#"{"gypfile": false}"#, true)), (1, 0));
+    for none in [r#"{"scripts": {"test": "x", "prepare": "x", "install": ""}}"#, r#"{"scripts": ["x"]}"#, "[]", "{"] {
+        assert_eq!(of(none, false), 0, "{none}");
+    }
+    let script = &br#"{"scripts": {"install": "x"}}"#[..];
+    let twice = [("package/package.json", &b"{}"[..]), ("other/package.json", script)];
+    assert_eq!(with_scripts(&twice, &small()).expect("read").len(), 1, "the last one is installed");
+}
+
+#[test]
+fn packages_that_an_archive_brings_along_are_looked_at_and_its_other_directories_are_not() {
+    let script = &br#"{"scripts": {"install": "x"}}"#[..];
+    let files = [
+        ("package/node_modules/@s/a/node_modules/b/package.json", script),
+        ("package/test/package.json", script),
+        ("package/test/node_modules/c/package.json", script),
+        ("package/node_modules/d/lib/package.json", script),
+    ];
+    let found = with_scripts(&files, &small()).expect("read");
+    assert_eq!(found, ["node_modules/evil/node_modules/@s/a/node_modules/b"]);
+}
+
+#[test]
+fn what_is_only_looked_at_is_bounded_as_what_is_unpacked() {
+    let long = vec![b' '; (1 << 20) + 1];
+    match with_scripts(&[("package/package.json", &long)], &small()) {
+        Err(ArchiveError::Refused(reason)) => assert!(reason.contains("larger than 1Mi"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    match with_scripts(&[("package/../../package.json", b"{}")], &small()) {
+        Err(ArchiveError::Refused(reason)) => assert!(reason.contains("leads out"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    let limits = Limits { unpacked: ByteSize::mib(1), entries: 3, ..Limits::default() };
+    let mut manifests = Manifests::new(&limits);
+    let mut look = |content: &[u8]| {
+        manifests.with_scripts("evil", tarball(&[("package/a", FILE, 0o644, content)]), "node_modules/evil")
+    };
+    look(&long[..600 << 10]).expect("small enough");
+    for (content, limit) in [(&long[..600 << 10], "1Mi"), (b"", "1Mi"), (b"", "3 files and directories")] {
+        match look(content) {
+            Err(ArchiveError::TooLarge(error)) => assert!(error.to_string().contains(limit), "{error}"),
+            other => panic!("{limit}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_install_scripts_left_stays_among_the_packages() {
+    let of_left = |files: &[(&str, tar::EntryType, u32, &[u8])]| {
+        unpack(&small(), |tree| {
+            unpack_tarball("a", tarball(&[("package/one", FILE, 0o644, b"old")]), "node_modules/a", tree)?;
+            unpack_left("what the scripts left", tarball(files), tree)
+        })
+    };
+    let unpacked =
+        of_left(&[("node_modules/a/one", FILE, 0o4755, b"new"), ("node_modules/.b/two", FILE, 0o644, b"two")]);
+    assert_eq!(unpacked.text("node_modules/a/one") + &unpacked.text("node_modules/.b/two"), "newtwo");
+    let mode = fs::metadata(unpacked.place.path().join("tree/node_modules/a/one")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o555);
+    for path in ["a", "faas.lock", "node_modules", "node_modules2/a", "NODE_MODULES/a"] {
+        of_left(&[(path, FILE, 0o644, b"x")]).refused("is not in node_modules");
+    }
+    for path in ["node_modules/../../evil", "/node_modules/a", "node_modules/../faas.lock"] {
+        of_left(&[(path, FILE, 0o644, b"x")]).refused("its path");
+    }
+    for kind in [tar::EntryType::Symlink, tar::EntryType::Link, tar::EntryType::Char, tar::EntryType::Fifo] {
+        of_left(&[("node_modules/a/link", kind, 0o777, b"")]).refused("link");
+    }
+    of_left(&[("node_modules/a", FILE, 0o644, b"x")]).refused("a file and a directory");
 }
 
 proptest! {

@@ -1,12 +1,12 @@
 //! Wheels: zip archives, unpacked as `pip install --target` lays them out, without its scripts.
 
-use super::Tree;
+use super::{Tree, archive};
 use faas_archive::{ArchiveError, Entry, Format, Relative};
 use std::fs::File;
 
 /// Unpacks a wheel. `name` is what errors call it.
 pub(crate) fn unpack_wheel(name: &str, file: File, tree: &mut Tree<'_>) -> Result<(), ArchiveError> {
-    tree.archive(Format::Zip, name, &file)?.read(file, |entry| {
+    archive(tree.limits, Format::Zip, name, &file)?.read(file, |entry| {
         let Entry { path, is_directory, mode, content } = entry;
         if is_directory {
             return Ok(());

@@ -160,7 +160,8 @@ impl FunctionError {
             Self::Scaling(_) => Some("scaling"),
             Self::Route(_) | Self::RouteTaken { .. } | Self::RouteOfAnother { .. } => Some("routes"),
             Self::Dependencies(error) => Some(error.field()),
-            Self::Build(_) | Self::NoBuilds => Some("dependencies"),
+            Self::Build(error) => Some(error.field()),
+            Self::NoBuilds => Some("dependencies"),
             Self::RuntimeMissing { .. } | Self::RuntimeVersion { .. } => Some("runtime"),
             Self::Unknown { .. }
             | Self::NoSource { .. }
