@@ -14,7 +14,7 @@ use std::time::Duration;
 use toml::Value;
 
 /// The keys of a function.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "runtime",
     "execution_mode",
     "handler",
@@ -22,6 +22,7 @@ const KEYS: [&str; 11] = [
     "memory",
     "cpu_limit",
     "dependencies",
+    "allow_build",
     "environment",
     "min_instances",
     "max_instances",
@@ -54,6 +55,8 @@ pub struct DeclaredFunction {
     pub cpu: Option<CpuAmount>,
     /// Packages, as their tool writes them.
     pub dependencies: Vec<String>,
+    /// Whether code of those packages may run to build them.
+    pub allow_build: Option<bool>,
     /// The whole environment.
     pub environment: Vec<(String, String)>,
     /// Instances kept warm.
@@ -110,6 +113,7 @@ impl DeclaredFunction {
             memory: None,
             cpu: None,
             dependencies: Vec::new(),
+            allow_build: None,
             environment: Vec::new(),
             min_instances: None,
             max_instances: None,
@@ -132,6 +136,7 @@ impl DeclaredFunction {
             "memory" => (put(&mut self.memory, text.and_then(size)), Key::Memory.info().accepted),
             "cpu_limit" => (put(&mut self.cpu, text.and_then(|text| text.parse().ok())), Key::Cpus.info().accepted),
             "dependencies" => (list(value).map(|found| self.dependencies = found).is_some(), "a list of packages"),
+            "allow_build" => (put(&mut self.allow_build, truth(value)), "true or false"),
             "environment" => (pairs(value).map(|found| self.environment = found).is_some(), "names with texts"),
             "min_instances" => (put(&mut self.min_instances, text.and_then(|text| count(text, 0))), "0 to 10000"),
             "max_instances" => (put(&mut self.max_instances, text.and_then(|text| count(text, 1))), "1 to 10000"),
@@ -152,6 +157,11 @@ fn put<T>(place: &mut Option<T>, value: Option<T>) -> bool {
 /// A number that may be zero where `least` is.
 fn count(text: &str, least: u32) -> Option<u32> {
     if text == "0" { (least == 0).then_some(0) } else { whole_number(text, 1, Scaling::MOST) }
+}
+
+/// YAML's scalars come as they are written.
+fn truth(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_str().and_then(|text| text.parse().ok()))
 }
 
 fn list(value: &Value) -> Option<Vec<String>> {
@@ -197,14 +207,14 @@ mod tests {
     fn what_is_printed_is_read_key_by_key() {
         let text = "example-function:\n  runtime: python3.11\n  execution_mode: process\n  handler: handle\n  \
                     timeout: 30\n  memory: 256Mi\n  cpu_limit: 100m\n  dependencies:\n    - requests==2.28.0\n  \
-                    environment:\n    API_KEY: your-api-key\n    DEBUG: 'false'\n  min_instances: 0\n  \
+                    allow_build: true\n  environment:\n    API_KEY: your-api-key\n    DEBUG: 'false'\n  min_instances: 0\n  \
                     max_instances: 10\n  code: |\n    def handle(request):\n      return 1\n";
         let function = read(text).unwrap();
         assert_eq!(function.name.as_str(), "example-function");
         assert_eq!(function.runtime.map(|runtime| runtime.to_string()).as_deref(), Some("python3.11"));
         assert_eq!(function.timeout, Some(Duration::from_secs(30)));
         assert_eq!((function.min_instances, function.max_instances), (Some(0), Some(10)));
-        assert_eq!(function.dependencies, ["requests==2.28.0"]);
+        assert_eq!((function.dependencies, function.allow_build), (vec!["requests==2.28.0".to_owned()], Some(true)));
         assert_eq!(function.environment.len(), 2);
         assert_eq!(function.code.as_deref(), Some("def handle(request):\n  return 1\n"));
         assert_eq!(text.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")).count(), KEYS.len());
@@ -234,6 +244,7 @@ mod tests {
             ("a: {handler: ''}", "functions.a.handler"),
             ("a: {dependencies: requests}", "functions.a.dependencies"),
             ("a: {dependencies: [[x]]}", "functions.a.dependencies"),
+            ("a: {allow_build: maybe}", "functions.a.allow_build \"maybe\""),
             ("a: {environment: [A=b]}", "functions.a.environment"),
             ("a: {min_instances: -1}", "functions.a.min_instances"),
             ("a: {max_instances: 0}", "functions.a.max_instances \"0\""),

@@ -62,6 +62,7 @@ fn spec(found: Found, config: &Config) -> FunctionSpec {
         memory,
         cpu,
         dependencies,
+        allow_build,
         environment,
         min_instances,
         max_instances,
@@ -87,6 +88,7 @@ fn spec(found: Found, config: &Config) -> FunctionSpec {
         timeout: timeout.unwrap_or_else(|| config.timeout_for(contract)),
         output: config.output_limits(),
         dependencies,
+        allow_build: allow_build.unwrap_or_default(),
         scaling: Scaling {
             min: min_instances.unwrap_or(scaling.min),
             max: max_instances.unwrap_or(scaling.max),
