@@ -1,9 +1,10 @@
 """A package index made of what stands here, on loopback; prints its port. It ends with its standard input.
 
 The page of a project whose name begins with `slow` is answered once `/release/PROJECT` was asked for, and
-`/wait/PROJECT` is answered once that page was asked for. `/asked` answers the paths of all requests so far.
+`/wait/PROJECT` is answered once that page was asked for. Pages of npm's packages stand at the top. `/asked` answers the paths of all requests so far.
 """
 
+import base64
 import hashlib
 import http.server
 import io
@@ -78,6 +79,32 @@ FOUND = json.dumps({
 '''
 
 
+# The same for an install script of npm's; it leaves a process behind.
+SCRIPT = '''
+const fs = require("fs"), net = require("net"), child = require("child_process");
+const tried = what => { try { return what() || "done" } catch (error) { return "refused: " + error.code } };
+const connect = (host, port) => new Promise(resolve => {
+  const socket = net.connect({host, port, timeout: 5000}, () => resolve("connected"));
+  socket.on("error", error => resolve("refused: " + error.code)).on("timeout", () => resolve("timeout"));
+});
+const read = path => { try { return fs.readFileSync(path, "latin1") } catch { return "" } };
+(async () => {
+  console.log("the script runs");
+  const pids = fs.readdirSync("/proc").filter(name => !isNaN(name));
+  const found = {
+    seen: [JSON.stringify(process.env), ...pids.flatMap(pid => [read(`/proc/${pid}/environ`), read(`/proc/${pid}/cmdline`)])].join(" "),
+    index: await connect("127.0.0.1", INDEX),
+    elsewhere: await connect("192.0.2.1", 80),
+    usr: tried(() => fs.writeFileSync("/usr/evil", "x")),
+    packages: tried(() => fs.writeFileSync("/packages/evil", "x")),
+    shadow: tried(() => fs.readFileSync("/etc/shadow", "utf8")),
+  };
+  fs.writeFileSync("found.json", JSON.stringify(found));
+  child.spawn("sleep", ["600"], {detached: true, stdio: "inherit"}).unref();
+})();
+'''
+
+
 def wheel(name, version, files):
     info = "%s-%s.dist-info/" % (name, version)
     files = dict(files)
@@ -101,6 +128,17 @@ def source(name, version, files):
     return "%s-%s.tar.gz" % (name, version), out.getvalue()
 
 
+def npm(port, name, script, files):
+    """A package with an install script: its page, and the name and content of its tarball."""
+    manifest = {"name": name, "version": "1.0.0", "scripts": {"postinstall": script}}
+    _, tarball = source(name, "1.0.0", {"package.json": json.dumps(manifest), **files})
+    file = name + "-1.0.0.tgz"
+    integrity = "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()
+    dist = {"tarball": "http://127.0.0.1:%d/files/%s" % (port, file), "integrity": integrity}
+    page = {"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {**manifest, "dist": dist}}}
+    return name, json.dumps(page).encode(), file, tarball
+
+
 class Gate:
     def __init__(self):
         self.asked, self.released = threading.Event(), threading.Event()
@@ -109,6 +147,7 @@ class Gate:
 class Index(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     files = {}
+    pages = {}
     gates = {}
     requests = []
 
@@ -124,6 +163,8 @@ class Index(http.server.BaseHTTPRequestHandler):
         self.requests.append(self.path)
         if place == "files" and name in self.files:
             return self.answer(200, self.files[name], "application/octet-stream")
+        if place in self.pages:
+            return self.answer(200, self.pages[place])
         if name in self.gates:
             self.gates[name].asked.set()
             self.gates[name].released.wait(BOUND)
@@ -157,6 +198,11 @@ if __name__ == "__main__":
         wheel("wheel", "0.40", {"wheel/__init__.py": ""}),
         source("attack", "1.0", {"setup.py": ATTACK.replace("INDEX", str(PORT))}),
     ])
+    for package, page, tarball, content in [
+        npm(PORT, "attack", "node attack.js", {"attack.js": SCRIPT.replace("INDEX", str(PORT))}),
+        npm(PORT, "failing", "echo the compiler is missing; exit 3", {}),
+    ]:
+        Index.pages[package], Index.files[tarball] = page, content
     Index.gates.update({"slow": Gate(), "slower": Gate()})
     threading.Thread(target=SERVER.serve_forever, daemon=True).start()
     print(PORT, flush=True)

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
 use anyhow::{Context, Result, ensure};
-use faas_tester::server::{Connection, DataDirectory, EventStream, Options, ask, done};
+use faas_tester::server::{Connection, DataDirectory, Event, EventStream, Options, ask, done};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::io::{BufRead as _, BufReader};
@@ -59,8 +59,16 @@ impl Drop for Index {
 
 /// Runs a trial on a server of its own with an index of its own, where pip is there.
 fn on_server<F: Future<Output = Result<()>>>(name: &str, trial: impl FnOnce(SocketAddr, Index) -> F) -> Result<()> {
-    let needed = ["/usr/lib/python3/dist-packages/pip", "/usr/bin/python3"];
-    if let Some(missing) = needed.into_iter().find(|path| !Path::new(path).exists()) {
+    with_tools(name, &["/usr/lib/python3/dist-packages/pip", "/usr/bin/python3"], trial)
+}
+
+/// The same where these tools are there.
+fn with_tools<F: Future<Output = Result<()>>>(
+    name: &str,
+    needed: &[&str],
+    trial: impl FnOnce(SocketAddr, Index) -> F,
+) -> Result<()> {
+    if let Some(missing) = needed.iter().find(|path| !Path::new(path).exists()) {
         println!("SKIP {name}: there is no {missing}");
         return Ok(());
     }
@@ -68,6 +76,7 @@ fn on_server<F: Future<Output = Result<()>>>(name: &str, trial: impl FnOnce(Sock
     let data = DataDirectory::make()?;
     let server = Options::new(data.path())
         .variable("PIP_INDEX_URL", format!("http://{USER}@{}/simple", index.address))
+        .variable("NPM_CONFIG_REGISTRY", format!("http://{USER}@{}", index.address))
         .variable("FAAS_TEST_SECRET", "s3cret-of-the-server")
         .start()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -81,6 +90,31 @@ async fn called(connection: &mut Connection, function: &str) -> Result<Value> {
     let record = done(connection, "POST", &format!("{FUNCTIONS}/{function}/invoke"), json!({})).await?;
     ensure!(record["status"] == "succeeded", "{record}");
     Ok(record["result"].clone())
+}
+
+/// What a change tells while it is made: its progress, and how it ends.
+async fn heard(mut connection: Connection, method: &str, path: &str, body: &Value) -> Result<(Vec<Value>, Event)> {
+    connection.send(method, path, &[("accept", "text/event-stream")], Some(body)).await?;
+    ensure!(connection.head().await?.status == 200);
+    let (mut stream, mut heard, mut last) = (EventStream::new(connection), Vec::new(), None);
+    while let Some(event) = stream.next().await? {
+        match event.name.as_str() {
+            "progress" => heard.push(event.data),
+            _ => last = Some(event),
+        }
+    }
+    Ok((heard, last.context("an end")?))
+}
+
+/// What code of a package found that was to find nothing.
+fn reached_nothing(found: &Value) -> Result<()> {
+    let found: Value = serde_json::from_str(found.as_str().context("text")?)?;
+    let seen = found["seen"].as_str().context("what it saw")?;
+    ensure!(seen.contains("PATH") && !seen.contains("s3cret") && !seen.contains("127.0.0.1"), "{seen}");
+    for tried in ["index", "elsewhere", "usr", "packages", "shadow"] {
+        ensure!(found[tried].as_str().is_some_and(|text| text.starts_with("refused: ")), "{tried}: {found}");
+    }
+    Ok(())
 }
 
 fn python(name: &str, code: &str, dependencies: &[&str]) -> Value {
@@ -127,18 +161,7 @@ fn row_94_a_setup_py_that_attacks_reaches_nothing() -> Result<()> {
         ensure!(!index.ask("/asked").await?.to_string().contains("tar.gz"), "it is not even fetched");
 
         body["allow_build"] = json!(true);
-        let events = [("accept", "text/event-stream")];
-        connection.send("POST", FUNCTIONS, &events, Some(&body)).await?;
-        ensure!(connection.head().await?.status == 200);
-        let (mut heard, mut last) = (Vec::new(), None);
-        let mut stream = EventStream::new(connection);
-        while let Some(event) = stream.next().await? {
-            match event.name.as_str() {
-                "progress" => heard.push(event.data),
-                _ => last = Some(event),
-            }
-        }
-        let last = last.context("an end")?;
+        let (heard, last) = heard(connection, "POST", FUNCTIONS, &body).await?;
         ensure!(last.name == "function", "{last:?}");
         for phase in ["resolving", "fetching", "building", "unpacking"] {
             ensure!(heard.iter().any(|told| told["phase"] == phase), "{phase} is not in {heard:?}");
@@ -147,15 +170,51 @@ fn row_94_a_setup_py_that_attacks_reaches_nothing() -> Result<()> {
         ensure!(lock.contains(" attack-1.0-py3-none-any.whl built from attack-1.0.tar.gz"), "{lock}");
 
         let mut connection = Connection::open(address).await?;
-        let found = called(&mut connection, "attacked").await?;
-        let found: Value = serde_json::from_str(found.as_str().context("text")?)?;
-        let seen = found["seen"].as_str().context("what it saw")?;
-        ensure!(seen.contains("PATH") && !seen.contains("s3cret") && !seen.contains("127.0.0.1"), "{seen}");
-        for tried in ["index", "elsewhere", "usr", "packages", "shadow"] {
-            ensure!(found[tried].as_str().is_some_and(|text| text.starts_with("refused: ")), "{tried}: {found}");
-        }
+        reached_nothing(&called(&mut connection, "attacked").await?)?;
         let asked = index.ask("/asked").await?.to_string();
         ensure!(asked.contains("/files/attack-1.0.tar.gz") && !asked.contains("\"/\""), "{asked}");
+        Ok(())
+    })
+}
+
+/// Row 94: install scripts of npm's do not run unless that is allowed, and then reach nothing; one that fails is
+/// a deploy that fails.
+#[test]
+fn row_94_an_install_script_that_attacks_reaches_nothing() -> Result<()> {
+    let (name, needed) = (
+        "row_94_an_install_script_that_attacks_reaches_nothing",
+        ["/usr/bin/python3", "/usr/bin/npm", "/usr/bin/node"],
+    );
+    with_tools(name, &needed, |address, index| async move {
+        let mut connection = Connection::open(address).await?;
+        let code = "const fs = require('fs')\n\
+                    exports.handle = () => fs.readFileSync(require.resolve('attack/found.json'), 'utf8')\n";
+        let mut body = json!({"name": "attacked", "runtime": "javascript", "code": code, "dependencies": ["attack"]});
+        let (status, refused) = ask(&mut connection, "POST", FUNCTIONS, Some(&body)).await?;
+        let what = (&refused["code"], &refused["field"]);
+        ensure!(status == 422 && what == (&json!("dependency_refused"), &json!("allow_build")), "{refused}");
+        ensure!(refused["detail"].as_str().is_some_and(|detail| detail.starts_with("attack@1.0.0 ")), "{refused}");
+
+        body["allow_build"] = json!(true);
+        let (told, last) = heard(connection, "POST", FUNCTIONS, &body).await?;
+        ensure!(last.name == "function", "{last:?}");
+        ensure!(told.contains(&json!({"phase": "building", "line": "the script runs"})), "{told:?}");
+        let lock = last.data["lock"].as_str().unwrap_or_default();
+        ensure!(lock.contains(" node_modules/attack built by its install scripts\n"), "{lock}");
+        let mut connection = Connection::open(address).await?;
+        reached_nothing(&called(&mut connection, "attacked").await?)?;
+
+        let place = format!("{FUNCTIONS}/attacked");
+        let patch = json!({"dependencies": ["attack", "failing"]});
+        let (status, refused) = ask(&mut connection, "PUT", &place, Some(&patch)).await?;
+        ensure!(status == 502 && refused["code"] == "build_failed", "{status} {refused}");
+        let detail = refused["detail"].as_str().unwrap_or_default();
+        ensure!(detail.contains("postinstall of node_modules/failing ended with status 3"), "{refused}");
+        ensure!(refused["log"].as_str().is_some_and(|log| log.contains("the compiler is missing")), "{refused}");
+        let (_, shown) = ask(&mut connection, "GET", &place, None).await?;
+        ensure!((&shown["version"], &shown["newest"]) == (&json!(1), &json!(1)), "{shown}");
+        reached_nothing(&called(&mut connection, "attacked").await?)?;
+        ensure!(!index.ask("/asked").await?.to_string().contains("\"/\""), "nothing but the relay asked");
         Ok(())
     })
 }
@@ -179,13 +238,7 @@ fn a_dependency_that_does_not_exist_fails_its_deploy_and_nothing_else() -> Resul
         ensure!(called(&mut connection, "greeter").await? == "hello");
 
         // The same, heard while it happens.
-        connection.send("PUT", &place, &[("accept", "text/event-stream")], Some(&patch)).await?;
-        ensure!(connection.head().await?.status == 200);
-        let (mut stream, mut last) = (EventStream::new(connection), None);
-        while let Some(event) = stream.next().await? {
-            last = Some(event);
-        }
-        let last = last.context("an end")?;
+        let (_, last) = heard(connection, "PUT", &place, &patch).await?;
         let said = (last.name.as_str(), &last.data["code"], &last.data["status"]);
         ensure!(said == ("error", &json!("dependency_not_found"), &json!(422)), "{last:?}");
         // It ends after everything else.
