@@ -4,7 +4,10 @@
 //! that; the slot is free again only when nothing of the sandbox is left, or nothing that another
 //! execution could find; nobody who reads holds the program up.
 
+mod held;
 mod run;
+mod seat;
+mod session;
 mod start;
 
 use crate::NotStarted;
@@ -14,14 +17,16 @@ use crate::house::{House, Slot};
 use crate::live::{CancelReason, Live};
 use crate::queue::{Job, Keeping};
 use crate::record::Times;
+use crate::shared::{Condition, Vacated};
 use crate::submit::purpose_of;
 use crate::warm::Purpose;
 use faas_executor_api::{CallError, DestroyReason, Health, Sandbox};
 use faas_store_api::Journaled;
 use faas_types::{ErrorKind, ExecutionRecord, ExecutionState, Mode};
 use futures_util::FutureExt as _;
+use held::Held;
 use run::{Load, Ran, Run};
-use start::{Start, Unstarted};
+use start::{Start, Unstarted, Why};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,7 +40,7 @@ const PUT_OFF: Duration = Duration::from_millis(500);
 /// What is left of an execution that is over: what is recorded, and a sandbox that goes.
 struct Over {
     record: ExecutionRecord,
-    sandbox: Option<(Box<dyn Sandbox>, Fate)>,
+    sandbox: Option<(Vacated, Fate)>,
 }
 
 /// What becomes of a sandbox after its execution.
@@ -66,14 +71,13 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
     let Over { record, sandbox } = over;
     // Neither waits for the other: a store that is slow keeps no sandbox alive, nor a teardown the reply.
     tokio::join!(end::conclude(&house, &live, ending, record), async {
-        match sandbox {
-            Some((sandbox, Fate::Destroy(reason))) => sandbox.destroy(reason).await,
-            Some((sandbox, Fate::Keep(purpose, ttl))) => {
-                // It is noted, and concerns no caller.
-                drop(keep(&house, purpose, ttl, sandbox).await);
-            }
-            None => {}
+        let Some((Vacated { sandbox, place, condition: _ }, fate)) = sandbox else { return };
+        match fate {
+            Fate::Destroy(reason) => sandbox.destroy(reason).await,
+            // It is noted, and concerns no caller.
+            Fate::Keep(purpose, ttl) => drop(keep(&house, purpose, ttl, sandbox).await),
         }
+        drop(place);
     });
     slot.pass_on();
 }
@@ -201,14 +205,19 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
     let start = Start { house, live: &live, timeout };
     let run = Run::new(house, &live, &request);
     let served = request.function.as_ref().map(Called::served);
-    let began = Instant::now();
     let cached = (request.mode == Mode::Cached).then(|| purpose_of(live.tenant, &request));
     let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
+    let fate = |vacated: &Vacated, keeps: bool, reason| match cached {
+        Some(purpose) if keeps && vacated.sandbox.health() == Health::Ready => Fate::Keep(purpose, ttl),
+        _ if vacated.condition == Condition::Spent => Fate::Destroy(DestroyReason::Unhealthy),
+        _ => Fate::Destroy(reason),
+    };
     match start.start(request).await {
         Ok(started) => {
             let times = Times { created: live.created, turn, started: Instant::now() };
+            let began = started.began;
             let patience = tokio::time::Instant::now().checked_add(timeout).unwrap_or_else(tokio::time::Instant::now);
-            let Ran { record, sandbox, reason, load } = run.run(started, input, times, patience).await;
+            let Ran { record, held, reason, load } = run.run(started, input, times, patience).await;
             if let Some(served) = served {
                 let why = || record.error.as_deref().unwrap_or_default();
                 match load {
@@ -222,33 +231,37 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
                     Load::Unknown => house.starts.give_back(served, Instant::now()),
                 }
             }
-            let fate = match cached {
+            let sandbox = held.leave().map(|vacated| {
                 // A sandbox without its program would be found by a call whose start is put off.
-                Some(purpose) if sandbox.health() == Health::Ready && load != Load::Failed => Fate::Keep(purpose, ttl),
-                _ => Fate::Destroy(reason),
-            };
-            Over { record, sandbox: Some((sandbox, fate)) }
+                let keeps = vacated.condition != Condition::Spent && load != Load::Failed;
+                let fate = fate(&vacated, keeps, reason);
+                (vacated, fate)
+            });
+            Over { record, sandbox }
         }
-        Err(Unstarted::Cancelled(reason, sandbox)) => {
-            let _ = served.map(|served| house.starts.give_back(served, Instant::now()));
-            Over {
-                record: cancelled(&live, reason),
-                sandbox: sandbox.map(|sandbox| (sandbox, Fate::Destroy(DestroyReason::Cancelled))),
-            }
-        }
-        Err(Unstarted::Failed(why, sandbox)) => {
-            if let Some(served) = served.filter(|_| !matches!(why, NotStarted::Failing { .. })) {
+        Err(Unstarted { why, held, gives_back }) => {
+            if let Some(served) = served.filter(|_| gives_back) {
                 house.starts.give_back(served, Instant::now());
             }
-            let reason = match why {
-                NotStarted::TooLate { .. } => DestroyReason::Deadline,
-                NotStarted::Create(_)
-                | NotStarted::Call(_)
-                | NotStarted::Store(_)
-                | NotStarted::Unreadable { .. }
-                | NotStarted::Failing { .. } => DestroyReason::Finished,
+            let (record, reason) = match why {
+                Why::Cancelled(reason) => (cancelled(&live, reason), DestroyReason::Cancelled),
+                Why::Failed(why) => {
+                    let reason = match why {
+                        NotStarted::TooLate { .. } => DestroyReason::Deadline,
+                        NotStarted::Create(_)
+                        | NotStarted::Call(_)
+                        | NotStarted::Store(_)
+                        | NotStarted::Unreadable { .. }
+                        | NotStarted::Failing { .. } => DestroyReason::Finished,
+                    };
+                    (failed(&live, why), reason)
+                }
             };
-            Over { record: failed(&live, why), sandbox: sandbox.map(|sandbox| (sandbox, Fate::Destroy(reason))) }
+            let sandbox = held.and_then(Held::leave).map(|vacated| {
+                let fate = fate(&vacated, vacated.condition == Condition::Good, reason);
+                (vacated, fate)
+            });
+            Over { record, sandbox }
         }
     }
 }

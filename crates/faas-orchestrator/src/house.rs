@@ -6,6 +6,7 @@ use crate::function::{Cache, Called, Routes, Sourceless};
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
+use crate::shared::Pool;
 use crate::standing::Standing;
 use crate::starts::Starts;
 use crate::stats::{Calls, Totals};
@@ -46,6 +47,8 @@ pub(crate) struct House {
     pub(crate) warm: Arc<Warm>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) starts: Starts,
+    /// Instances that answer several calls at once.
+    pub(crate) shared: Arc<Pool>,
     /// Functions that were called.
     pub(crate) functions: Cache,
     /// Those of which nothing but the name is there.
@@ -148,6 +151,7 @@ impl House {
             warm: Arc::new(Warm::new(settings.warm, Arc::clone(&standing))),
             standing,
             starts: Starts::default(),
+            shared: Arc::default(),
             functions: Cache::default(),
             sourceless: Sourceless::default(),
             routes: Routes::default(),

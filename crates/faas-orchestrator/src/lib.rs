@@ -31,6 +31,7 @@ mod record;
 mod request;
 mod response;
 mod settings;
+mod shared;
 mod standing;
 mod starts;
 mod stats;

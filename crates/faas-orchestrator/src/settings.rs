@@ -32,7 +32,7 @@ impl Settings {
 pub struct Settings {
     /// Whose rows are its own.
     pub node: NodeId,
-    /// Sandboxes at once, those being torn down included.
+    /// Slots: sandboxes at once, those being torn down included, and never more calls.
     pub concurrency: u32,
     /// Callers that may wait for a sandbox, with at most [`crate::WAITING_BYTES`] of requests and input
     /// together. Executions nobody waits for stand in the store instead,

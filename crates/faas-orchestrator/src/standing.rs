@@ -60,6 +60,14 @@ impl Wanted {
         self.served() == served
     }
 
+    /// How many there are that do not wait: they serve calls, or are being made or ended.
+    fn at_work(&self, house: &House) -> usize {
+        if self.version.spec.scaling.concurrency > 1 {
+            return house.shared.count(self.served());
+        }
+        usize::try_from(house.state().running_of(self.served())).unwrap_or(usize::MAX)
+    }
+
     fn least(&self) -> usize {
         usize::try_from(self.version.spec.scaling.min).unwrap_or(usize::MAX)
     }
@@ -165,8 +173,7 @@ fn fill(house: &Arc<House>) {
     let waiting = house.warm.counts();
     let wait = |wanted: &Wanted| waiting.get(&wanted.served()).copied().unwrap_or_default();
     // Those that serve a call come back to wait, and those that are being made come.
-    let running = |wanted: &Wanted| usize::try_from(house.state().running_of(wanted.served())).unwrap_or(usize::MAX);
-    let there = |wanted: &Wanted| wait(wanted).saturating_add(running(wanted));
+    let there = |wanted: &Wanted| wait(wanted).saturating_add(wanted.at_work(house));
     let mut standing: usize = wanted.iter().map(|wanted| there(wanted).min(wanted.least())).sum();
     let most = usize::try_from(house.settings.warm.sandboxes).unwrap_or(usize::MAX);
     let most_made = usize::try_from((house.settings.concurrency / PART).max(1)).unwrap_or(usize::MAX);
@@ -181,6 +188,9 @@ fn fill(house: &Arc<House>) {
                 break;
             }
             let request = wanted.version.request(CallInput::default());
+            let scaling = &wanted.version.spec.scaling;
+            let shared = (scaling.concurrency > 1).then(|| house.shared.take_place(served, scaling));
+            let Ok(place) = shared.transpose() else { break };
             let Some(slot) = Slot::ahead(house, request.function.as_ref()) else { break };
             standing += 1;
             let (house, making, tenant) = (Arc::clone(house), house.standing.begin(served), wanted.tenant);
@@ -193,6 +203,7 @@ fn fill(house: &Arc<House>) {
                     house.note_not_ahead(called, why);
                 }
                 drop(making);
+                drop(place);
                 slot.pass_on();
             });
         }

@@ -14,7 +14,8 @@ use std::time::Duration;
 pub struct Stats {
     /// Executions that wait, those that stand only in the store included.
     pub queued: u64,
-    /// Sandboxes that exist or are being made or torn down.
+    /// Slots in use: sandboxes that exist or are being made or torn down, and one for each call where several are
+    /// in one sandbox.
     pub running: u64,
     /// How many of those there may be.
     pub concurrency: u32,

@@ -8,9 +8,9 @@ use std::time::Duration;
 pub struct Scaling {
     /// Kept warm even when nobody calls. Zero lets it scale to nothing.
     pub min: u32,
-    /// The most calls at once; what comes above waits.
+    /// The most of them. Calls that they have no room for wait.
     pub max: u32,
-    /// Calls one instance takes at once. More than one is not offered.
+    /// Calls one instance takes at once.
     pub concurrency: u32,
     /// How long an instance waits for its next call.
     pub idle_ttl: Duration,
@@ -31,6 +31,8 @@ pub struct ScalingError {
 impl Scaling {
     /// The most instances anybody may ask for.
     pub const MOST: u32 = 10_000;
+    /// The most calls that one instance may take at once.
+    pub const MOST_AT_ONCE: u32 = 100;
     /// The longest an idle instance may wait.
     pub const LONGEST_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -46,13 +48,19 @@ impl Scaling {
         if self.min > self.max {
             return refused("min", self.min.to_string(), "0 to max");
         }
-        if self.concurrency != 1 {
-            return refused("concurrency", self.concurrency.to_string(), "1: an instance takes one call at a time");
+        if !(1..=Self::MOST_AT_ONCE).contains(&self.concurrency) {
+            return refused("concurrency", self.concurrency.to_string(), "1 to 100");
         }
         if !(Duration::from_millis(1)..=Self::LONGEST_IDLE).contains(&self.idle_ttl) {
             return refused("idle_ttl", format!("{:?}", self.idle_ttl), "1ms to 24h");
         }
         Ok(())
+    }
+
+    /// The most calls at once, of all instances together.
+    #[must_use]
+    pub const fn most_calls(&self) -> u32 {
+        self.max.saturating_mul(self.concurrency)
     }
 }
 
@@ -78,7 +86,9 @@ mod tests {
         assert_eq!(Scaling::default().check(), Ok(()));
         assert_eq!(refused(|scaling| scaling.max = 0), "max");
         assert_eq!(refused(|scaling| scaling.min = 11), "min");
-        assert_eq!(refused(|scaling| scaling.concurrency = 2), "concurrency");
+        assert_eq!(refused(|scaling| scaling.concurrency = 0), "concurrency");
+        assert_eq!(refused(|scaling| scaling.concurrency = 101), "concurrency");
+        assert_eq!(Scaling { concurrency: 100, ..Scaling::default() }.check(), Ok(()));
         assert_eq!(refused(|scaling| scaling.idle_ttl = Duration::ZERO), "idle_ttl");
     }
 }

@@ -1,5 +1,6 @@
 //! A running program: its input goes in, its output goes to the log, until it is done.
 
+use super::held::Held;
 use super::start::Started;
 use crate::contract::response::Response;
 use crate::events::EventKind;
@@ -11,7 +12,7 @@ use crate::response::{ResponsePart, ResponseSender};
 use crate::stdin::Input;
 use crate::{ExecutionRequest, StreamName};
 use bytes::Bytes;
-use faas_executor_api::{DestroyReason, Done, Event, ExecSession, Interrupt, Sandbox};
+use faas_executor_api::{DestroyReason, Done, Event, Interrupt};
 use faas_types::{Contract, ExecutionRecord, ExecutionState, Outcome, OutputStats, StartRecord, Timestamp, Usage};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -32,7 +33,7 @@ pub(super) enum Load {
 /// What is left of a run.
 pub(super) struct Ran {
     pub(super) record: ExecutionRecord,
-    pub(super) sandbox: Box<dyn Sandbox>,
+    pub(super) held: Held,
     pub(super) reason: DestroyReason,
     pub(super) load: Load,
 }
@@ -64,10 +65,8 @@ impl<'a> Run<'a> {
 
     /// Runs to the program's end.
     pub(super) async fn run(mut self, started: Started, input: Input, times: Times, patience: Instant) -> Ran {
-        let Started { kind, sandbox, session } = started;
-        let ExecSession { input: program, mut events } = session;
-        self.show_running(kind, sandbox.as_ref(), &times);
-        let interrupter = sandbox.interrupter();
+        let Started { kind, held, input: program, mut session, is_loaded, .. } = started;
+        self.show_running(kind, &held, &times);
         let mut asked = self.live.asked();
         let mut cancelled = None;
         let mut fed = false;
@@ -79,11 +78,12 @@ impl<'a> Run<'a> {
         let loaded = tokio::time::sleep(self.house.settings.cold_start_timeout);
         tokio::pin!(loaded);
         let (may_load, mut too_slow) = (self.loads, false);
+        self.loads &= !is_loaded;
         let feed = input.feed(program);
         tokio::pin!(feed);
         let done = loop {
             let event = tokio::select! {
-                event = events.next(), if part.is_none() => event,
+                event = session.next(), if part.is_none() => event,
                 () = pass_on(self.response.as_ref(), &mut part), if part.is_some() => continue,
                 () = &mut patience, if part.is_some() => {
                     (self.response, part) = (None, None);
@@ -91,14 +91,14 @@ impl<'a> Run<'a> {
                 }
                 reason = asked.wait(), if cancelled.is_none() => {
                     cancelled = Some(reason);
-                    interrupter.interrupt(Interrupt::Cancel);
+                    session.interrupt(Interrupt::Cancel);
                     // Nothing stands between the program and its end any more.
                     (self.response, part) = (None, None);
                     continue;
                 }
                 () = &mut loaded, if self.loads && !too_slow => {
                     too_slow = true;
-                    interrupter.interrupt(Interrupt::Deadline);
+                    session.interrupt(Interrupt::Deadline);
                     continue;
                 }
                 () = &mut feed, if !fed => {
@@ -148,13 +148,13 @@ impl<'a> Run<'a> {
                  cold_start.timeout"
             ));
         }
-        Ran { record, sandbox, reason, load }
+        Ran { record, held, reason, load }
     }
 
-    fn show_running(&self, kind: &str, sandbox: &dyn Sandbox, times: &Times) {
-        let isolation = sandbox.isolation().clone();
+    fn show_running(&self, kind: &str, held: &Held, times: &Times) {
+        let isolation = held.isolation();
         self.live.advance(ExecutionState::Running, |record| {
-            record.isolation = Some(isolation);
+            record.isolation = isolation;
             record.started_at = Some(Timestamp::now());
             record.start = StartRecord {
                 kind: kind.to_owned(),

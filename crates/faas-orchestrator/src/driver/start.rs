@@ -1,11 +1,16 @@
 //! From nothing to a running program, bounded by the deadline and by whoever cancels.
 
+use super::held::Held;
+use super::session::Session;
+use crate::function::Called;
 use crate::house::House;
 use crate::live::{CancelReason, Live};
 use crate::request::Call;
+use crate::shared::{COLD, Place, WARM};
 use crate::submit::purpose_of;
+use crate::warm::Purpose;
 use crate::{ExecutionRequest, NotStarted};
-use faas_executor_api::{CallError, DestroyReason, ExecSession, Sandbox, Stay};
+use faas_executor_api::{CallError, DestroyReason, ExecSession, InputSink, Sandbox, Stay};
 use faas_types::{Mode, SandboxId};
 use std::future::Future;
 use std::sync::Arc;
@@ -23,18 +28,42 @@ pub(super) struct Start<'a> {
 pub(super) struct Started {
     /// How its sandbox came to be, as records show it.
     pub(super) kind: &'static str,
-    pub(super) sandbox: Box<dyn Sandbox>,
-    pub(super) session: ExecSession,
+    pub(super) held: Held,
+    pub(super) input: InputSink,
+    pub(super) session: Session,
+    /// When it was begun to start it.
+    pub(super) began: Instant,
+    /// Whether it was loaded before.
+    pub(super) is_loaded: bool,
 }
 
-/// Why no program runs, and the sandbox that was made for it.
-pub(super) enum Unstarted {
-    Cancelled(CancelReason, Option<Box<dyn Sandbox>>),
-    Failed(NotStarted, Option<Box<dyn Sandbox>>),
+/// Why no program runs, and what was taken or made for it.
+pub(super) struct Unstarted {
+    pub(super) why: Why,
+    pub(super) held: Option<Held>,
+    /// Whether the start was let through, and says nothing of the program.
+    pub(super) gives_back: bool,
+}
+
+/// Why no program runs.
+pub(super) enum Why {
+    Cancelled(CancelReason),
+    Failed(NotStarted),
+}
+
+impl Unstarted {
+    pub(super) fn failed(why: impl Into<NotStarted>, held: Option<Held>) -> Self {
+        Self { why: Why::Failed(why.into()), held, gives_back: false }
+    }
+
+    /// After the start was let through.
+    pub(super) fn after_begin(self) -> Self {
+        Self { gives_back: true, ..self }
+    }
 }
 
 /// Why a step did not come to its end.
-enum Stopped {
+pub(super) enum Stopped {
     Cancelled(CancelReason),
     TooLate,
 }
@@ -47,15 +76,36 @@ impl Start<'_> {
         // A timeout beyond what the clock can hold means nothing: end at once.
         let patience = began.checked_add(self.timeout).unwrap_or(began);
         let purpose = purpose_of(self.live.tenant, &request);
-        if request.mode == Mode::Cached
+        let Some(called) = request.function.as_ref().filter(|called| called.scaling.concurrency > 1) else {
+            return self.alone(request, purpose, None, patience).await;
+        };
+        // Most calls are no such ones, and need no room for this.
+        if self.house.stays(self.live.tenant, &request) {
+            return Box::pin(self.take_seat(called, &request, &purpose, patience)).await;
+        }
+        let place = Box::pin(self.place(called, patience)).await?;
+        self.alone(request, purpose, Some(place), patience).await
+    }
+
+    /// Has a sandbox for itself.
+    async fn alone(
+        &self,
+        request: ExecutionRequest,
+        purpose: Purpose,
+        place: Option<Place>,
+        patience: tokio::time::Instant,
+    ) -> Result<Started, Unstarted> {
+        // A version that counts its instances has the warm ones shared.
+        if place.is_none()
+            && request.mode == Mode::Cached
             && let Some(sandbox) = self.house.warm.take(&purpose)
         {
             // What is large in a request is shared by its copies.
-            match self.call("warm", sandbox, request.clone(), patience).await {
+            match self.call(WARM, sandbox, None, request.clone(), patience).await {
                 // It died in the meantime: a new one will do.
-                Err(Unstarted::Failed(NotStarted::Call(CallError::Unreached { .. }), sandbox)) => {
-                    if let Some(sandbox) = sandbox {
-                        sandbox.destroy(DestroyReason::Unhealthy).await;
+                Err(Unstarted { why: Why::Failed(NotStarted::Call(CallError::Unreached { .. })), held, .. }) => {
+                    if let Some(vacated) = held.and_then(Held::leave) {
+                        vacated.sandbox.destroy(DestroyReason::Unhealthy).await;
                     }
                 }
                 answer => {
@@ -65,19 +115,23 @@ impl Start<'_> {
                 }
             }
         }
-        if let Some(called) = &request.function
-            && let Err(put_off) = self.house.starts.begin(called.served(), Instant::now())
+        let began = Instant::now();
+        if let Some(served) = request.function.as_ref().map(Called::served)
+            && let Err(put_off) = self.house.starts.begin(served, began)
         {
-            return Err(Unstarted::Failed(put_off.into(), None));
+            return Err(Unstarted::failed(put_off, None));
         }
         let create = async {
             self.house.make_room().await;
             self.house.executor.create(SandboxId::generate(), purpose.spec).await
         };
         match self.unless_stopped(patience, create).await {
-            Ok(Ok(sandbox)) => self.call("cold", sandbox, request, patience).await,
-            Ok(Err(error)) => Err(Unstarted::Failed(error.into(), None)),
-            Err(stopped) => Err(self.unstarted(stopped, None)),
+            Ok(Ok(sandbox)) => {
+                let called = self.call(COLD, sandbox, place, request, patience).await;
+                called.map(|started| Started { began, ..started }).map_err(Unstarted::after_begin)
+            }
+            Ok(Err(error)) => Err(Unstarted::failed(error, None).after_begin()),
+            Err(stopped) => Err(self.unstarted(stopped, None).after_begin()),
         }
     }
 
@@ -86,18 +140,28 @@ impl Start<'_> {
         &self,
         kind: &'static str,
         mut sandbox: Box<dyn Sandbox>,
+        place: Option<Place>,
         request: ExecutionRequest,
         patience: tokio::time::Instant,
     ) -> Result<Started, Unstarted> {
-        let stay = if self.house.stays(self.live.tenant, &request) { Stay::Answered } else { Stay::No };
-        match self.unless_stopped(patience, call(sandbox.as_mut(), request, stay)).await {
-            Ok(Ok(session)) => Ok(Started { kind, sandbox, session }),
-            Ok(Err(error)) => Err(Unstarted::Failed(error.into(), Some(sandbox))),
-            Err(stopped) => Err(self.unstarted(stopped, Some(sandbox))),
+        // A version that counts its instances would share it.
+        let stays = place.is_none() && self.house.stays(self.live.tenant, &request);
+        let stay = if stays { Stay::Answered } else { Stay::No };
+        let began = Instant::now();
+        let answer = self.unless_stopped(patience, call(sandbox.as_mut(), request, stay)).await;
+        let interrupter = sandbox.interrupter();
+        let held = Held::Own(sandbox, place);
+        match answer {
+            Ok(Ok(ExecSession { input, events })) => {
+                let session = Session::of(events, interrupter);
+                Ok(Started { kind, held, input, session, began, is_loaded: false })
+            }
+            Ok(Err(error)) => Err(Unstarted::failed(error, Some(held))),
+            Err(stopped) => Err(self.unstarted(stopped, Some(held))),
         }
     }
 
-    async fn unless_stopped<T>(
+    pub(super) async fn unless_stopped<T>(
         &self,
         patience: tokio::time::Instant,
         step: impl Future<Output = T>,
@@ -111,11 +175,12 @@ impl Start<'_> {
         }
     }
 
-    fn unstarted(&self, stopped: Stopped, sandbox: Option<Box<dyn Sandbox>>) -> Unstarted {
-        match stopped {
-            Stopped::Cancelled(reason) => Unstarted::Cancelled(reason, sandbox),
-            Stopped::TooLate => Unstarted::Failed(NotStarted::TooLate { timeout: self.timeout }, sandbox),
-        }
+    pub(super) fn unstarted(&self, stopped: Stopped, held: Option<Held>) -> Unstarted {
+        let why = match stopped {
+            Stopped::Cancelled(reason) => Why::Cancelled(reason),
+            Stopped::TooLate => Why::Failed(NotStarted::TooLate { timeout: self.timeout }),
+        };
+        Unstarted { why, held, gives_back: false }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct FunctionView {
 /// What a function does at present and what became of its calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionStats {
-    /// Calls that run, sandboxes that are torn down included.
+    /// Calls that run, those included whose sandbox is torn down.
     pub running: u32,
     /// Callers that wait.
     pub waiting: usize,
@@ -192,6 +192,7 @@ impl Functions {
         let FunctionSpec { runtime, resources, isolation, .. } = spec;
         spec.check(self.house.executor.capabilities())?;
         self.check_standing(spec)?;
+        self.check_sharing(spec)?;
         let language = Some(runtime.language);
         let sandbox = SandboxSpec { tenant, language, resources: *resources, isolation: *isolation, packages: None };
         self.house.executor.validate(&sandbox)?;
@@ -213,6 +214,16 @@ impl Functions {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Whether instances stay, where calls are to share them.
+    fn check_sharing(&self, spec: &FunctionSpec) -> Result<(), FunctionError> {
+        if spec.scaling.concurrency == 1 || self.house.settings.warm.sandboxes > 0 {
+            return Ok(());
+        }
+        let reason = "this server keeps no instance after a call".to_owned();
+        let accepted = "1, but where warm.sandboxes of the server is above 0";
+        Err(RequestError::Field { field: "scaling.concurrency", reason, accepted }.into())
     }
 
     /// Notes that a function is declared of which there is no source, unless there is a function of its name.

@@ -4,7 +4,7 @@ use super::FunctionError;
 use crate::ExecutionRequest;
 use crate::request::{RequestError, StoredFile, Work};
 use faas_build::Dependencies;
-use faas_executor_api::{Capabilities, FileIn};
+use faas_executor_api::{Capabilities, FileIn, Verb};
 use faas_routes::Route;
 use faas_types::{Contract, IsolationLevel, Language, Mode, OutputLimits, PackagesId, Resources, Runtime, Scaling};
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,8 @@ pub struct FunctionSpec {
 impl FunctionSpec {
     /// The function that is called where nobody names another.
     pub const ENTRY: &str = "handle";
+    /// What `pids` leaves beside one thread for each call at once: the interpreter's own and those of its packages.
+    const OTHER_THREADS: u32 = 16;
 
     /// One file of code with every other field at its default.
     #[must_use]
@@ -109,6 +111,7 @@ impl FunctionSpec {
         self.needed()?;
         self.check_runtime(host)?;
         self.scaling.check().map_err(FunctionError::Scaling)?;
+        self.check_concurrency(host)?;
         if self.routes.len() > MAX_ROUTES {
             return Err(field("routes", format!("there are {}", self.routes.len()), "at most 256").into());
         }
@@ -125,6 +128,32 @@ impl FunctionSpec {
         }
         self.request()?.check()?;
         Ok(())
+    }
+
+    /// Whether an instance can take as many calls at once as are asked for.
+    fn check_concurrency(&self, host: &Capabilities) -> Result<(), RequestError> {
+        const FIELD: &str = "scaling.concurrency";
+        let (calls, language) = (self.scaling.concurrency, self.runtime.language);
+        let refused = |reason: String, accepted| Err(field(FIELD, reason, accepted));
+        match language {
+            _ if calls == 1 => Ok(()),
+            _ if self.contract != Contract::Handler => {
+                refused(format!("the contract is {}", self.contract), "1, but under the handler contract")
+            }
+            _ if self.mode != Mode::Cached => refused(format!("the mode is {}", self.mode), "1, but in mode cached"),
+            Language::Python | Language::JavaScript
+                if ![Verb::Share, Verb::Stay, Verb::Recycle].into_iter().all(|verb| host.offers(verb)) =>
+            {
+                let accepted = "1, where the executor does not let calls share a program";
+                Err(RequestError::Unsupported { field: FIELD, value: calls.to_string(), accepted })
+            }
+            Language::Python if calls.saturating_add(Self::OTHER_THREADS) > self.resources.pids => refused(
+                format!("it is {calls}, each call has a thread, and pids is {}", self.resources.pids),
+                "at most 16 less than pids, in Python; raise pids",
+            ),
+            Language::Python | Language::JavaScript => Ok(()),
+            other => refused(format!("the language is {other}"), "1, but in Python and JavaScript"),
+        }
     }
 
     /// The packages it needs, checked.

@@ -26,7 +26,7 @@ impl BusyFunctions {
     /// A caller is taken in, where it may wait.
     pub(super) fn wait(&mut self, called: Option<&Called>, all_places: usize) -> Result<(), Refused> {
         let Some(called) = called else { return Ok(()) };
-        let max = called.scaling.max;
+        let max = called.scaling.most_calls();
         let busy = self.busy.entry(called.served()).or_default();
         let at_once = usize::try_from(busy.running).unwrap_or(usize::MAX).saturating_add(busy.waiting);
         let may_run = usize::try_from(max).unwrap_or(usize::MAX);
@@ -44,7 +44,9 @@ impl BusyFunctions {
 
     /// Whether a call may run now.
     pub(super) fn may_run(&self, called: Option<&Called>) -> bool {
-        called.is_none_or(|called| self.busy.get(&called.served()).is_none_or(|busy| busy.running < called.scaling.max))
+        called.is_none_or(|called| {
+            self.busy.get(&called.served()).is_none_or(|busy| busy.running < called.scaling.most_calls())
+        })
     }
 
     /// A call runs.

@@ -13,5 +13,6 @@ mod listing;
 mod packages;
 mod queueing;
 mod running;
+mod shared;
 mod warm;
 mod watching;

@@ -1,0 +1,182 @@
+//! One instance of the pool from outside: a seat in it, and a place for one.
+
+use super::{Instance, Pool, Stage, Vacated, WARM};
+use crate::warm::Served;
+use faas_executor_api::{CallError, Sandbox, SharedProgram, Verb};
+use faas_types::IsolationReport;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// An instance, from wherever it is dealt with.
+#[derive(Clone)]
+pub(crate) struct At {
+    pub(super) pool: Arc<Pool>,
+    pub(super) served: Served,
+    pub(super) number: u64,
+}
+
+impl At {
+    /// Looks at the instance, where it is there.
+    fn look<T>(&self, look: impl FnOnce(&Instance, &watch::Sender<()>) -> T) -> Option<T> {
+        let state = self.pool.state();
+        let version = state.versions.get(&self.served)?;
+        let instance = version.instances.iter().find(|instance| instance.number == self.number)?;
+        Some(look(instance, &version.changed))
+    }
+
+    /// Changes it and tells those who wait.
+    fn change<T>(&self, change: impl FnOnce(&mut Instance) -> T) -> Option<T> {
+        let mut state = self.pool.state();
+        let version = state.versions.get_mut(&self.served)?;
+        let instance = version.instances.iter_mut().find(|instance| instance.number == self.number)?;
+        let answer = change(instance);
+        version.changed.send_replace(());
+        Some(answer)
+    }
+
+    /// Shares the program, which is loaded, with those who wait for it.
+    ///
+    /// # Errors
+    /// The sandbox does not share it.
+    pub(crate) fn share(&self) -> Result<Arc<dyn SharedProgram>, CallError> {
+        let shared = self.change(|instance| {
+            let sandbox = instance.sandbox.as_mut().ok_or(CallError::Unsupported(Verb::Share))?;
+            let program = sandbox.share()?;
+            (instance.stage, instance.program) = (Stage::Open, Some(Arc::clone(&program)));
+            Ok(program)
+        });
+        shared.unwrap_or(Err(CallError::Unsupported(Verb::Share)))
+    }
+
+    /// Nobody enters any more.
+    fn close(&self) {
+        self.change(|instance| {
+            if instance.stage == Stage::Open {
+                instance.stage = Stage::Closed;
+            }
+        });
+    }
+
+    /// Leaves the instance, with its sandbox where that is nobody else's any more.
+    fn vacate(&self, role: Role) -> Option<Vacated> {
+        let left = self.change(|instance| {
+            instance.close_if_spent();
+            instance.leave(role).map(|condition| (condition, instance.sandbox.take()))
+        });
+        let (condition, sandbox) = left??;
+        let place = Place(self.clone());
+        Some(Vacated { sandbox: sandbox?, condition, place: Some(place) })
+    }
+}
+
+/// How a call came to its seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Joins,
+    /// For the program.
+    Waits,
+    /// The instance is its own until the program is shared.
+    Makes,
+}
+
+/// Where one call is.
+pub(crate) struct Seat {
+    at: At,
+    role: Role,
+    left: bool,
+}
+
+impl Seat {
+    pub(super) const fn at(at: At, role: Role) -> Self {
+        Self { at, role, left: false }
+    }
+
+    /// The instance.
+    pub(crate) fn instance(&self) -> At {
+        self.at.clone()
+    }
+
+    /// Its maker found a warm one.
+    pub(crate) fn open(&self, sandbox: Box<dyn Sandbox>, program: Arc<dyn SharedProgram>) {
+        self.at.change(|instance| {
+            (instance.kind, instance.sandbox) = (WARM, Some(sandbox));
+            (instance.stage, instance.program) = (Stage::Open, Some(program));
+        });
+    }
+
+    /// The sandbox that its maker made.
+    pub(crate) fn put(&self, kind: &'static str, sandbox: Box<dyn Sandbox>) {
+        self.at.change(|instance| (instance.kind, instance.sandbox) = (kind, Some(sandbox)));
+    }
+
+    /// What isolation the sandbox has, where there is one.
+    pub(crate) fn isolation(&self) -> Option<IsolationReport> {
+        self.at.look(|instance, _| Some(instance.sandbox.as_ref()?.isolation().clone())).flatten()
+    }
+
+    /// The program, once it may be asked, and how its sandbox came to be for this call. `None` where it comes to
+    /// nothing.
+    pub(crate) async fn program(&self) -> Option<(Arc<dyn SharedProgram>, &'static str)> {
+        loop {
+            let kind = |instance: &Instance| if self.role == Role::Waits { instance.kind } else { WARM };
+            let found = self.at.look(|instance, changed| match instance.stage {
+                Stage::Open => Ok(instance.program.clone().map(|program| (program, kind(instance)))),
+                Stage::Closed | Stage::Apart { .. } => Ok(None),
+                Stage::Made => Err(Changes(changed.subscribe())),
+            })?;
+            match found {
+                Ok(program) => return program,
+                Err(mut changes) => changes.next().await,
+            }
+        }
+    }
+
+    /// Nobody enters any more.
+    pub(crate) fn close(&self) {
+        self.at.close();
+    }
+
+    /// Gives the sandbox to whoever is the last to leave.
+    pub(crate) fn leave(mut self) -> Option<Vacated> {
+        self.left = true;
+        self.at.vacate(self.role)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if !self.left {
+            self.at.close();
+            drop(self.at.vacate(self.role));
+        }
+    }
+}
+
+/// A place of a version. Dropping it gives it up.
+pub(crate) struct Place(pub(super) At);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let At { pool, served, number } = &self.0;
+        let mut state = pool.state();
+        let Some(version) = state.versions.get_mut(served) else { return };
+        let gone: Vec<_> = version.instances.extract_if(.., |instance| instance.number == *number).collect();
+        version.changed.send_replace(());
+        if version.instances.is_empty() {
+            state.versions.remove(served);
+        }
+        // A sandbox is not dropped under the lock.
+        drop(state);
+        drop(gone);
+    }
+}
+
+/// What changes when there may be room.
+pub(crate) struct Changes(pub(super) watch::Receiver<()>);
+
+impl Changes {
+    pub(crate) async fn next(&mut self) {
+        // Where nothing is left of the version there is room.
+        drop(self.0.changed().await);
+    }
+}
