@@ -26,6 +26,7 @@ const KEYS: [&str; 12] = [
     "environment",
     "min_instances",
     "max_instances",
+    "concurrency",
     "code",
 ];
 
@@ -61,8 +62,10 @@ pub struct DeclaredFunction {
     pub environment: Vec<(String, String)>,
     /// Instances kept warm.
     pub min_instances: Option<u32>,
-    /// The most calls at once.
+    /// The most instances.
     pub max_instances: Option<u32>,
+    /// Calls one instance takes at once.
+    pub concurrency: Option<u32>,
     /// The source, where it stands in the file.
     pub code: Option<String>,
 }
@@ -117,6 +120,7 @@ impl DeclaredFunction {
             environment: Vec::new(),
             min_instances: None,
             max_instances: None,
+            concurrency: None,
             code: None,
         }
     }
@@ -140,6 +144,10 @@ impl DeclaredFunction {
             "environment" => (pairs(value).map(|found| self.environment = found).is_some(), "names with texts"),
             "min_instances" => (put(&mut self.min_instances, text.and_then(|text| count(text, 0))), "0 to 10000"),
             "max_instances" => (put(&mut self.max_instances, text.and_then(|text| count(text, 1))), "1 to 10000"),
+            "concurrency" => {
+                let count = text.and_then(|text| count(text, 1)).filter(|count| *count <= Scaling::MOST_AT_ONCE);
+                (put(&mut self.concurrency, count), "1 to 100")
+            }
             _ => (put(&mut self.code, text.filter(|text| !text.is_empty()).map(str::to_owned)), "the source, as text"),
         };
         (!taken).then_some(accepted)
@@ -208,12 +216,13 @@ mod tests {
         let text = "example-function:\n  runtime: python3.11\n  execution_mode: process\n  handler: handle\n  \
                     timeout: 30\n  memory: 256Mi\n  cpu_limit: 100m\n  dependencies:\n    - requests==2.28.0\n  \
                     allow_build: true\n  environment:\n    API_KEY: your-api-key\n    DEBUG: 'false'\n  min_instances: 0\n  \
-                    max_instances: 10\n  code: |\n    def handle(request):\n      return 1\n";
+                    max_instances: 10\n  concurrency: 20\n  code: |\n    def handle(request):\n      return 1\n";
         let function = read(text).unwrap();
         assert_eq!(function.name.as_str(), "example-function");
         assert_eq!(function.runtime.map(|runtime| runtime.to_string()).as_deref(), Some("python3.11"));
         assert_eq!(function.timeout, Some(Duration::from_secs(30)));
         assert_eq!((function.min_instances, function.max_instances), (Some(0), Some(10)));
+        assert_eq!(function.concurrency, Some(20));
         assert_eq!((function.dependencies, function.allow_build), (vec!["requests==2.28.0".to_owned()], Some(true)));
         assert_eq!(function.environment.len(), 2);
         assert_eq!(function.code.as_deref(), Some("def handle(request):\n  return 1\n"));
@@ -248,6 +257,7 @@ mod tests {
             ("a: {environment: [A=b]}", "functions.a.environment"),
             ("a: {min_instances: -1}", "functions.a.min_instances"),
             ("a: {max_instances: 0}", "functions.a.max_instances \"0\""),
+            ("a: {concurrency: 101}", "functions.a.concurrency \"101\""),
             ("a: {code: {}}", "functions.a.code"),
         ] {
             let error = read(text).expect_err(text);

@@ -66,6 +66,7 @@ fn spec(found: Found, config: &Config) -> FunctionSpec {
         environment,
         min_instances,
         max_instances,
+        concurrency,
         code: _,
     } = function;
     let (defaults, scaling) = (config.resources(), Scaling::default());
@@ -92,6 +93,7 @@ fn spec(found: Found, config: &Config) -> FunctionSpec {
         scaling: Scaling {
             min: min_instances.unwrap_or(scaling.min),
             max: max_instances.unwrap_or(scaling.max),
+            concurrency: concurrency.unwrap_or(scaling.concurrency),
             ..scaling
         },
         ..FunctionSpec::new(runtime.language, "")
