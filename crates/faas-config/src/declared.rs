@@ -14,7 +14,7 @@ use std::time::Duration;
 use toml::Value;
 
 /// The keys of a function.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "runtime",
     "execution_mode",
     "handler",

@@ -87,9 +87,11 @@ pub(super) fn scaling() -> Value {
         "description": "How many instances it has.",
         "additionalProperties": false,
         "properties": {
-            "min": count("Kept warm even when nobody calls; only 0 so far."),
-            "max": count("The most calls at once; what comes above waits."),
-            "concurrency": count("Calls one instance takes at once: 1."),
+            "min": count("Kept warm even when nobody calls."),
+            "max": count("The most instances. Calls that they have no room for wait."),
+            "concurrency": count(
+                "Calls one instance takes at once, 1 to 100. Above 1 only for handlers in Python and JavaScript, in mode cached.",
+            ),
             "idle_ttl": quantity("How long an instance waits for its next call. This or idle_ttl_ms."),
             "idle_ttl_ms": number("Milliseconds."),
         },

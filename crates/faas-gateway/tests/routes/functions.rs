@@ -65,6 +65,21 @@ async fn a_function_is_made_shown_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn calls_that_share_an_instance_are_asked_for_by_name() {
+    let house = House::new().await;
+    let body = json!({"name": "many", "code": "together\n", "runtime": "python", "scaling": {"concurrency": 20}});
+    let made = house.post(FUNCTIONS, &body).await.json();
+    assert_eq!(made["scaling"], json!({"min": 0, "max": 10, "concurrency": 20, "idle_ttl_ms": 600_000}));
+    assert_eq!(invoke(&house, "many").await["result"], json!("1"));
+    for (scaling, field) in [(json!(101), "scaling"), (json!(49), "scaling.concurrency")] {
+        let refused = house.put(&at("many"), &json!({"scaling": {"concurrency": scaling}})).await;
+        assert_eq!((refused.status, &refused.json()["field"]), (400, &json!(field)), "{}", refused.text());
+    }
+    let refused = house.put(&at("many"), &json!({"contract": "argv-json"})).await;
+    assert_eq!(refused.json()["field"], json!("scaling.concurrency"), "{}", refused.text());
+}
+
+#[tokio::test]
 async fn what_is_shown_can_be_sent_back_as_it_is() {
     let house = House::new().await;
     let files = json!({"main.py": "answer-echo\n", "lib/data": {"base64": "/w=="}});
