@@ -73,7 +73,7 @@ async fn calls_that_share_an_instance_are_asked_for_by_name() {
     assert_eq!(invoke(&house, "many").await["result"], json!("1"));
     for (scaling, field) in [(json!(101), "scaling"), (json!(49), "scaling.concurrency")] {
         let refused = house.put(&at("many"), &json!({"scaling": {"concurrency": scaling}})).await;
-        assert_eq!((refused.status, &refused.json()["field"]), (400, &json!(field)), "{}", refused.text());
+        assert_eq!((refused.status.as_u16(), &refused.json()["field"]), (400, &json!(field)), "{}", refused.text());
     }
     let refused = house.put(&at("many"), &json!({"contract": "argv-json"})).await;
     assert_eq!(refused.json()["field"], json!("scaling.concurrency"), "{}", refused.text());
