@@ -10,6 +10,7 @@ use faas_orchestrator::{
 };
 use faas_types::{Contract, ErrorCode, ErrorKind, ExecutionRecord, ExecutionState, FunctionKey, Language, Mode};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A program that the fake loads and that does what each call says.
@@ -376,6 +377,47 @@ async fn calls_of_an_old_version_count_as_its_instances() {
     }
     end_all(watches).await;
     house.no_sandbox_is_left().await;
+    house.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_calls_do_no_place_is_lost_and_none_is_made_up() {
+    let house = Arc::new(house(16, 1000).await);
+    create(&house, spec(TOGETHER, 3, 4)).await.expect("created");
+    let does = ["count", "meet 1 a", "raise", "wait", "count", "count", "exit", "wait", "meet 1 b", "count"];
+    let calls = (0..400).map(|number: usize| {
+        let house = Arc::clone(&house);
+        tokio::spawn(async move {
+            let words = does[number * 7 % does.len()];
+            let mut watch = begin(&house, words).await.watch;
+            if words == "wait" && number.is_multiple_of(2) {
+                watch.canceller().cancel();
+            } else if words == "wait" {
+                // Started, or ended with the program before.
+                bounded(watch.next()).await;
+                watch.canceller().cancel();
+            }
+            assert!(house.executor.live() <= 3);
+            let record = bounded(watch.complete()).await;
+            assert!(record.status.is_terminal() && record.refusal.is_none(), "{words}: {record:?}");
+        })
+    });
+    for call in futures_util::future::join_all(calls).await {
+        call.expect("no panic");
+    }
+    bounded(async {
+        while house.orchestrator.stats().running > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    let left = house.executor.live();
+    assert!(left <= 3 && left == usize::try_from(house.orchestrator.stats().warm).expect("few"), "{left}");
+    let mut all = begin_many(&house, 12, "wait").await;
+    for watch in &mut all {
+        started(watch).await;
+    }
+    assert_eq!(house.executor.live(), 3, "every seat is there");
     house.shut_down().await;
 }
 
