@@ -10,6 +10,8 @@
 //! end, so that nobody else enters.
 
 mod seat;
+#[cfg(test)]
+mod tests;
 
 use crate::warm::Served;
 use faas_executor_api::{Health, Sandbox, SharedProgram};
