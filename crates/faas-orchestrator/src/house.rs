@@ -251,10 +251,15 @@ impl House {
     pub(crate) fn stays(&self, tenant: TenantId, request: &ExecutionRequest) -> bool {
         request.mode == Mode::Cached
             && request.contract() == Contract::Handler
-            && request.function.is_some()
-            && self.executor.capabilities().offers(Verb::Stay)
+            && request.function.as_ref().is_some_and(|called| self.offers_to_stay(called.scaling.concurrency))
             && self.warm.keeps()
             && self.is_wanted(&purpose_of(tenant, request))
+    }
+
+    fn offers_to_stay(&self, at_once: u32) -> bool {
+        let host = self.executor.capabilities();
+        // A version may have been deployed where more was offered.
+        host.offers(Verb::Stay) && (at_once == 1 || host.offers(Verb::Share))
     }
 
     /// Ends the warm sandboxes of a purpose that nobody may find.

@@ -84,6 +84,8 @@ pub(crate) enum Entry {
 pub(crate) enum Condition {
     /// It was nobody else's.
     Own,
+    /// The same, of a version whose instances are shared: nobody would find a program in it to share.
+    Alone,
     /// Its program was shared and may be asked again.
     Good,
     /// Its program may not be asked again.

@@ -23,7 +23,10 @@ impl Held {
     /// Leaves it. The sandbox, unless others are in it.
     pub(super) fn leave(self) -> Option<Vacated> {
         match self {
-            Self::Own(sandbox, place) => Some(Vacated { sandbox, condition: Condition::Own, place }),
+            Self::Own(sandbox, place) => {
+                let condition = if place.is_some() { Condition::Alone } else { Condition::Own };
+                Some(Vacated { sandbox, condition, place })
+            }
             Self::Seat(seat) => seat.leave(),
         }
     }

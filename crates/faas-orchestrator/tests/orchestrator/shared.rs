@@ -466,6 +466,23 @@ async fn a_fault_of_ours_takes_no_place_for_ever() {
 }
 
 #[tokio::test]
+async fn where_no_program_can_be_shared_any_more_calls_run_alone() {
+    let ground = Ground::new();
+    let first = house_on(&ground, 8, 8).await;
+    let mut spec = spec(TOGETHER, 2, 3);
+    spec.scaling.min = 1;
+    create(&first, spec).await.expect("created");
+    first.shut_down().await;
+    let verbs = Verb::ALL.into_iter().filter(|verb| *verb != Verb::Share).collect();
+    let second = house_on(&Ground { verbs, ..ground }, 8, 8).await;
+    for record in end_all(begin_many(&second, 4, "count").await).await {
+        assert_eq!((record.result.clone(), record.start.kind.as_str()), (Some(json!("1")), "cold"), "{record:?}");
+    }
+    assert!(second.executor.live() <= 3, "two for calls, and one that is kept");
+    second.shut_down().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_shared_is_refused_by_name() {
     let house = house(8, 8).await;
     let refused = async |change: fn(&mut FunctionSpec)| {
