@@ -99,9 +99,12 @@ impl Link {
                 }
             }
             FromLauncher::Usage { sandbox, counters } => {
-                if let Some(asker) = table.get_mut(&sandbox).and_then(|watched| watched.usage.pop()) {
-                    // Whoever asked may have given up waiting.
-                    let _ = asker.send(counters);
+                let usage = table.get_mut(&sandbox).map(|watched| &mut watched.usage);
+                // Whoever gave up waiting may have done so before it asked: the answer is the next one's.
+                for asker in usage.into_iter().flat_map(|usage| std::iter::from_fn(|| usage.pop())) {
+                    if asker.send(counters).is_ok() {
+                        break;
+                    }
                 }
             }
             FromLauncher::Renewed { sandbox, counters, left } => {

@@ -26,7 +26,7 @@
 //! between `Loaded` and its first `Request`, and one that was `Busy` is asked nothing more.
 //!
 //! A third argument, a number from 2 to 100, has the program answer so many calls at once. Their frames are
-//! mixed in both directions, and they end in any order. What each prints comes as `Printed` of its own, and
+//! mixed in both directions, the first `Credit` of each follows its `Request`, and they end in any order. What each prints comes as `Printed` of its own, and
 //! what nobody can be told to have printed goes to the program's standard streams. `Busy` is said by a call
 //! that leaves none under way, or where the program has to end once the others have ended.
 //!

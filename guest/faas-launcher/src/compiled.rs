@@ -3,17 +3,19 @@
 //!
 //! Called once, before any sandbox exists. The result is kept in the runtime directory for the launchers to come.
 //!
-//! Invariants: what is compiled is our own text, by the interpreter that sandboxes run and without rights; what was
-//! kept counts only for the same interpreter and the same text. Whatever goes wrong, there is nothing compiled, and
-//! each sandbox compiles for itself.
+//! Invariants: what is compiled is our own text, by the interpreter that sandboxes run, under root as a user that
+//! nobody else is; what was kept counts only whole, for the same interpreter and the same text. Whatever goes wrong,
+//! there is nothing compiled, and each sandbox compiles for itself.
 
 use crate::host::PYTHON_INTERPRETER;
 use faas_sandbox_linux::root::{RUNNERS, RunnerFile};
+use faas_sandbox_linux::sealed::sealed_file;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{Read as _, Write as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -25,8 +27,8 @@ use std::time::{Duration, Instant};
 const COMPILE: &str = "\
 import marshal, sys
 from _frozen_importlib_external import MAGIC_NUMBER
-sources = [(path, sys.stdin.buffer.read(int(length))) for path, length in zip(sys.argv[1::2], sys.argv[2::2])]
-for path, text in sources:
+for path, length in zip(sys.argv[1::2], sys.argv[2::2]):
+    text = sys.stdin.buffer.read(int(length))
     code = MAGIC_NUMBER + marshal.dumps(compile(text, path, 'exec', dont_inherit=True))
     sys.stdout.buffer.write(len(code).to_bytes(4, 'little') + code)
 ";
@@ -35,41 +37,44 @@ for path, text in sources:
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The most that is read of what the interpreter gives.
 const MOST: u64 = 4 << 20;
-/// Who has no rights and owns nothing.
-const NOBODY: u32 = 65534;
 /// The bytes of a length.
 const LENGTH: usize = 4;
 const KEPT: &str = "runners.bin";
+const BEGUN: &str = "runners.new";
 
-/// Each source compiled, in their order; `None` where that is not possible.
-pub(crate) fn compiled(sources: &[RunnerFile<'_>], runtime_dir: &Path, is_root: bool) -> Option<Vec<Vec<u8>>> {
+/// Each source compiled, in their order and by this user where one is given; `None` where that is not possible.
+pub(crate) fn compiled(sources: &[RunnerFile<'_>], runtime_dir: &Path, user: Option<u32>) -> Option<Vec<Vec<u8>>> {
     let key = key(sources)?;
-    let file = runtime_dir.join(KEPT);
-    let kept = fs::read(&file).ok().and_then(|kept| pieces(kept.strip_prefix(&key)?, sources.len()));
-    if kept.is_some() {
-        return kept;
+    let (file, begun) = (runtime_dir.join(KEPT), runtime_dir.join(BEGUN));
+    let whole = |kept: &[u8]| {
+        let (sum, compiled) = kept.strip_prefix(&key)?.split_first_chunk()?;
+        (*sum == digest(&compiled)).then(|| pieces(compiled, sources.len()))?
+    };
+    if let Some(kept) = fs::read(&file).ok().and_then(|kept| whole(&kept)) {
+        return Some(kept);
     }
-    let fresh = compile(sources, is_root).ok()?;
-    let compiled = pieces(&fresh, sources.len())?;
-    // Whoever cannot keep it compiles it again next time. Another launcher may be doing the same.
-    let begun = runtime_dir.join(format!("{KEPT}.{}", std::process::id()));
-    if fs::write(&begun, [key.as_slice(), &fresh].concat()).and_then(|()| fs::rename(&begun, &file)).is_err() {
-        let _ = fs::remove_file(&begun);
-    }
-    Some(compiled)
+    let fresh = compile(sources, user).ok()?;
+    // Whoever cannot keep it compiles it again next time. Another launcher may be doing the same in the same file,
+    // which is then not whole.
+    let kept = [&key, &digest(&fresh.as_slice()), fresh.as_slice()].concat();
+    let _ = fs::write(&begun, kept).and_then(|()| fs::rename(&begun, &file));
+    pieces(&fresh, sources.len())
 }
 
 /// What tells one interpreter and one set of sources from another.
 fn key(sources: &[RunnerFile<'_>]) -> Option<[u8; 8]> {
     let metadata = fs::metadata(PYTHON_INTERPRETER).ok()?;
+    let file = (metadata.dev(), metadata.ino(), metadata.size());
+    let times = (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec());
+    let texts: Vec<_> = sources.iter().map(|source| (source.name, source.content)).collect();
+    Some(digest(&(file, times, COMPILE, texts)))
+}
+
+/// Tells what is damaged or of another version; whoever could forge it owns the file.
+fn digest(of: &impl Hash) -> [u8; 8] {
     let mut hasher = DefaultHasher::new();
-    (metadata.dev(), metadata.ino(), metadata.size()).hash(&mut hasher);
-    (metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()).hash(&mut hasher);
-    COMPILE.hash(&mut hasher);
-    for source in sources {
-        (source.name, source.content).hash(&mut hasher);
-    }
-    Some(hasher.finish().to_le_bytes())
+    of.hash(&mut hasher);
+    hasher.finish().to_le_bytes()
 }
 
 /// So many pieces, each behind its length, and nothing else.
@@ -84,31 +89,29 @@ fn pieces(mut bytes: &[u8], count: usize) -> Option<Vec<Vec<u8>>> {
     bytes.is_empty().then_some(pieces)
 }
 
-fn compile(sources: &[RunnerFile<'_>], is_root: bool) -> std::io::Result<Vec<u8>> {
+fn compile(sources: &[RunnerFile<'_>], user: Option<u32>) -> std::io::Result<Vec<u8>> {
     let mut command = Command::new(PYTHON_INTERPRETER);
     command.args(["-I", "-S", "-X", "utf8", "-c", COMPILE]);
     for source in sources {
         command.arg(format!("{RUNNERS}/{}", source.name)).arg(source.content.len().to_string());
     }
-    command.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    if is_root {
-        command.uid(NOBODY).gid(NOBODY);
+    let texts: Vec<u8> = sources.iter().flat_map(|source| source.content.iter().copied()).collect();
+    let texts = sealed_file("faas-runners", &texts)?;
+    rustix::fs::seek(&texts, SeekFrom::Start(0))?;
+    command.env_clear().current_dir("/").stdin(texts).stdout(Stdio::piped()).stderr(Stdio::null());
+    if let Some(user) = user {
+        command.uid(user).gid(user);
     }
     let mut child = command.spawn()?;
-    let read = converse(&mut child, sources);
+    let read = read(&mut child);
     // It has ended, or is late and of no use any more.
     let _ = child.kill();
     child.wait()?;
     read
 }
 
-/// Gives it the sources, all of which it reads first, and reads what it gives until its end.
-fn converse(child: &mut Child, sources: &[RunnerFile<'_>]) -> std::io::Result<Vec<u8>> {
-    if let Some(mut stdin) = child.stdin.take() {
-        for source in sources {
-            stdin.write_all(source.content)?;
-        }
-    }
+/// Reads what it gives until its end.
+fn read(child: &mut Child) -> std::io::Result<Vec<u8>> {
     let mut stdout = child.stdout.take().ok_or(Errno::IO)?;
     let until = Instant::now() + DEADLINE;
     let mut read = Vec::new();

@@ -165,7 +165,7 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
     let masks = proc_masks();
     let is_root = identity == Identity::Root;
     let sources = PYTHON.map(|(file, _)| file);
-    let compiled = compiled(&sources, &args.runtime_dir, is_root).unwrap_or_default();
+    let compiled = compiled(&sources, &args.runtime_dir, is_root.then(|| slot.sandbox_uid(1))).unwrap_or_default();
     let compiled = PYTHON.iter().zip(&compiled);
     let compiled = compiled.map(|((_, name), content)| RunnerFile { name, content, executable: false });
     let template = Template {

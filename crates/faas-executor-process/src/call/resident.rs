@@ -65,6 +65,11 @@ impl Resident {
         self.started_by == call
     }
 
+    /// Whether it can be asked, whatever it prints.
+    pub(crate) fn asks(&self) -> Idle {
+        self.conversation.idle()
+    }
+
     /// How it is between two calls. What it printed since its answer would be taken for the next call's.
     pub(crate) fn idle(&self) -> Idle {
         match self.conversation.idle() {

@@ -6,7 +6,7 @@ use crate::call::{End, asked, outcome, stats};
 use crate::output::{Budget, Sink, StreamStats};
 use bytes::Bytes;
 use faas_executor_api::{Done, EventSender, HandlerRequest, InputReceiver, Interrupt, Interrupter, OutputEvent};
-use faas_protocol::call::ToRunner;
+use faas_protocol::launcher::Counters;
 use faas_types::{OutputLimits, Usage};
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,10 +16,10 @@ use tokio::sync::{mpsc, watch};
 pub(super) struct Asked {
     pub(super) hub: Arc<Hub>,
     pub(super) call: u32,
+    /// The sandbox's counters when it began.
+    pub(super) before: Counters,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) request: HandlerRequest,
-    /// The first credit.
-    pub(super) credit: Option<ToRunner>,
     pub(super) writer: mpsc::Sender<Vec<u8>>,
     pub(super) deadline: Instant,
     pub(super) output: OutputLimits,
@@ -43,8 +43,8 @@ struct Passing<'a> {
 
 impl Asked {
     pub(super) async fn run(self) {
-        let Self { hub, call, mailbox, request, credit, writer, deadline, output, .. } = self;
-        let Self { interrupter, mut interrupted, mut ended, mut input, events, .. } = self;
+        let Self { hub, call, before, mailbox, request, writer, deadline, output, .. } = self;
+        let Self { interrupter, mut interrupted, mut ended, input, events, .. } = self;
         let budget = Budget::new(output);
         let sink = |wrap| Sink { wrap, events: &events, budget: &budget, interrupter: &interrupter };
         let mut passing = Passing {
@@ -55,6 +55,7 @@ impl Asked {
             err: StreamStats::default(),
             body: output.bytes.as_bytes(),
         };
+        let ignoring = ignore(input, ended.clone());
         let listening = async {
             events.send(OutputEvent::Loaded).await;
             loop {
@@ -79,7 +80,8 @@ impl Asked {
             }
         };
         let telling = async {
-            for frame in asked(&request, call).chain(credit.iter().map(ToRunner::encode)) {
+            // Its head and its first credit have been said.
+            for frame in asked(&request, call).skip(1) {
                 let Ok(frame) = frame else { return };
                 if writer.send(frame).await.is_err() {
                     break;
@@ -94,10 +96,14 @@ impl Asked {
             () = tokio::time::sleep_until(deadline.into()) => End::Interrupted(Interrupt::Deadline),
             // It cannot be said, and part of it may have been.
             () = telling => End::Lost,
-            () = ignore(&mut input) => End::Lost,
+            () = ignoring => End::Lost,
+        };
+        // What it printed may be too much in the same moment in which it answers.
+        let end = match (end, *interrupted.borrow()) {
+            (End::Answered, Some(Interrupt::OutputLimit)) => End::Interrupted(Interrupt::OutputLimit),
+            (end, _) => end,
         };
         let output = stats(passing.out, passing.err);
-        drop(input);
         let known = ended.borrow().as_ref().map(|ended| ended.counters);
         let counters = match known {
             Some(counters) => counters,
@@ -105,7 +111,7 @@ impl Asked {
         };
         let cpu_us = hub.leave(call, counters, end == End::Answered);
         let usage = Usage { cpu_us, memory_peak_bytes: counters.memory_peak_bytes };
-        events.done(Done { outcome: outcome(end, hub.before, counters), usage, output }).await;
+        events.done(Done { outcome: outcome(end, before, counters), usage, output }).await;
     }
 }
 
@@ -151,8 +157,14 @@ async fn interruption(interrupted: &mut watch::Receiver<Option<Interrupt>>) -> I
     }
 }
 
-/// What one call is given is not the others': it is heard by nobody.
-async fn ignore(input: &mut InputReceiver) {
-    while input.next().await.is_some() {}
+/// What one call is given is not the others': it is heard by nobody, and by the program's end no more is taken,
+/// whether or not anybody reads what that said last.
+async fn ignore(mut input: InputReceiver, mut ended: watch::Receiver<Option<Arc<Ended>>>) {
+    let takes = async { while input.next().await.is_some() {} };
+    tokio::select! {
+        () = takes => {}
+        _ = ended.wait_for(Option::is_some) => {}
+    }
+    drop(input);
     std::future::pending().await
 }

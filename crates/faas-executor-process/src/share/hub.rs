@@ -6,7 +6,7 @@ use super::asked::Asked;
 use super::listen::Listener;
 use super::mailbox::{Answer, Mail, Mailbox};
 use super::portions::Portions;
-use crate::call::{End, Parts, Resident};
+use crate::call::{End, Parts, Resident, asked, outcome};
 use crate::link::State;
 use crate::sandbox::{Shared, lost};
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use faas_executor_api::{
 };
 use faas_protocol::call::{BeginError, FromRunner, RunnerFrames, RunnerFramesError, ToRunner};
 use faas_protocol::launcher::Counters;
+use faas_types::Outcome;
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,8 +29,9 @@ use tokio::task::JoinHandle;
 const WINDOW: u32 = 256 << 10;
 /// How many frames wait for the program to read them before whoever sends the next one waits too.
 const FRAMES: usize = 8;
-/// How many events wait for a slow reader, each of at most a window, and how many inputs for nobody.
-const EVENTS: usize = 4;
+/// How many events wait for a slow reader, each of at most a window, beside the one that is being sent; and how
+/// many inputs for nobody.
+const EVENTS: usize = 1;
 
 /// How the program ended, and what it had printed that was nobody's.
 #[derive(Debug, Clone)]
@@ -40,6 +42,13 @@ pub(super) struct Ended {
     pub(super) stderr: Bytes,
 }
 
+impl Ended {
+    /// What that is to calls that ran since counters were read.
+    pub(super) fn outcome(&self, before: Counters) -> Outcome {
+        outcome(self.end, before, self.counters)
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Hub {
@@ -48,7 +57,7 @@ pub(crate) struct Hub {
     program: StayingProgram,
     started_by: u32,
     /// The counters when the program was shared.
-    pub(super) before: Counters,
+    before: Counters,
     desk: Mutex<Desk>,
     ended: watch::Sender<Option<Arc<Ended>>>,
     tasks: Mutex<Option<Tasks>>,
@@ -166,15 +175,15 @@ impl Hub {
 
     /// The program, or its sandbox, has ended.
     pub(super) fn end(&self, ended: Ended) {
-        self.desk().poisoned = true;
         self.ended.send_replace(Some(Arc::new(ended)));
     }
 
     /// Whether it may be asked again.
-    pub(crate) fn health(&self) -> Health {
-        if *self.state.borrow() != State::Alive {
+    fn health(&self) -> Health {
+        let desk = self.desk();
+        if *self.state.borrow() != State::Alive || desk.writer.is_none() || self.ended.borrow().is_some() {
             Health::Unrecoverable
-        } else if self.desk().poisoned {
+        } else if desk.poisoned {
             Health::Poisoned
         } else {
             Health::Ready
@@ -183,11 +192,16 @@ impl Hub {
 
     /// Whether its sandbox can be used again, which it can without a program that has ended by itself.
     pub(crate) fn health_of_sandbox(&self) -> Health {
-        let has_ended = matches!(self.ended.borrow().as_deref(), Some(Ended { end: End::Exited { .. }, .. }));
-        match self.health() {
-            Health::Poisoned if has_ended => Health::Ready,
-            health => health,
+        match self.ended.borrow().as_deref() {
+            Some(ended) if *self.state.borrow() == State::Alive => Health::after(ended.outcome(self.before)),
+            Some(_) => Health::Unrecoverable,
+            None => self.health(),
         }
+    }
+
+    /// Nobody asks any more.
+    pub(super) fn poison(&self) {
+        self.desk().poisoned = true;
     }
 
     /// Ends the sharing, while no call runs; the program, if it is still there.
@@ -229,14 +243,20 @@ impl SharedProgram for Caller {
         check_shared(&invocation)?;
         hub.program.check(&invocation)?;
         let unreached = |reason: &str| CallError::Unreached { reason: reason.to_owned() };
+        let closed = || unreached("its program may not be asked again");
         let Some(request) = invocation.request else { return Err(unreached("it is asked nothing")) };
-        let counters = hub.shared.link.usage(hub.shared.id).await.ok_or_else(|| unreached("its sandbox has ended"))?;
+        let writer = hub.desk().writer.clone().ok_or_else(closed)?;
+        let before = hub.shared.link.usage(hub.shared.id).await.ok_or_else(|| unreached("its sandbox has ended"))?;
+        let place = writer.clone().reserve_owned().await.map_err(|_| closed())?;
         let mailbox = Arc::new(Mailbox::default());
-        let (call, credit, writer) = {
+        let call = {
             let mut desk = hub.desk();
-            let writer = desk.writer.clone().filter(|_| !desk.poisoned);
-            let writer = writer.ok_or_else(|| unreached("its program may not be asked again"))?;
+            if desk.poisoned || desk.writer.is_none() {
+                return Err(closed());
+            }
             let call = hub.shared.next_call();
+            let head = asked(&request, call).next().and_then(Result::ok);
+            let mut head = head.ok_or_else(|| lost("its request does not fit the protocol"))?;
             let credit = desk.frames.begin(call, WINDOW).map_err(|error| match error {
                 BeginError::StillRunning { .. } => CallError::Invalid {
                     field: "call",
@@ -246,8 +266,12 @@ impl SharedProgram for Caller {
                 BeginError::NotAbove { .. } => lost(&error.to_string()),
             })?;
             desk.calls.insert(call, Arc::clone(&mailbox));
-            desk.portions.begin(call, counters.cpu_us.unwrap_or_default());
-            (call, credit, writer)
+            desk.portions.begin(call, before.cpu_us.unwrap_or_default());
+            // Requests are to come in the order of their numbers, and a call that prints at once needs its credit
+            // then. What else belongs to one may come later.
+            head.extend(credit.and_then(|credit| credit.encode().ok()).into_iter().flatten());
+            place.send(head);
+            call
         };
         let (events, stream) = event_channel(EVENTS);
         let (sink, input) = input_channel(EVENTS);
@@ -255,9 +279,9 @@ impl SharedProgram for Caller {
         let asked = Asked {
             hub: Arc::clone(hub),
             call,
+            before,
             mailbox,
             request,
-            credit,
             writer,
             deadline: invocation.deadline,
             output: invocation.output,

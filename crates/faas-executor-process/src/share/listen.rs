@@ -4,7 +4,7 @@
 //! the program ends: it is what tells why.
 
 use super::hub::{Ended, Hub};
-use crate::call::{End, Parts, exit, finish, outcome};
+use crate::call::{End, Parts, exit, finish};
 use crate::link::State;
 use crate::pipes::OutputPipe;
 use bytes::{Bytes, BytesMut};
@@ -65,12 +65,19 @@ impl Listener {
                     self.keep_waiting();
                     return Some(self.parts);
                 }
-                _ = self.parts.socket.readable(), if hears => hears = self.read().await != Read::Over,
+                _ = self.parts.socket.readable(), if hears => {
+                    hears = self.read().await != Read::Over;
+                    if !hears {
+                        // It reads no request either, or is ending.
+                        self.hub.poison();
+                    }
+                }
                 bytes = self.parts.stdout.read(), if out => out = keep(&mut self.stdout, &bytes),
                 bytes = self.parts.stderr.read(), if err => err = keep(&mut self.stderr, &bytes),
                 end = &mut gone => break end,
             }
         };
+        self.hub.poison();
         for _ in 0..READS {
             if !hears || self.read().await != Read::More {
                 break;
@@ -78,11 +85,11 @@ impl Listener {
         }
         self.keep_waiting();
         let (end, counters) = finish(&shared, self.hub.state(), end).await;
-        if let Health::Poisoned | Health::Unrecoverable = Health::after(outcome(end, self.hub.before, counters)) {
-            shared.link.kill(shared.id).await;
-        }
         let [stdout, stderr] = [self.stdout, self.stderr].map(BytesMut::freeze);
         self.hub.end(Ended { end, counters, stdout, stderr });
+        if self.hub.health_of_sandbox() != Health::Ready {
+            shared.link.kill(shared.id).await;
+        }
         None
     }
 

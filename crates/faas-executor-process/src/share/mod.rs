@@ -8,7 +8,7 @@
 //! sandbox.recycle() ─▶ the tasks end, and the program is as it was before
 //! ```
 //! Invariants: every frame is checked before anything follows from it; what waits for one slow reader is never more
-//! than its window and holds nobody else up; a call that is over hears nothing more, and nothing of it is heard.
+//! than three windows and holds nobody else up; a call that is over hears nothing more, and nothing of it is heard.
 
 mod asked;
 mod hub;

@@ -2,7 +2,7 @@
 
 use crate::staying::{Called, Staying, called};
 use faas_executor_api::{CallError, Health, Interrupt, Invocation, SharedProgram};
-use faas_types::{ByteSize, Language, Outcome, OutputLimits};
+use faas_types::{ByteSize, Language, LimitHit, OnOutputLimit, Outcome, OutputLimits};
 use std::sync::Arc;
 use tokio::join;
 
@@ -84,7 +84,7 @@ async fn what_is_nobodys_is_shown_where_the_program_ends() {
                 assert!(called.printed.contains(&said), "{said:?} is not in {:?}", called.printed);
             }
         }
-        assert_eq!(program.health(), Health::Poisoned);
+        assert_eq!(program.health(), Health::Unrecoverable);
         let again = program.ask(staying.invocation("/b")).await;
         assert!(matches!(again, Err(CallError::Unreached { .. })), "{again:?}");
         staying.end().await;
@@ -150,6 +150,70 @@ def handle(request):
         assert_eq!(called.outcome, Outcome::SandboxLost);
     }
     assert_eq!(program.health(), Health::Unrecoverable);
+    staying.end().await;
+}
+
+/// Requests that are asked from several threads come in the order of their numbers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_that_are_asked_from_everywhere_are_answered() {
+    const CALLERS: usize = 40;
+    let wait = "exports.handle = ({ path }) => new Promise((resolve) => setTimeout(resolve, 1, path));";
+    let sleep = "import time\ndef handle(request):\n    time.sleep(0.001)\n    return request.path\n";
+    for (language, code) in [(Language::JavaScript, wait), (Language::Python, sleep)] {
+        let (staying, program) = Staying::shared(language, code, 40).await;
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|caller| {
+                let (program, path) = (Arc::clone(&program), format!("/{caller}"));
+                let invocation = staying.invocation(&path);
+                tokio::spawn(async move {
+                    for _ in 0..10 {
+                        let asked = program.ask(invocation.clone()).await.expect("a call");
+                        let answered = called(asked.session.events).await;
+                        assert_eq!((answered.outcome, &answered.answer), (WELL, &path), "{}", answered.printed);
+                    }
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.await.expect("every call of it is answered");
+        }
+        staying.end().await;
+    }
+}
+
+/// What a program prints by itself, all the time, is nobody's and hinders nobody.
+#[tokio::test]
+async fn a_program_that_prints_by_itself_is_shared_all_the_same() {
+    let code = r"
+import threading
+def chatter():
+    while True: print('by itself')
+threading.Thread(target=chatter, daemon=True).start()
+def handle(request): print('asked')
+";
+    let (staying, program) = Staying::shared(Language::Python, code, 2).await;
+    for _ in 0..10 {
+        let answered = called(staying.ask(program.as_ref(), "/").await.session.events).await;
+        assert_eq!((answered.outcome, answered.printed.as_str()), (WELL, "asked\n"));
+    }
+    staying.end().await;
+}
+
+/// What is printed above the limit ends a call even in the moment in which it answers.
+#[tokio::test]
+async fn too_much_output_with_the_answer_is_too_much() {
+    let (staying, program) = Staying::shared(Language::Python, "def handle(request): print('x' * 4096)", 2).await;
+    let output = OutputLimits { bytes: ByteSize::from_bytes(1024), on_limit: OnOutputLimit::Kill };
+    for _ in 0..2 {
+        let asked = program.ask(Invocation { output, ..staying.invocation("/") }).await;
+        match asked {
+            Ok(asked) => {
+                let outcome = called(asked.session.events).await.outcome;
+                assert_eq!(outcome, Outcome::LimitExceeded { limit: LimitHit::Output });
+            }
+            Err(error) => assert!(matches!(error, CallError::Unreached { .. }), "{error:?}"),
+        }
+    }
     staying.end().await;
 }
 

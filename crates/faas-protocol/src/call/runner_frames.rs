@@ -45,6 +45,12 @@ pub enum RunnerFramesError {
         /// Which call.
         call: u32,
     },
+    /// A second `Busy`, which would cost the runner nothing and the host a frame.
+    #[error("the runner said twice that something of call {call} goes on")]
+    SecondBusy {
+        /// Which call.
+        call: u32,
+    },
     /// A second `Head`.
     #[error("call {call} was given two heads")]
     SecondHead {
@@ -109,6 +115,7 @@ pub enum BeginError {
 struct Call {
     id: u32,
     head: bool,
+    busy: bool,
     next_sequence: u32,
     grants: Grants,
 }
@@ -173,7 +180,7 @@ impl RunnerFrames {
             return Err(BeginError::NotAbove { call, last });
         }
         self.last = Some(call);
-        self.running.push(Call { id: call, head: false, next_sequence: 0, grants: Grants::new(window) });
+        self.running.push(Call { id: call, head: false, busy: false, next_sequence: 0, grants: Grants::new(window) });
         Ok((window > 0).then_some(ToRunner::Credit { call, bytes: window }))
     }
 
@@ -212,7 +219,7 @@ impl RunnerFrames {
                 self.loaded = true;
                 if late { Err(RunnerFramesError::LateLoaded { call: *call }) } else { Ok(()) }
             }
-            FromRunner::Busy { call } => self.call(*call).map(drop),
+            FromRunner::Busy { call } => self.call(*call)?.busy(),
             FromRunner::Printed { call, bytes, .. } => {
                 let is_shared = self.at_once > 1;
                 let running = self.call(*call)?;
@@ -263,6 +270,13 @@ impl Call {
             return Err(RunnerFramesError::SecondHead { call: self.id });
         }
         self.head = true;
+        Ok(())
+    }
+
+    fn busy(&mut self) -> Result<(), RunnerFramesError> {
+        if std::mem::replace(&mut self.busy, true) {
+            return Err(RunnerFramesError::SecondBusy { call: self.id });
+        }
         Ok(())
     }
 

@@ -120,6 +120,7 @@ fn a_program_is_loaded_once_and_before_it_answers() {
 fn a_runner_is_busy_with_the_call_it_answers() {
     let mut frames = answering();
     frames.accept(&FromRunner::Busy { call: 7 }).unwrap();
+    assert_eq!(frames.accept(&FromRunner::Busy { call: 7 }), Err(RunnerFramesError::SecondBusy { call: 7 }));
     frames.accept(&FromRunner::End { call: 7 }).unwrap();
     assert_eq!(frames.accept(&FromRunner::Busy { call: 7 }), Err(RunnerFramesError::NotAsked { call: 7 }));
 }
