@@ -233,7 +233,7 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
             }
             let sandbox = held.leave().map(|vacated| {
                 // A sandbox without its program would be found by a call whose start is put off.
-                let keeps = matches!(vacated.condition, Condition::Own | Condition::Good) && load != Load::Failed;
+                let keeps = vacated.condition != Condition::Spent && load != Load::Failed;
                 let fate = fate(&vacated, keeps, reason);
                 (vacated, fate)
             });

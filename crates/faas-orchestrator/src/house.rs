@@ -16,7 +16,7 @@ use crate::{ExecutionRequest, Logs, SubmitError, end};
 use faas_build::Builder;
 use faas_executor_api::{CallError, DestroyReason, Executor, Verb};
 use faas_store_api::{Lease, Store, StoreError, StoredFunction};
-use faas_types::{Contract, ErrorKind, ExecutionState, FunctionId, FunctionKey, Mode, TenantId, Timestamp};
+use faas_types::{Contract, ErrorKind, ExecutionState, FunctionId, FunctionKey, Mode, Scaling, TenantId, Timestamp};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -133,12 +133,18 @@ impl Drop for Slot {
     }
 }
 
+/// Whether calls may share a program.
+fn shares(executor: &dyn Executor) -> bool {
+    [Verb::Share, Verb::Stay].into_iter().all(|verb| executor.capabilities().offers(verb))
+}
+
 impl House {
     pub(crate) fn new(parts: crate::Parts, epoch: u64, stored: u64) -> Self {
         let crate::Parts { executor, store, builder, logs, settings } = parts;
         let totals = Totals::default();
         totals.stored.store(stored, Ordering::Relaxed);
         let standing = Arc::<Standing>::default();
+        let shares = shares(executor.as_ref());
         Self {
             executor,
             store,
@@ -168,7 +174,7 @@ impl House {
             full_noted: Seldom::default(),
             retired_noted: Seldom::default(),
             ahead_noted: Seldom::default(),
-            state: Mutex::new(State::new(settings.concurrency, settings.queue, stored)),
+            state: Mutex::new(State::new(settings.concurrency, settings.queue, stored, shares)),
             tasks: Mutex::new(JoinSet::new()),
             runtime: Handle::current(),
         }
@@ -249,17 +255,19 @@ impl House {
     /// Whether the program of a call is to stay for the next one: state between calls is a handler's, and only
     /// calls of the same version find it.
     pub(crate) fn stays(&self, tenant: TenantId, request: &ExecutionRequest) -> bool {
+        let is_offered = |called: &Called| called.scaling.concurrency == 1 || self.shares(&called.scaling);
         request.mode == Mode::Cached
             && request.contract() == Contract::Handler
-            && request.function.as_ref().is_some_and(|called| self.offers_to_stay(called.scaling.concurrency))
+            && request.function.as_ref().is_some_and(is_offered)
+            && self.executor.capabilities().offers(Verb::Stay)
             && self.warm.keeps()
             && self.is_wanted(&purpose_of(tenant, request))
     }
 
-    fn offers_to_stay(&self, at_once: u32) -> bool {
-        let host = self.executor.capabilities();
-        // A version may have been deployed where more was offered.
-        host.offers(Verb::Stay) && (at_once == 1 || host.offers(Verb::Share))
+    /// Whether calls of a version share its instances. It may have been deployed where more was offered: then each
+    /// has a sandbox for itself.
+    pub(crate) fn shares(&self, scaling: &Scaling) -> bool {
+        scaling.concurrency > 1 && shares(self.executor.as_ref())
     }
 
     /// Ends the warm sandboxes of a purpose that nobody may find.

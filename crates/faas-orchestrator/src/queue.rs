@@ -122,7 +122,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(concurrency: u32, queue: u32, stored: u64) -> Self {
+    /// With so many slots and places for callers, and rows in the store; instances answer several calls at once,
+    /// where their version asks for it, or not.
+    pub(crate) fn new(concurrency: u32, queue: u32, stored: u64, shares: bool) -> Self {
         let size = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let (concurrency, callers_bound) = (size(concurrency), size(queue));
         Self {
@@ -133,7 +135,7 @@ impl State {
             callers_bytes: 0,
             accepting: 0,
             ending: 0,
-            busy_functions: BusyFunctions::default(),
+            busy_functions: BusyFunctions::new(shares),
             callers: FairQueue::new(concurrency.saturating_add(callers_bound)),
             stored: FairQueue::new(STORED_IN_MEMORY),
             stored_bytes: 0,

@@ -1,8 +1,8 @@
 //! Instances of versions that answer several calls at once, for as long as calls are in them.
 //!
 //! The driver asks for a seat: in the fullest instance with room, in one that is being made, or as the maker of a
-//! new one. Whoever leaves last has the sandbox and says what becomes of it. What is made ahead of calls, or serves
-//! one call alone, takes a place here too.
+//! new one. Whoever leaves last has the sandbox and says what becomes of it. What is made ahead of calls takes a
+//! place here too.
 //!
 //! Invariants: no version has more places than its `scaling.max`: a place is taken from before the sandbox is made
 //! until it waits warm or is gone. No instance has more seats than it answers calls at once, and nobody enters one
@@ -84,8 +84,6 @@ pub(crate) enum Entry {
 pub(crate) enum Condition {
     /// It was nobody else's.
     Own,
-    /// The same, of a version whose instances are shared: nobody would find a program in it to share.
-    Alone,
     /// Its program was shared and may be asked again.
     Good,
     /// Its program may not be asked again.

@@ -62,7 +62,7 @@ impl Wanted {
 
     /// How many there are that do not wait: they serve calls, or are being made or ended.
     fn at_work(&self, house: &House) -> usize {
-        if self.version.spec.scaling.concurrency > 1 {
+        if house.shares(&self.version.spec.scaling) {
             return house.shared.count(self.served());
         }
         usize::try_from(house.state().running_of(self.served())).unwrap_or(usize::MAX)
@@ -189,7 +189,7 @@ fn fill(house: &Arc<House>) {
             }
             let request = wanted.version.request(CallInput::default());
             let scaling = &wanted.version.spec.scaling;
-            let shared = (scaling.concurrency > 1).then(|| house.shared.take_place(served, scaling));
+            let shared = house.shares(scaling).then(|| house.shared.take_place(served, scaling));
             let Ok(place) = shared.transpose() else { break };
             let Some(slot) = Slot::ahead(house, request.function.as_ref()) else { break };
             standing += 1;

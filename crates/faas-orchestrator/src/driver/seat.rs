@@ -6,7 +6,7 @@ use super::start::{Start, Started, Unstarted};
 use crate::ExecutionRequest;
 use crate::function::Called;
 use crate::request::Call;
-use crate::shared::{COLD, Entry, Place, Seat, Vacated, WARM};
+use crate::shared::{COLD, Entry, Seat, Vacated, WARM};
 use crate::warm::Purpose;
 use faas_executor_api::{CallError, DestroyReason, ExecSession, Invocation, SharedCall, SharedProgram, Stay, Verb};
 use faas_types::SandboxId;
@@ -15,17 +15,6 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 impl Start<'_> {
-    /// A place of its own for a call of a version that counts its instances.
-    pub(super) async fn place(&self, called: &Called, patience: tokio::time::Instant) -> Result<Place, Unstarted> {
-        loop {
-            let mut changes = match self.house.shared.take_place(called.served(), &called.scaling) {
-                Ok(place) => return Ok(place),
-                Err(changes) => changes,
-            };
-            self.unless_stopped(patience, changes.next()).await.map_err(|stopped| self.unstarted(stopped, None))?;
-        }
-    }
-
     /// Asks an instance with room, or makes one.
     pub(super) async fn take_seat(
         &self,

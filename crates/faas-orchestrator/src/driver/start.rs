@@ -6,7 +6,7 @@ use crate::function::Called;
 use crate::house::House;
 use crate::live::{CancelReason, Live};
 use crate::request::Call;
-use crate::shared::{COLD, Place, WARM};
+use crate::shared::{COLD, WARM};
 use crate::submit::purpose_of;
 use crate::warm::Purpose;
 use crate::{ExecutionRequest, NotStarted};
@@ -76,15 +76,13 @@ impl Start<'_> {
         // A timeout beyond what the clock can hold means nothing: end at once.
         let patience = began.checked_add(self.timeout).unwrap_or(began);
         let purpose = purpose_of(self.live.tenant, &request);
-        let Some(called) = request.function.as_ref().filter(|called| called.scaling.concurrency > 1) else {
-            return self.alone(request, purpose, None, patience).await;
-        };
-        // Most calls are no such ones, and need no room for this.
-        if self.house.stays(self.live.tenant, &request) {
-            return Box::pin(self.take_seat(called, &request, &purpose, patience)).await;
+        // A version that nothing means any more is shared as well: it may run as often, and its instances end
+        // with their last calls.
+        match request.function.as_ref().filter(|called| self.house.shares(&called.scaling)) {
+            // Most calls are no such ones, and need no room for this.
+            Some(called) => Box::pin(self.take_seat(called, &request, &purpose, patience)).await,
+            None => self.alone(request, purpose, patience).await,
         }
-        let place = Box::pin(self.place(called, patience)).await?;
-        self.alone(request, purpose, Some(place), patience).await
     }
 
     /// Has a sandbox for itself.
@@ -92,16 +90,13 @@ impl Start<'_> {
         &self,
         request: ExecutionRequest,
         purpose: Purpose,
-        place: Option<Place>,
         patience: tokio::time::Instant,
     ) -> Result<Started, Unstarted> {
-        // A version that counts its instances has the warm ones shared.
-        if place.is_none()
-            && request.mode == Mode::Cached
+        if request.mode == Mode::Cached
             && let Some(sandbox) = self.house.warm.take(&purpose)
         {
             // What is large in a request is shared by its copies.
-            match self.call(WARM, sandbox, None, request.clone(), patience).await {
+            match self.call(WARM, sandbox, request.clone(), patience).await {
                 // It died in the meantime: a new one will do.
                 Err(Unstarted { why: Why::Failed(NotStarted::Call(CallError::Unreached { .. })), held, .. }) => {
                     if let Some(vacated) = held.and_then(Held::leave) {
@@ -127,7 +122,7 @@ impl Start<'_> {
         };
         match self.unless_stopped(patience, create).await {
             Ok(Ok(sandbox)) => {
-                let called = self.call(COLD, sandbox, place, request, patience).await;
+                let called = self.call(COLD, sandbox, request, patience).await;
                 called.map(|started| Started { began, ..started }).map_err(Unstarted::after_begin)
             }
             Ok(Err(error)) => Err(Unstarted::failed(error, None).after_begin()),
@@ -140,17 +135,14 @@ impl Start<'_> {
         &self,
         kind: &'static str,
         mut sandbox: Box<dyn Sandbox>,
-        place: Option<Place>,
         request: ExecutionRequest,
         patience: tokio::time::Instant,
     ) -> Result<Started, Unstarted> {
-        // A version that counts its instances would share it.
-        let stays = place.is_none() && self.house.stays(self.live.tenant, &request);
-        let stay = if stays { Stay::Answered } else { Stay::No };
+        let stay = if self.house.stays(self.live.tenant, &request) { Stay::Answered } else { Stay::No };
         let began = Instant::now();
         let answer = self.unless_stopped(patience, call(sandbox.as_mut(), request, stay)).await;
         let interrupter = sandbox.interrupter();
-        let held = Held::Own(sandbox, place);
+        let held = Held::Own(sandbox);
         match answer {
             Ok(Ok(ExecSession { input, events })) => {
                 let session = Session::of(events, interrupter);

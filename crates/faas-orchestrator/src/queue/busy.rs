@@ -6,13 +6,15 @@
 use super::Refused;
 use crate::function::Called;
 use crate::warm::Served;
-use faas_types::FunctionId;
+use faas_types::{FunctionId, Scaling};
 use std::collections::HashMap;
 
 /// See the module. What neither runs nor is waited for is not here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct BusyFunctions {
     busy: HashMap<Served, Busy>,
+    /// Whether instances answer several calls at once, where their version asks for it.
+    shares: bool,
 }
 
 #[derive(Debug, Default)]
@@ -23,10 +25,19 @@ struct Busy {
 }
 
 impl BusyFunctions {
+    pub(super) fn new(shares: bool) -> Self {
+        Self { busy: HashMap::new(), shares }
+    }
+
+    /// How often a version may run.
+    const fn most(&self, scaling: &Scaling) -> u32 {
+        if self.shares { scaling.most_calls() } else { scaling.max }
+    }
+
     /// A caller is taken in, where it may wait.
     pub(super) fn wait(&mut self, called: Option<&Called>, all_places: usize) -> Result<(), Refused> {
         let Some(called) = called else { return Ok(()) };
-        let max = called.scaling.most_calls();
+        let max = self.most(&called.scaling);
         let busy = self.busy.entry(called.served()).or_default();
         let at_once = usize::try_from(busy.running).unwrap_or(usize::MAX).saturating_add(busy.waiting);
         let may_run = usize::try_from(max).unwrap_or(usize::MAX);
@@ -45,7 +56,7 @@ impl BusyFunctions {
     /// Whether a call may run now.
     pub(super) fn may_run(&self, called: Option<&Called>) -> bool {
         called.is_none_or(|called| {
-            self.busy.get(&called.served()).is_none_or(|busy| busy.running < called.scaling.most_calls())
+            self.busy.get(&called.served()).is_none_or(|busy| busy.running < self.most(&called.scaling))
         })
     }
 

@@ -155,7 +155,7 @@ proptest! {
     #[test]
     fn every_row_has_its_turn(steps in prop::collection::vec(step(), 0..120), before in 0..40_usize) {
         let mut world = World {
-            state: State::new(3, 0, u64::try_from(before).expect("small")),
+            state: State::new(3, 0, u64::try_from(before).expect("small"), true),
             queued: (0..before).map(|_| ExecutionId::generate()).collect(),
             accepted: Vec::new(),
             taken: Vec::new(),
@@ -224,7 +224,7 @@ proptest! {
 /// A row that ends in the store has no turn here, wherever it was on its way.
 #[test]
 fn what_ended_in_the_store_has_no_turn() {
-    let mut state = State::new(1, 0, 0);
+    let mut state = State::new(1, 0, 0, true);
     let ids: Vec<_> = (0..3).map(|_| ExecutionId::generate()).collect();
     state.place(job(ids[0]));
     let [known, awaited] = state.ended_in_store(ids[0]);
@@ -232,7 +232,7 @@ fn what_ended_in_the_store_has_no_turn() {
     assert!(state.live.is_empty() && state.take_next().is_none() && state.busy() == 0);
 
     // While a page is read, on which it stands.
-    let mut state = State::new(1, 0, 2);
+    let mut state = State::new(1, 0, 2, true);
     assert_eq!(state.begin_load(), Some(Load::After(None)));
     assert!(state.ended_in_store(ids[1]).iter().all(Option::is_none));
     state.end_load(Load::After(None), Some((vec![job(ids[1]), job(ids[2])], None)));
@@ -245,7 +245,7 @@ fn what_ended_in_the_store_has_no_turn() {
 fn calls_of_a_busy_function_do_not_take_all_places() {
     let calls: Vec<_> =
         (0..600_u128).map(|number| ExecutionId::from_bytes((1000 + 2 * number).to_be_bytes())).collect();
-    let mut state = State::new(4, 0, 0);
+    let mut state = State::new(4, 0, 0, true);
     state.place(job(calls[0]));
     assert_eq!(state.take_next().map(|job| job.live.id), Some(calls[0]));
     for id in &calls[1..] {

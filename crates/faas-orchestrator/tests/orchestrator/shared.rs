@@ -329,7 +329,7 @@ async fn a_new_version_leaves_calls_of_the_old_one_to_their_end() {
     let next = call(&house, "count").await;
     assert_eq!((next.result, next.version.as_deref()), (Some(json!("1")), Some("2")));
     let pinned = house.attach(request(&house, "hello@1", "count").await).await.watch;
-    assert_eq!(bounded(pinned.complete()).await.result, Some(json!("1")), "alone");
+    assert_eq!(bounded(pinned.complete()).await.result, Some(json!("2")), "in the same as the first");
     warm_but_running(&house, 1, 1).await;
     flows_on(flooding, response).await;
     warm(&house, 1).await;
@@ -356,28 +356,37 @@ async fn warm_but_running(house: &House, warm: usize, running: u32) {
 }
 
 #[tokio::test]
-async fn calls_of_an_old_version_count_as_its_instances() {
+async fn calls_of_an_old_version_share_as_before_and_its_instances_end_with_the_last() {
     let house = house(8, 8).await;
-    create(&house, spec(TOGETHER, 2, 3)).await.expect("created");
+    create(&house, spec(TOGETHER, 1, 3)).await.expect("created");
     let functions = house.orchestrator.functions();
-    functions.deploy(TENANT, &key("hello"), None, spec(TOGETHER, 2, 3)).await.expect("deployed");
-    let mut watches = Vec::new();
-    for _ in 0..3 {
-        watches.push(house.attach(request(&house, "hello@1", "wait").await).await.watch);
-    }
-    bounded(async {
-        while house.orchestrator.stats().running < 3 || house.executor.live() < 2 {
-            tokio::task::yield_now().await;
+    functions.deploy(TENANT, &key("hello"), None, spec(TOGETHER, 1, 3)).await.expect("deployed");
+    for round in 1..=2 {
+        let mut watches = Vec::new();
+        for name in ["a", "b", "c"] {
+            watches.push(house.attach(request(&house, "hello@1", &format!("meet 3 {name}")).await).await.watch);
         }
-    })
-    .await;
-    assert_eq!(sandboxes_made(&house), 2, "each has its own, and there are no more than may be");
-    for watch in &watches {
-        watch.canceller().cancel();
+        let records = end_all(watches).await;
+        assert!(records.iter().all(|record| record.status == ExecutionState::Succeeded), "{records:?}");
+        house.no_sandbox_is_left().await;
+        assert_eq!(sandboxes_made(&house), round, "all that were let in are in one");
     }
-    end_all(watches).await;
-    house.no_sandbox_is_left().await;
     house.shut_down().await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_kept_warm_any_more_calls_share_all_the_same() {
+    let ground = Ground::new();
+    let first = house_on(&ground, 8, 8).await;
+    create(&first, spec(TOGETHER, 1, 3)).await.expect("created");
+    first.shut_down().await;
+    let warm = WarmSettings { sandboxes: 0, ..WarmSettings::default() };
+    let second = house_on(&Ground { warm, ..ground }, 8, 8).await;
+    let records = end_all(begin_many(&second, 3, "meet 3 x").await).await;
+    assert!(records.iter().all(|record| record.status == ExecutionState::Succeeded), "{records:?}");
+    second.no_sandbox_is_left().await;
+    assert_eq!(sandboxes_made(&second), 1);
+    second.shut_down().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -475,10 +484,18 @@ async fn where_no_program_can_be_shared_any_more_calls_run_alone() {
     first.shut_down().await;
     let verbs = Verb::ALL.into_iter().filter(|verb| *verb != Verb::Share).collect();
     let second = house_on(&Ground { verbs, ..ground }, 8, 8).await;
-    for record in end_all(begin_many(&second, 4, "count").await).await {
-        assert_eq!((record.result.clone(), record.start.kind.as_str()), (Some(json!("1")), "cold"), "{record:?}");
+    let mut watches = begin_many(&second, 3, "wait").await;
+    for watch in &mut watches[..2] {
+        started(watch).await;
     }
-    assert!(second.executor.live() <= 3, "two for calls, and one that is kept");
+    assert_eq!((second.executor.live(), second.orchestrator.stats().running), (2, 2), "each has its own");
+    for watch in &watches {
+        watch.canceller().cancel();
+    }
+    end_all(watches).await;
+    for record in end_all(begin_many(&second, 4, "count").await).await {
+        assert_eq!(record.result, Some(json!("1")), "{record:?}");
+    }
     second.shut_down().await;
 }
 
