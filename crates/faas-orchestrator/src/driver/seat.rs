@@ -103,7 +103,8 @@ impl Start<'_> {
         if let Some(mut sandbox) = self.house.warm.take(purpose) {
             match sandbox.share() {
                 Ok(program) => {
-                    seat.open(sandbox, Arc::clone(&program));
+                    seat.put(WARM, sandbox);
+                    seat.instance().open(Arc::clone(&program));
                     return self.ask(seat, program.as_ref(), WARM, request, patience).await;
                 }
                 // It died in the meantime, or its program did: a new one will do.

@@ -62,19 +62,18 @@ impl Session {
             if let Some(asking) = &mut self.asking {
                 let asked = asking.await;
                 self.asking = None;
-                match asked {
+                return Some(match asked {
                     Ok(call) => self.go_on_with(call),
-                    // Its program was there a moment ago.
-                    Err(_) => return Some(self.end_as(Outcome::SandboxLost)),
-                }
+                    // Nobody else could ask it before, so that it ended by itself, as one does that is not loaded.
+                    Err(CallError::Unreached { .. }) => self.end_as(LOADED),
+                    Err(_) => self.end_as(Outcome::SandboxLost),
+                });
             }
             let event = self.events.next().await?;
             match event {
-                Event::Loaded if self.is_loaded => {}
-                Event::Loaded => {
-                    self.is_loaded = true;
-                    return Some(event);
-                }
+                Event::Loaded if self.then.is_some() => self.is_loaded = true,
+                // It was said.
+                Event::Loaded if self.loading.is_some() => {}
                 Event::Done(done) => {
                     let then = self.then.take().filter(|_| self.is_loaded && done.outcome == LOADED);
                     let Some((at, call)) = then else { return Some(self.end(done)) };
@@ -83,17 +82,15 @@ impl Session {
                         // It is not asked: the program is as good as any.
                         return Some(self.end_as(outcome_of(why)));
                     }
-                    match at.share() {
-                        Ok(program) => self.asking = Some(Box::pin(async move { program.ask(call).await })),
-                        Err(_) => return Some(self.end_as(Outcome::SandboxLost)),
-                    }
+                    self.asking = Some(Box::pin(share(at, call)));
                 }
                 event => return Some(event),
             }
         }
     }
 
-    fn go_on_with(&mut self, call: SharedCall) {
+    /// The program is loaded only now, for its maker as for everybody.
+    fn go_on_with(&mut self, call: SharedCall) -> Event {
         let SharedCall { session: ExecSession { input, events }, interrupter } = call;
         // Nothing is read of it.
         drop(input);
@@ -101,6 +98,7 @@ impl Session {
         if let Some(why) = self.interrupted {
             self.interrupter.interrupt(why);
         }
+        Event::Loaded
     }
 
     fn end_as(&mut self, outcome: Outcome) -> Event {
@@ -123,6 +121,14 @@ impl Drop for Session {
             self.interrupter.interrupt(Interrupt::Cancel);
         }
     }
+}
+
+/// Asks a program, which is loaded, and then lets those ask it who wait for it: what they ask may end it.
+async fn share(at: At, call: Invocation) -> Result<SharedCall, CallError> {
+    let program = at.share()?;
+    let call = program.ask(call).await?;
+    at.open(program);
+    Ok(call)
 }
 
 /// How a loading ends that goes well.

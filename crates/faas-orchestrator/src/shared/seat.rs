@@ -34,18 +34,22 @@ impl At {
         Some(answer)
     }
 
-    /// Shares the program, which is loaded, with those who wait for it.
+    /// Has the sandbox, which is its maker's, share the program that is loaded.
     ///
     /// # Errors
     /// The sandbox does not share it.
     pub(crate) fn share(&self) -> Result<Arc<dyn SharedProgram>, CallError> {
-        let shared = self.change(|instance| {
-            let sandbox = instance.sandbox.as_mut().ok_or(CallError::Unsupported(Verb::Share))?;
-            let program = sandbox.share()?;
-            (instance.stage, instance.program) = (Stage::Open, Some(Arc::clone(&program)));
-            Ok(program)
-        });
-        shared.unwrap_or(Err(CallError::Unsupported(Verb::Share)))
+        let sandbox = self.change(|instance| instance.sandbox.take()).flatten();
+        let mut sandbox = sandbox.ok_or(CallError::Unsupported(Verb::Share))?;
+        // It takes system calls, for which not every version's calls are to wait: so not under the lock.
+        let program = sandbox.share();
+        self.change(|instance| instance.sandbox = Some(sandbox));
+        program
+    }
+
+    /// Calls may enter.
+    pub(crate) fn open(&self, program: Arc<dyn SharedProgram>) {
+        self.change(|instance| (instance.stage, instance.program) = (Stage::Open, Some(program)));
     }
 
     /// Nobody enters any more.
@@ -96,15 +100,7 @@ impl Seat {
         self.at.clone()
     }
 
-    /// Its maker found a warm one.
-    pub(crate) fn open(&self, sandbox: Box<dyn Sandbox>, program: Arc<dyn SharedProgram>) {
-        self.at.change(|instance| {
-            (instance.kind, instance.sandbox) = (WARM, Some(sandbox));
-            (instance.stage, instance.program) = (Stage::Open, Some(program));
-        });
-    }
-
-    /// The sandbox that its maker made.
+    /// The sandbox that its maker found or made.
     pub(crate) fn put(&self, kind: &'static str, sandbox: Box<dyn Sandbox>) {
         self.at.change(|instance| (instance.kind, instance.sandbox) = (kind, Some(sandbox)));
     }

@@ -91,7 +91,7 @@ impl Ground {
 
     async fn open(&self, seat: &Seat) {
         seat.put("cold", self.loaded().await);
-        seat.instance().share().unwrap();
+        seat.instance().open(seat.instance().share().unwrap());
     }
 }
 

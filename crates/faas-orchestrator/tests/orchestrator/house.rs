@@ -1,5 +1,6 @@
 //! A place to run executions in, and stores and executors that do what a test wants of them.
 
+use crate::odd::OddSandbox;
 use async_trait::async_trait;
 use bytes::Bytes;
 use faas_build::{Builder, Index, Indexes, Limits};
@@ -35,12 +36,17 @@ pub(crate) async fn bounded<T>(future: impl Future<Output = T>) -> T {
 
 /// A request for so many meets a fault in the executor.
 pub(crate) const PIDS_THAT_PANIC: u32 = 77;
+/// A program with so many has ended by itself when it is to be shared.
+pub(crate) const PIDS_THAT_END: u32 = 78;
+/// A program with so many is asked first by whoever asks first, but only while [`GatedExecutor::asking`] is open.
+pub(crate) const PIDS_ASKED_SLOWLY: u32 = 79;
 
 /// An executor whose sandboxes are made only while its gate is open.
 pub(crate) struct GatedExecutor {
     fake: FakeExecutor,
     pub(crate) open: watch::Sender<bool>,
     pub(crate) waiting: watch::Sender<u32>,
+    pub(crate) asking: watch::Sender<bool>,
 }
 
 impl GatedExecutor {
@@ -64,7 +70,13 @@ impl Executor for GatedExecutor {
         let mut open = self.open.subscribe();
         open.wait_for(|open| *open).await.expect("the gate is there");
         assert!(spec.resources.pids != PIDS_THAT_PANIC, "a fault of ours");
-        self.fake.create(id, spec).await
+        let pids = spec.resources.pids;
+        let sandbox = self.fake.create(id, spec).await?;
+        Ok(match pids {
+            PIDS_THAT_END => Box::new(OddSandbox::ended(sandbox)),
+            PIDS_ASKED_SLOWLY => Box::new(OddSandbox::slow(sandbox, self.asking.subscribe())),
+            _ => sandbox,
+        })
     }
 
     async fn recover(&self) -> Result<u32, RecoverError> {
@@ -320,6 +332,7 @@ pub(crate) async fn house_on(ground: &Ground, concurrency: u32, queue: u32) -> H
         }),
         open: watch::Sender::new(true),
         waiting: watch::Sender::new(0),
+        asking: watch::Sender::new(true),
     });
     let store = Arc::new(TestStore::new(ground));
     let settings = Settings {

@@ -10,6 +10,7 @@ mod functions;
 mod house;
 mod life_cycle;
 mod listing;
+mod odd;
 mod packages;
 mod queueing;
 mod running;

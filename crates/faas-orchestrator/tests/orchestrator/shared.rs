@@ -1,6 +1,9 @@
 //! Functions whose instances answer several calls at once.
 
-use crate::house::{BOUND, Ground, House, PIDS_THAT_PANIC, TENANT, attached, bounded, house, house_on, started};
+use crate::house::{
+    BOUND, Ground, House, PIDS_ASKED_SLOWLY, PIDS_THAT_END, PIDS_THAT_PANIC, TENANT, attached, bounded, house,
+    house_on, started,
+};
 use bytes::Bytes;
 use faas_executor_api::Verb;
 use faas_executor_api::conformance::TOGETHER_FLOOD;
@@ -298,6 +301,46 @@ async fn one_that_is_loaded_too_long_fails_its_maker_and_then_the_next() {
         assert_eq!(record.error_kind, Some(ErrorKind::Timeout), "{record:?}");
         assert!(record.error.as_deref().is_some_and(|error| error.contains("cold_start.timeout")), "{record:?}");
     }
+    house.no_sandbox_is_left().await;
+    house.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_program_that_ends_once_it_is_loaded_is_its_own_fault_and_counts_as_not_loaded() {
+    let house = house(8, 8).await;
+    let mut spec = spec(TOGETHER, 1, 3);
+    spec.resources.pids = PIDS_THAT_END;
+    create(&house, spec).await.expect("created");
+    for _ in 0..3 {
+        let record = call(&house, "count").await;
+        assert_eq!((record.status, record.error_kind), (ExecutionState::Failed, Some(ErrorKind::UserError)));
+    }
+    let put_off = call(&house, "count").await;
+    assert_eq!(put_off.refusal.as_deref(), Some(ErrorCode::FunctionFailing.as_str()), "{put_off:?}");
+    house.no_sandbox_is_left().await;
+    house.shut_down().await;
+}
+
+#[tokio::test]
+async fn nobody_asks_a_program_before_its_maker_has() {
+    let house = house(8, 8).await;
+    let mut spec = spec(TOGETHER, 1, 2);
+    spec.resources.pids = PIDS_ASKED_SLOWLY;
+    create(&house, spec).await.expect("created");
+    house.executor.asking.send_replace(false);
+    let maker = begin(&house, "count").await.watch;
+    let ends = begin(&house, "exit").await;
+    // As far as they come.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.get(ends.id).await.status, ExecutionState::Starting);
+    house.executor.asking.send_replace(true);
+    let ends = bounded(ends.watch.complete()).await;
+    assert_eq!(ends.exit_code, Some(3), "{ends:?}");
+    let maker = bounded(maker.complete()).await;
+    assert_ne!(maker.error_kind, Some(ErrorKind::Platform), "{maker:?}");
+    assert!(matches!(maker.exit_code, Some(0 | 3)), "it was asked: {maker:?}");
     house.no_sandbox_is_left().await;
     house.shut_down().await;
 }
