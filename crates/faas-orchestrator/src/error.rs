@@ -40,7 +40,7 @@ pub enum SubmitError {
     QueueTooLarge,
     /// The function runs as often as it may, and as many wait for it as may.
     #[error(
-        "the function runs {max} times at once, which is its scaling.max times its scaling.concurrency, and others wait for it; retry later, raise either, or send it with wait false"
+        "the function runs at most {max} times at once, by its scaling.max times its scaling.concurrency and by max_sandboxes of the server, and others wait for it; retry later, raise what is least, or send it with wait false"
     )]
     FunctionBusy {
         /// How often it may run at once.

@@ -126,6 +126,7 @@ impl State {
     /// where their version asks for it, or not.
     pub(crate) fn new(concurrency: u32, queue: u32, stored: u64, shares: bool) -> Self {
         let size = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let slots = concurrency;
         let (concurrency, callers_bound) = (size(concurrency), size(queue));
         Self {
             running: 0,
@@ -135,7 +136,7 @@ impl State {
             callers_bytes: 0,
             accepting: 0,
             ending: 0,
-            busy_functions: BusyFunctions::new(shares),
+            busy_functions: BusyFunctions::new(slots, shares),
             callers: FairQueue::new(concurrency.saturating_add(callers_bound)),
             stored: FairQueue::new(STORED_IN_MEMORY),
             stored_bytes: 0,

@@ -13,6 +13,8 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(super) struct BusyFunctions {
     busy: HashMap<Served, Busy>,
+    /// Those of all functions together.
+    slots: u32,
     /// Whether instances answer several calls at once, where their version asks for it.
     shares: bool,
 }
@@ -25,8 +27,8 @@ struct Busy {
 }
 
 impl BusyFunctions {
-    pub(super) fn new(shares: bool) -> Self {
-        Self { busy: HashMap::new(), shares }
+    pub(super) fn new(slots: u32, shares: bool) -> Self {
+        Self { busy: HashMap::new(), slots, shares }
     }
 
     /// How often a version may run.
@@ -37,7 +39,8 @@ impl BusyFunctions {
     /// A caller is taken in, where it may wait.
     pub(super) fn wait(&mut self, called: Option<&Called>, all_places: usize) -> Result<(), Refused> {
         let Some(called) = called else { return Ok(()) };
-        let max = self.most(&called.scaling);
+        // It runs in no more slots than there are.
+        let max = self.most(&called.scaling).min(self.slots);
         let busy = self.busy.entry(called.served()).or_default();
         let at_once = usize::try_from(busy.running).unwrap_or(usize::MAX).saturating_add(busy.waiting);
         let may_run = usize::try_from(max).unwrap_or(usize::MAX);

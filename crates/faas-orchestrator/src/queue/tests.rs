@@ -1,4 +1,4 @@
-use super::{Job, Keeping, Load, PAGE, State, before};
+use super::{Job, Keeping, Load, PAGE, Refused, State, before};
 use crate::function::Called;
 use crate::live::Live;
 use crate::stdin::Input;
@@ -238,6 +238,18 @@ fn what_ended_in_the_store_has_no_turn() {
     state.end_load(Load::After(None), Some((vec![job(ids[1]), job(ids[2])], None)));
     assert_eq!(state.live.keys().collect::<Vec<_>>(), [&ids[2]]);
     assert_eq!(state.take_next().map(|job| job.live.id), Some(ids[2]));
+}
+
+/// However often a version may run, it has the slots that there are, and others want to wait, too.
+#[test]
+fn callers_of_a_version_that_could_take_every_slot_are_half_of_those_who_wait() {
+    let mut state = State::new(2, 6, 0, true);
+    let scaling = Scaling { max: 10, concurrency: 100, ..Scaling::default() };
+    let called = Called { scaling, ..called(ExecutionId::from_bytes([2; 16])).expect("a call") };
+    let taken = (0..8).take_while(|_| state.expect(1, Some(&called)).is_ok()).count();
+    assert_eq!(taken, 3, "as many as may run, or half of the queue, whatever is more");
+    assert_eq!(state.expect(1, Some(&called)), Err(Refused::FunctionFull { max: 2 }));
+    assert_eq!(state.expect(1, None), Ok(()), "somebody else");
 }
 
 /// Calls of a function that runs as often as it may take a few places, and everything else passes them.
