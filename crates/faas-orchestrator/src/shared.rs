@@ -63,9 +63,9 @@ enum Stage {
     Made,
     /// Calls may enter.
     Open,
-    /// Those that are in it go on.
+    /// Those that are in it go on, and nobody will.
     Closed,
-    /// No call is in it, or one that has it for itself; it may wait warm in a moment.
+    /// No call is in it; it may wait warm in a moment.
     Apart { returns: bool },
 }
 
@@ -133,9 +133,13 @@ impl Pool {
         Ok(Place(self.at(served, number)))
     }
 
-    /// How many places a version has taken.
+    /// How many instances of a version are there, or come, for calls that come: not those that nobody enters any
+    /// more.
     pub(crate) fn count(&self, served: Served) -> usize {
-        self.state().versions.get(&served).map_or(0, |version| version.instances.len())
+        self.state().versions.get_mut(&served).map_or(0, |version| {
+            version.close_spent();
+            version.instances.iter().filter(|instance| instance.stage != Stage::Closed).count()
+        })
     }
 
     fn at(self: &Arc<Self>, served: Served, number: u64) -> At {
@@ -157,11 +161,15 @@ impl Version {
         self.instances.len() >= usize::try_from(max).unwrap_or(usize::MAX)
     }
 
-    /// The fullest with room, one that is being made only where no other is left.
-    fn with_room(&mut self, at_once: u32) -> Option<&mut Instance> {
+    fn close_spent(&mut self) {
         for instance in &mut self.instances {
             instance.close_if_spent();
         }
+    }
+
+    /// The fullest with room, one that is being made only where no other is left.
+    fn with_room(&mut self, at_once: u32) -> Option<&mut Instance> {
+        self.close_spent();
         let enters =
             |instance: &&mut Instance| matches!(instance.stage, Stage::Open | Stage::Made) && instance.seats < at_once;
         let with_room = self.instances.iter_mut().filter(enters);
@@ -186,7 +194,9 @@ impl Instance {
             Stage::Closed if self.seats == 0 => Condition::Spent,
             Stage::Made | Stage::Open | Stage::Closed | Stage::Apart { .. } => return None,
         };
-        self.stage = Stage::Apart { returns: condition == Condition::Good };
+        if condition != Condition::Spent {
+            self.stage = Stage::Apart { returns: condition == Condition::Good };
+        }
         self.program = None;
         Some(condition)
     }

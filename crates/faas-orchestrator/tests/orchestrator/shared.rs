@@ -503,6 +503,25 @@ async fn instances_made_ahead_answer_several_calls_each() {
 }
 
 #[tokio::test]
+async fn one_made_ahead_is_replaced_while_calls_of_the_closed_one_go_on() {
+    let house = house(8, 8).await;
+    let mut spec = spec(TOGETHER, 2, 3);
+    spec.scaling.min = 1;
+    create(&house, spec).await.expect("created");
+    warm(&house, 1).await;
+    let (flooding, response) = begin_flood(&house).await;
+    let mut cut = begin(&house, "wait").await.watch;
+    started(&mut cut).await;
+    cut.canceller().cancel();
+    bounded(cut.complete()).await;
+    warm_but_running(&house, 1, 1).await;
+    assert_eq!(sandboxes_made(&house), 2);
+    flows_on(flooding, response).await;
+    warm(&house, 1).await;
+    house.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_fault_of_ours_takes_no_place_for_ever() {
     let house = house(8, 8).await;
     let mut spec = spec(TOGETHER, 1, 3);
