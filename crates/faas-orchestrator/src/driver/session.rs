@@ -1,13 +1,14 @@
 //! What a run hears: of its call, or of the loading of a program that is shared and then of its call.
 //!
 //! Invariants: there is one `Done`; whoever interrupts ends what is under way and what would come after it; one
-//! that is dropped before its end ends its call. Waiting for the next event may be given up at any time.
+//! that is dropped before its end ends its call; what the loading writes counts as the call's. Waiting for the next event may be given up at any time.
 
 use crate::shared::At;
+use bytes::Bytes;
 use faas_executor_api::{
     CallError, Done, Event, EventStream, ExecSession, Interrupt, Interrupter, Invocation, SharedCall,
 };
-use faas_types::{LimitHit, Outcome, OutputStats, Usage};
+use faas_types::{ByteSize, LimitHit, OnOutputLimit, Outcome, OutputLimits, OutputStats, Usage};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -24,6 +25,8 @@ pub(super) struct Session {
     is_loaded: bool,
     /// How the loading ended.
     loading: Option<Done>,
+    /// What the loading left for the call to write. Its answer has the whole limit, so that the call is not told.
+    left: Option<OutputLimits>,
     interrupted: Option<Interrupt>,
     over: bool,
 }
@@ -38,6 +41,7 @@ impl Session {
             asking: None,
             is_loaded: false,
             loading: None,
+            left: None,
             interrupted: None,
             over: false,
         }
@@ -77,6 +81,9 @@ impl Session {
                 Event::Done(done) => {
                     let then = self.then.take().filter(|_| self.is_loaded && done.outcome == LOADED);
                     let Some((at, call)) = then else { return Some(self.end(done)) };
+                    let written = done.output.stdout_bytes.saturating_add(done.output.stderr_bytes);
+                    let bytes = ByteSize::from_bytes(call.output.bytes.as_bytes().saturating_sub(written));
+                    self.left = Some(OutputLimits { bytes, ..call.output });
                     self.loading = Some(done);
                     if let Some(why) = self.interrupted {
                         // It is not asked: the program is as good as any.
@@ -84,9 +91,34 @@ impl Session {
                     }
                     self.asking = Some(Box::pin(share(at, call)));
                 }
+                Event::Stdout(bytes) => {
+                    if let Some(bytes) = self.cut(bytes, |output| &mut output.stdout_truncated) {
+                        return Some(Event::Stdout(bytes));
+                    }
+                }
+                Event::Stderr(bytes) => {
+                    if let Some(bytes) = self.cut(bytes, |output| &mut output.stderr_truncated) {
+                        return Some(Event::Stderr(bytes));
+                    }
+                }
                 event => return Some(event),
             }
         }
+    }
+
+    /// What may be shown of it; `None` for nothing.
+    fn cut(&mut self, mut bytes: Bytes, truncated: fn(&mut OutputStats) -> &mut bool) -> Option<Bytes> {
+        let (Some(left), Some(loading)) = (&mut self.left, &mut self.loading) else { return Some(bytes) };
+        let (most, wanted) = (left.bytes.as_bytes(), bytes.len());
+        bytes.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        left.bytes = ByteSize::from_bytes(most.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
+        if bytes.len() < wanted {
+            *truncated(&mut loading.output) = true;
+            if left.on_limit == OnOutputLimit::Kill {
+                self.interrupt(Interrupt::OutputLimit);
+            }
+        }
+        (!bytes.is_empty()).then_some(bytes)
     }
 
     /// The program is loaded only now, for its maker as for everybody.
