@@ -123,13 +123,14 @@ impl Pool {
         Entry::Makes(Seat::at(self.at(served, number), Role::Makes))
     }
 
-    /// A place for an instance that no call enters, where there is one.
+    /// A place for an instance that is made ahead of its calls, where there is one. Those that come meanwhile wait
+    /// for it, and share it once it waits warm.
     pub(crate) fn take_place(self: &Arc<Self>, served: Served, scaling: &Scaling) -> Result<Place, Changes> {
         let mut state = self.state();
         if let Some(version) = state.versions.get(&served).filter(|version| version.is_full(scaling.max)) {
             return Err(Changes(version.changed.subscribe()));
         }
-        let number = state.add(served, Stage::Apart { returns: false }, 0);
+        let number = state.add(served, Stage::Made, 0);
         Ok(Place(self.at(served, number)))
     }
 

@@ -4,8 +4,9 @@
 //! One task looks what is missing, whenever an instance may have ended and once a second, and begins to make it.
 //!
 //! Invariants: only live versions have them; a place is taken for one only where nobody waits who can use it, and
-//! given up for whoever comes while it is made; there are never more of them than warm sandboxes may be, so that
-//! none goes for another; a version whose instances cannot be made, or end unused, is tried ever less often.
+//! given up for whoever comes while it is made, unless calls that have places wait for that instance; there are
+//! never more of them than warm sandboxes may be, so that none goes for another; a version whose instances cannot be
+//! made, or end unused, is tried ever less often.
 
 mod make;
 
@@ -197,7 +198,7 @@ fn fill(house: &Arc<House>) {
             house.clone().spawn(async move {
                 let called = request.function.clone();
                 let began = Instant::now();
-                let made = make(&house, tenant, request).await;
+                let made = make(&house, tenant, request, place.as_ref()).await;
                 house.standing.tried(served, began, made.as_ref().map(drop).map_err(String::as_str));
                 if let (Some(called), Err(why)) = (&called, &made) {
                     house.note_not_ahead(called, why);

@@ -151,6 +151,13 @@ impl Drop for Seat {
 /// A place of a version. Dropping it gives it up.
 pub(crate) struct Place(pub(super) At);
 
+impl Place {
+    /// Whether calls wait for what is made.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.0.look(|instance, _| instance.seats > 0).unwrap_or_default()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let At { pool, served, number } = &self.0;

@@ -175,7 +175,11 @@ async fn the_fullest_is_filled_first_and_places_are_as_many_as_may_be() {
     changes.next().await;
     let place = ground.pool.take_place(ground.served, &ground.scaling).ok().unwrap();
     let more = (ground.joins(), ground.joins());
-    ground.waits();
+    assert!(!place.is_waited_for(), "there was room");
+    let waits = ground.joins();
+    assert!(place.is_waited_for() && waits.program().now_or_never().is_none());
     drop((place, other, more));
+    assert!(waits.program().await.is_none(), "it begins again");
+    drop(waits);
     assert_eq!((ground.places(), ground.executor.live()), (0, 0));
 }

@@ -1,10 +1,12 @@
 //! Making one instance ahead of its calls.
 //!
-//! It is given up when the platform is stopping, and when every place is taken and somebody waits for one.
+//! It is given up when the platform is stopping, and when every place is taken and somebody waits for one; but not
+//! while calls that have places wait for this very instance.
 
 use crate::driver::{self, Kept};
 use crate::house::House;
 use crate::request::Call;
+use crate::shared::Place;
 use crate::submit::purpose_of;
 use crate::{ExecutionRequest, function::Called};
 use faas_executor_api::{DestroyReason, Event, ExecSession, Interrupt, Sandbox, Stay};
@@ -24,7 +26,12 @@ enum NotLoaded {
 }
 
 /// Makes a sandbox with the program loaded, where it stays between calls, and keeps it; or why that failed.
-pub(super) async fn make(house: &Arc<House>, tenant: TenantId, request: ExecutionRequest) -> Result<(), String> {
+pub(super) async fn make(
+    house: &Arc<House>,
+    tenant: TenantId,
+    request: ExecutionRequest,
+    place: Option<&Place>,
+) -> Result<(), String> {
     let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
     let purpose = purpose_of(tenant, &request);
     house.make_room().await;
@@ -34,7 +41,7 @@ pub(super) async fn make(house: &Arc<House>, tenant: TenantId, request: Executio
     let served = request.function.as_ref().map(Called::served);
     if house.stays(tenant, &request) {
         let name = request.function.as_ref().map(|called| called.name.clone());
-        let loaded = load(house, sandbox.as_mut(), request).await;
+        let loaded = load(house, sandbox.as_mut(), request, place).await;
         if let (Some(served), Some(name)) = (served, name) {
             match &loaded {
                 Ok(()) => house.starts.loaded(served),
@@ -55,7 +62,12 @@ pub(super) async fn make(house: &Arc<House>, tenant: TenantId, request: Executio
 }
 
 /// Loads the program; or why it could not be.
-async fn load(house: &House, sandbox: &mut dyn Sandbox, request: ExecutionRequest) -> Result<(), NotLoaded> {
+async fn load(
+    house: &House,
+    sandbox: &mut dyn Sandbox,
+    request: ExecutionRequest,
+    place: Option<&Place>,
+) -> Result<(), NotLoaded> {
     let deadline = Instant::now() + house.settings.cold_start_timeout;
     let Call::Invoke(invocation) = request.into_call(deadline, Stay::Loaded) else { return Ok(()) };
     let session = sandbox.invoke(*invocation).await.map_err(|error| NotLoaded::Other(error.to_string()))?;
@@ -66,7 +78,7 @@ async fn load(house: &House, sandbox: &mut dyn Sandbox, request: ExecutionReques
     loop {
         let event = tokio::select! {
             event = events.next() => event,
-            () = in_the_way(house), if !given_up => {
+            () = in_the_way(house, place), if !given_up => {
                 given_up = true;
                 interrupter.interrupt(Interrupt::Cancel);
                 continue;
@@ -98,9 +110,9 @@ async fn load(house: &House, sandbox: &mut dyn Sandbox, request: ExecutionReques
 }
 
 /// Waits until the place is somebody else's.
-async fn in_the_way(house: &House) {
+async fn in_the_way(house: &House, place: Option<&Place>) {
     let mut busy = house.busy.subscribe();
-    while !house.state().wants_places_back() {
+    while place.is_some_and(Place::is_waited_for) || !house.state().wants_places_back() {
         // The sender lives as long as the house.
         drop(busy.changed().await);
     }
