@@ -16,6 +16,7 @@ import io
 import threading
 import warnings
 from _queue import SimpleQueue
+from time import monotonic
 
 
 class Unanswered(SystemExit):
@@ -45,20 +46,22 @@ class Wire:
 class SharedAnswer(Answer):
     """One of several calls: what came of its request, its credit, what it printed, its answer.
 
-    Prints never wait long: a logger's lock may be held by who prints. `collected` only grows and shrinks in
-    place, so any thread adds to it without a lock."""
+    Who prints may hold a logger's lock, or be the event loop: all prints of a call together wait a second for
+    credit at the most, and then fail. `collected` only grows and shrinks in place, so any thread adds to it
+    without a lock."""
 
     PRINTED = 0x47
     MAX_PRINTED = Answer.MAX_BODY - 1
-    SENT_AT, MUCH, MOMENT = 8 * 1024, 256 * 1024, 1
+    SENT_AT, MUCH, PATIENCE = 8 * 1024, 1024 * 1024, 1
+    TOO_MUCH = "this call printed 1 MiB that nobody has taken yet; print less, or with pauses"
     Unanswered, RLock, Condition = Unanswered, staticmethod(threading.RLock), threading.Condition
-    running_loop = staticmethod(asyncio._get_running_loop)
+    clock = staticmethod(monotonic)
 
     def __init__(self, wire, call, calls, asked):
         super().__init__(wire, call)
         self.calls, self.asked, self.arrived, self.request = calls, asked, [], None
         self.collected = {1: bytearray(), 2: bytearray()}
-        self.accepts, self.over, self.closed = True, False, False
+        self.accepts, self.over, self.closed, self.patience = True, False, False, self.PATIENCE
         self.renew()
 
     def renew(self):
@@ -83,7 +86,7 @@ class SharedAnswer(Answer):
     def close(self):
         """No more credit will come."""
         with self.granted:
-            self.closed = True
+            self.closed, self.patience = True, 0
             self.granted.notify_all()
 
     def wait_for_credit(self):
@@ -97,17 +100,27 @@ class SharedAnswer(Answer):
     # Prints.
 
     def printed(self, stream, data):
-        if not self.accepts:
-            return
+        while self.held() >= self.MUCH:
+            if self.patience <= 0 or self.is_inside():
+                raise BlockingIOError(11, self.TOO_MUCH)
+            began = self.clock()
+            with self.granted:
+                if not self.credit:
+                    self.granted.wait(self.patience)
+            self.patience -= self.clock() - began
+            self.send_printed()
         collected = self.collected[stream]
         collected += data
         if len(collected) >= self.SENT_AT:
             self.send_printed()
-        if len(collected) >= self.MUCH and self.running_loop() is None and not self.is_inside():
-            with self.granted:
-                if not self.credit and not self.closed:
-                    self.granted.wait(self.MOMENT)
-            self.send_printed()
+
+    def held(self):
+        return sum(map(len, self.collected.values()))
+
+    def drain(self):
+        """Waits until little of what was printed is left, where no lock of the program's is held."""
+        while self.held() >= self.SENT_AT:
+            self.wait_for_credit()
 
     def is_inside(self):
         """Whether this thread holds one of the locks, below what a finaliser does."""
@@ -153,6 +166,7 @@ class SharedAnswer(Answer):
     # The answer.
 
     def body(self, data):
+        self.drain()
         rest = memoryview(data)
         while rest:
             length = self.take(min(len(rest), self.MAX_BODY))
@@ -375,6 +389,7 @@ class SharedHandler(Handler):
             except BaseException as error:
                 if self.forked:
                     raise
+                answer.drain()
                 self.report(error)
                 line = self.line_of(error)
                 if isinstance(error, (SystemExit, KeyboardInterrupt)):

@@ -380,6 +380,88 @@ class SharedTest(RunnerTestCase):
             self.assertEqual((came.body, came.printed[1]), (b"done", expected))
         self.assertEqual(sharing.end(), (0, "", ""))
 
+    def test_what_a_call_holds_unsent_is_bounded(self):
+        text = """
+            import asyncio, threading
+            done, counts = threading.Event(), {"sync": 0, "async": 0}
+            def line(name):
+                print("y" * 99_999)
+                counts[name] += 1
+            async def asynchronous():
+                try:
+                    for _ in range(100):
+                        line("async")
+                        await asyncio.sleep(0)
+                finally:
+                    done.set()
+            def handle(request):
+                if request.path == "wait":
+                    return [done.wait(30), counts]
+                if request.path == "async":
+                    return asynchronous()
+                try:
+                    for _ in range(100):
+                        line("sync")
+                finally:
+                    done.set()
+        """
+        for path in ("sync", "async"):
+            with self.subTest(path):
+                sharing = self.share(text)
+                holds = sharing.begin(path, granted=0)
+                waited, counts = json.loads(sharing.ask("wait").body)
+                self.assertEqual((waited, counts[path]), (True, 10))
+                sharing.grant(holds, PLENTY)
+                answer = sharing.answer(holds)
+                self.assertEqual((answer.printed[1], answer.status), (((b"y" * 99_999 + b"\n") * 11)[:-1], None))
+                self.assertTrue(answer.failed.startswith("BlockingIOError: [Errno 11] this call printed 1 MiB"))
+                self.assertIn(b'line 4, in line\n    print("y" * 99_999)\n', answer.printed[2])
+                self.assertEqual(sharing.end(), (0, "", ""))
+
+    def test_who_logs_without_credit_holds_the_logger_for_a_second_in_all(self):
+        text = """
+            import logging, threading
+            logging.basicConfig(level="INFO", format="%(message)s")
+            full = threading.Event()
+            def handle(request):
+                if request.path == "wait":
+                    there = full.wait(15)
+                    logging.info("mine")
+                    return str(there)
+                for _ in range(40):
+                    logging.info("y" * 100_000)
+                full.set()
+        """
+        sharing = self.share(text)
+        poor = sharing.begin("poor", granted=0)
+        answer = sharing.ask("wait")
+        self.assertEqual((answer.body, answer.printed[2]), (b"True", b"mine\n"))
+        sharing.grant(poor, PLENTY)
+        self.assertIsNone(sharing.answer(poor).failed)
+        self.assertEqual(sharing.end(), (0, "", ""))
+
+    def test_a_stream_prints_no_further_ahead_of_its_reader(self):
+        text = """
+            count = 0
+            def handle(request):
+                return count if request.path == "count" else stream()
+            def stream():
+                global count
+                for _ in range(60):
+                    count += 1
+                    print("p" * 49_999)
+                    yield "b" * (count % 4 == 0)
+        """
+        sharing = self.share(text)
+        number = sharing.begin(granted=10)
+        came = sharing.calls[number]
+        sharing.until(lambda: came.status)
+        for _ in range(20):
+            self.assertEqual(sharing.ask("count").body, b"1")
+        sharing.grant(number, PLENTY)
+        sharing.answer(number)
+        self.assertEqual((came.failed, came.body, len(came.printed[1])), (None, b"b" * 15, 3_000_000))
+
     def test_the_streams_are_as_ever(self):
         text = """
             import array, io, json, subprocess, sys
