@@ -204,17 +204,22 @@ class Output(io.BufferedIOBase):
         self.plain, self.raw = stream.buffer, stream.buffer.raw
         self.kept = stream  # would close what it wraps
 
+    def call(self):
+        """The running call. One that is over has no prints: what goes on in its context is nobody's."""
+        call = self.running()
+        return call if call is not None and call.accepts else None
+
     def write(self, data):
         if not isinstance(data, bytes):
             data = memoryview(data).tobytes()
-        call = self.running()
+        call = self.call()
         if call is None:
             return self.plain.write(data)
         call.printed(self.descriptor, data)
         return len(data)
 
     def flush(self):
-        call = self.running()
+        call = self.call()
         if call is None:
             self.plain.flush()
         else:

@@ -314,6 +314,32 @@ class SharedTest(RunnerTestCase):
         self.assertEqual((code, err), (0, "loaded\n"))
         self.assertEqual(sorted(out.splitlines()), ["executor"] * 2 + ["loading", "thread a", "thread b"])
 
+    def test_what_goes_on_after_its_call_prints_to_the_descriptors(self):
+        text = """
+            import asyncio
+            go, task = asyncio.Event(), None
+            async def background():
+                print("its call's")
+                await asyncio.wait_for(go.wait(), 30)
+                print("nobody's")
+            async def handle(request):
+                global task
+                if request.path == "begin":
+                    task = asyncio.ensure_future(background())
+                    await asyncio.sleep(0)
+                if request.path == "wait":
+                    await asyncio.wait_for(go.wait(), 30)
+                if request.path == "go":
+                    go.set()
+                    await task
+        """
+        sharing = self.share(text, 3)
+        waits, begins = sharing.begin("wait"), sharing.begin("begin")
+        self.assertEqual(sharing.answer(begins).printed, {1: b"its call's\n", 2: b""})
+        for number in (sharing.begin("go"), waits):
+            self.assertEqual((sharing.answer(number).printed, sharing.calls[number].failed), ({1: b"", 2: b""}, None))
+        self.assertEqual(sharing.end(), (0, "nobody's\n", ""))
+
     def test_a_line_is_seen_while_the_call_runs(self):
         text = """
             import asyncio, sys, threading
@@ -667,7 +693,7 @@ class SharedTest(RunnerTestCase):
         waited = sharing.answer(waits)
         self.assertEqual((waited.body, waited.printed[1], waited.busy), (b"[true, false]", b"", False))
         self.assertEqual(sharing.ask("go").body, b"[true, true]")
-        self.assertEqual(sharing.end(), (0, "", ""))
+        self.assertEqual(sharing.end(), (0, "cancelled left\n", ""))
 
     def test_busy_is_said_by_the_last_call_only(self):
         text = """
