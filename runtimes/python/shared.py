@@ -165,6 +165,13 @@ class SharedAnswer(Answer):
 
     # The answer.
 
+    def flush_streams(self):
+        """A call that has been settled can only end: nothing that streams of the program's raise fails it again."""
+        try:
+            super().flush_streams()
+        except (SystemExit, KeyboardInterrupt):
+            pass
+
     def body(self, data):
         self.drain()
         rest = memoryview(data)
@@ -446,20 +453,30 @@ class SharedHandler(Handler):
     def settle(self, answer):
         """As where calls come one by one, but by the last one under way: all that are share the loop."""
         self.end_fork()
-        for cancelled in (False, True):
+        cancelled = False
+        while True:
             with self.lock:
                 is_last = self.under_way == 1
-                tasks = self.asyncio.all_tasks(self.loop) if is_last and not self.loop.is_closed() else ()
+                tasks = self.left() if is_last else ()
                 if cancelled or not tasks:
-                    self.under_way -= 1
                     answer.busy = answer.busy or is_last and self.goes_on(tasks)
+                    self.under_way -= 1
                     return
-            self.in_loop(self.cancel(tasks))
+            cancelled = self.in_loop(self.cancel_left())
 
-    async def cancel(self, tasks):
+    async def cancel_left(self):
+        """A call that begins after the look here finds them cancelled: what it does in the loop comes later."""
+        if self.under_way > 1:
+            return False
+        tasks = self.left() - {self.asyncio.current_task()}
         for task in tasks:
             task.cancel()
-        await self.asyncio.wait(tasks)
+        if tasks:
+            await self.asyncio.wait(tasks)
+        return True
+
+    def left(self):
+        return set() if self.loop.is_closed() else self.asyncio.all_tasks(self.loop)
 
     def goes_on(self, tasks):
         """Whether something is due that would meet a later call."""

@@ -695,6 +695,62 @@ class SharedTest(RunnerTestCase):
         self.assertEqual(sharing.ask("go").body, b"[true, true]")
         self.assertEqual(sharing.end(), (0, "cancelled left\n", ""))
 
+    def test_what_a_call_leaves_is_kept_for_one_that_begins_meanwhile(self):
+        text = """
+            import asyncio, os, threading
+            begun, found, go, all_tasks = threading.Event(), threading.Event(), asyncio.Event(), asyncio.all_tasks
+            def looked(*arguments):
+                tasks = all_tasks(*arguments)
+                if not found.is_set():
+                    found.set()
+                    os.write(1, b"found")
+                return tasks
+            asyncio.all_tasks = looked
+            async def wait_and_say():
+                await asyncio.wait_for(go.wait(), 30)
+                return "kept"
+            async def leave():
+                global task
+                task = asyncio.ensure_future(wait_and_say())
+                await asyncio.sleep(0)
+                asyncio.get_running_loop().call_later(0, begun.wait, 30)
+            async def use():
+                go.set()
+                return await task
+            def handle(request):
+                if request.path == "leave":
+                    return leave()
+                begun.set()
+                return use()
+        """
+        sharing = self.share(text)
+        leaves = sharing.begin("leave")
+        self.assertEqual(sharing.running.read(5), b"found")
+        used = sharing.ask("use")
+        self.assertEqual((used.body, used.failed), (b"kept", None))
+        self.assertIsNone(sharing.answer(leaves).failed)
+        self.assertEqual(sharing.end(), (0, "", ""))
+
+    def test_a_call_says_busy_once_whatever_its_streams_raise(self):
+        text = """
+            import io, signal, sys
+            class Ends(io.StringIO):
+                def flush(self):
+                    raise SystemExit(3)
+            def handle(request):
+                if request.path == "ends":
+                    signal.setitimer(signal.ITIMER_REAL, 1000)
+                    sys.stdout = Ends()
+                else:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    sys.stdout = sys.__stdout__
+        """
+        sharing = self.share(text)
+        ends = sharing.ask("ends")
+        self.assertEqual((ends.failed, ends.status, ends.busy), (None, 200, True))
+        self.assertFalse(sharing.ask("other").busy)
+        self.assertEqual(sharing.end(), (0, "", ""))
+
     def test_busy_is_said_by_the_last_call_only(self):
         text = """
             import asyncio, signal, threading
