@@ -2,7 +2,7 @@
 //
 // The event loop serves all calls. Each runs with its answer in an AsyncLocalStorage, by which what it prints is found
 // to be its own: that is sent to the host as `Printed`, under the credit of the call, and never as another's. What is
-// printed outside of any call goes to the descriptors, and what a call that is over prints goes nowhere.
+// printed outside of any call, or by what goes on in one that is over, goes to the descriptors.
 //
 // runner.js loads this file before the program, whose own changes to the standard streams lie above these.
 
@@ -17,6 +17,9 @@ delete require.cache[require.resolve('./handler.js')];
 
 const { broken, resources, u32, TURNS_OF_CLOSING } = handler;
 const MAX_PRINTED = 128 * 1024 - 1;
+// Of each stream of a call, before its writes fail: who heeds what write() says waits long before.
+const MAX_HELD = 1024 * 1024;
+const TOO_MUCH = 'this call printed 1 MiB that nobody has taken yet, so what it prints is dropped';
 const BODY = 0x31;
 const END = 0x32;
 const CREDIT = 0x33;
@@ -38,7 +41,9 @@ for (const [number, stream] of [[1, process.stdout], [2, process.stderr]]) {
   const { write } = stream;
   stream.write = function (...given) {
     const answer = current.getStore();
-    return answer === undefined ? write.apply(this, given) : answer.stream(number, stream).write(...given);
+    if (answer === undefined || answer.isOver) return write.apply(this, given);
+    const own = answer.stream(number, stream);
+    return own.writableLength < MAX_HELD ? own.write(...given) : answer.drop(given.at(-1));
   };
   stream.on('newListener', (event, listener) => {
     if (event !== 'drain') return;
@@ -138,6 +143,7 @@ class SharedAnswer extends handler.Answer {
     this.streams = new Map();
     this.unprinted = [];
     this.allPrinted = null;
+    this.hasDropped = false;
   }
 
   /** What a call sees of a standard stream: a buffer of its own that nobody else can fill. */
@@ -155,6 +161,14 @@ class SharedAnswer extends handler.Answer {
     if (this.isOver || bytes.length === 0) return written();
     this.unprinted.push({ number, bytes, written });
     this.sendPrinted();
+  }
+
+  /** A write that fails. Nobody need look at that, so the call's standard error says it too, once. */
+  drop(written) {
+    if (typeof written === 'function') nextTick(written, new Error(TOO_MUCH));
+    if (!this.hasDropped) this.unprinted.push({ number: 2, bytes: Buffer.from(`runner: ${TOO_MUCH}\n`), written() {} });
+    this.hasDropped = true;
+    return false;
   }
 
   /** As far as there is credit. What waits comes before what is answered later. */

@@ -211,6 +211,34 @@ test('who has no credit waits, alone', { skip }, async (t) => {
   assert.deepStrictEqual(await sharing.end(), WELL);
 });
 
+test('what a call holds unsent is bounded', { skip }, async (t) => {
+  const code = `${MEET}
+    const { stdout, stderr } = process;
+    exports.handle = async ({ path }) => {
+      if (path === 'meet') return void await meet(2);
+      const said = [];
+      for (let i = 0; i < 100; i += 1) {
+        console.log('y'.repeat(99999));
+        await new Promise(setImmediate);
+      }
+      stdout.write('z', (error) => said.push(error.message.slice(0, 23)));
+      stderr.write('taken\\n');
+      await meet(2);
+      await new Promise((go) => stdout.once('drain', go));
+      console.log('again');
+      return said;
+    };`;
+  const sharing = new Sharing(t, code);
+  sharing.ask({ 8: { granted: 0 }, 9: { path: 'meet' } });
+  await sharing.over(9);
+  sharing.grant(8, MUCH);
+  const [{ out, err, body }] = await sharing.over(8);
+  assert.strictEqual(out, `${`${'y'.repeat(99999)}\n`.repeat(11)}again\n`);
+  assert.match(err, /^runner: this call printed 1 MiB that .*\ntaken\n$/);
+  assert.strictEqual(body, '["this call printed 1 MiB"]');
+  assert.deepStrictEqual(await sharing.end(), WELL);
+});
+
 test('what waits is told in its own call that it was printed', { skip }, async (t) => {
   const code = `${MEET}
     const { stdout } = process;
@@ -397,7 +425,7 @@ test('what a call prints that is over is nobody\'s', { skip }, async (t) => {
   sharing.ask({ 9: { path: 'go' } });
   const [{ out, err, body }] = await sharing.over(9);
   assert.deepStrictEqual([out, err, body], ['own\n', '', 'true']);
-  assert.deepStrictEqual(await sharing.end(), WELL);
+  assert.deepStrictEqual(await sharing.end(), { code: 0, out: 'late\n', err: 'late' });
 });
 
 test('many answers wait for a host that reads slowly', { skip }, async (t) => {
