@@ -3,6 +3,7 @@
 use crate::dependency::{Dependencies, DependencyError};
 use crate::error::{BuildError, Built};
 use crate::index::{Index, Indexes};
+use crate::interpreter::Interpreter;
 use crate::limits::Limits;
 use crate::lock::{self, Package};
 use crate::log::{Log, Phase, Progress};
@@ -11,14 +12,12 @@ use crate::resolve;
 use crate::run::Tools;
 use crate::scripts::{self, Scripts};
 use crate::store::{Staged, Store};
-use crate::tool;
 use crate::unpack::{Tree, unpack_left, unpack_tarball, unpack_wheel};
 use crate::upstream::Upstream;
 use faas_executor_api::Executor;
 use faas_types::{Language, PackagesId, TenantId};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -75,7 +74,8 @@ impl Builder {
     ) -> Result<Built, BuildError> {
         let language = dependencies.language();
         let index = self.indexes.of(language).ok_or(DependencyError::Language { language })?;
-        let list = list_of(dependencies, index);
+        let interpreter = Interpreter::of(language);
+        let list = list_of(dependencies, index, &interpreter);
         let gate = self.gate(tenant, list);
         let _alone = gate.lock().await;
         if let Some(built) = self.built_before(tenant, list) {
@@ -84,7 +84,8 @@ impl Builder {
         // It is never closed, so there is a place for everybody in time.
         let _place = self.places.acquire().await.ok();
         let log = Arc::new(Log::new(progress, self.limits.log.as_bytes()));
-        let within = tokio::time::timeout(self.limits.time, self.build_now(tenant, dependencies, index, &log)).await;
+        let building = self.build_now(tenant, dependencies, index, &interpreter, &log);
+        let within = tokio::time::timeout(self.limits.time, building).await;
         let built =
             within.unwrap_or_else(|_| Err(BuildError::TimedOut { after: self.limits.time, log: log.text() }))?;
         self.store.remember(tenant, list, built.packages)?;
@@ -123,6 +124,7 @@ impl Builder {
         tenant: TenantId,
         dependencies: &Dependencies,
         index: &Index,
+        interpreter: &Interpreter,
         log: &Arc<Log>,
     ) -> Result<Built, BuildError> {
         let deadline = Instant::now() + self.limits.time;
@@ -136,7 +138,7 @@ impl Builder {
             Relay::new(Arc::new(upstream), index.clone(), rewrites, self.limits.clone(), spool.path(), Arc::clone(log));
         let relay = Arc::new(relay);
         let (executor, limits) = (self.executor.as_ref(), &self.limits);
-        let tools = Tools { executor, tenant, language, log, limits, deadline };
+        let tools = Tools { executor, tenant, language, interpreter, log, limits, deadline };
         let mut packages = match language {
             Language::JavaScript => resolve::javascript(&tools, dependencies, &relay).await?,
             Language::Python | Language::Bash | Language::Php => resolve::python(&tools, dependencies, &relay).await?,
@@ -167,14 +169,8 @@ impl Builder {
 }
 
 /// The name of a list: what is asked, of which index, for which interpreter.
-fn list_of(dependencies: &Dependencies, index: &Index) -> PackagesId {
-    let interpreter = match dependencies.language() {
-        Language::JavaScript => "/usr/bin/node",
-        Language::Python | Language::Bash | Language::Php => tool::PYTHON,
-    };
-    // Another version of it has another size or another time, and perhaps other packages.
-    let version = std::fs::metadata(interpreter).map(|file| (file.ino(), file.len(), file.mtime())).ok();
-    let text = format!("{}{index:?}\n{version:?}", dependencies.canonical());
+fn list_of(dependencies: &Dependencies, index: &Index, interpreter: &Interpreter) -> PackagesId {
+    let text = format!("{}{index:?}\n{interpreter}", dependencies.canonical());
     PackagesId::from_bytes(*blake3::hash(text.as_bytes()).as_bytes())
 }
 
@@ -209,6 +205,7 @@ fn unpack(
 #[cfg(test)]
 mod tests {
     use super::list_of;
+    use crate::interpreter::Interpreter;
     use crate::{Dependencies, Index};
     use faas_types::Language;
 
@@ -217,7 +214,8 @@ mod tests {
         let list_of = |entries: &[&str], address: &str, allow_build| {
             let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
             let dependencies = Dependencies::parse(Language::Python, &entries, allow_build).expect("accepted");
-            list_of(&dependencies, &Index::new(address, &[]).expect("an index"))
+            let interpreter = Interpreter::of(Language::Python);
+            list_of(&dependencies, &Index::new(address, &[]).expect("an index"), &interpreter)
         };
         let list = |entries: &[&str], address: &str| list_of(entries, address, false);
         assert_eq!(list(&["a", "b==1"], "http://one"), list(&["B == 1", "A"], "http://one"));

@@ -17,6 +17,7 @@ mod dependency;
 mod error;
 mod frame;
 mod index;
+mod interpreter;
 mod limits;
 mod lock;
 mod log;

@@ -2,6 +2,7 @@
 
 use crate::dependency::Dependencies;
 use crate::error::BuildError;
+use crate::interpreter::Interpreter;
 use crate::lock::{self, NpmPackage, Package, WheelName};
 use crate::log::Phase;
 use crate::relay::{Relay, RelayError};
@@ -23,7 +24,9 @@ pub(crate) async fn python(
         tools.log.begin(Phase::Resolving);
         let files = tool::resolving(dependencies, relay.index(), !sources.built().is_empty());
         let error = match tools.run(files, Some(relay)).await {
-            Ok(left) => return wheels(&left, relay, sources.built(), |reason| tools.failed(reason)),
+            Ok(left) => {
+                return wheels(&left, relay, sources.built(), tools.interpreter, |reason| tools.failed(reason));
+            }
             Err(error) => tools.explained(error),
         };
         match &error {
@@ -41,6 +44,7 @@ fn wheels(
     left: &Left,
     relay: &Relay,
     built: &[FromSource],
+    interpreter: &Interpreter,
     failed: impl Fn(String) -> BuildError,
 ) -> Result<Vec<Package>, BuildError> {
     let wheel = |(file, sha256): &(String, [u8; 32])| {
@@ -52,7 +56,9 @@ fn wheels(
         Ok(match built.iter().find(|built| built.wheel == *sha256) {
             None => package,
             Some(FromSource { source, sha256, .. }) => {
-                Package { sha256: *sha256, built: Some(format!("from {source}")), ..package }
+                // Of what it looked for when it was built, the wheel's own name says little or nothing.
+                let built = Some(format!("from {source} for {interpreter}"));
+                Package { sha256: *sha256, built, ..package }
             }
         })
     };
@@ -101,12 +107,16 @@ pub(crate) async fn javascript(
 #[cfg(test)]
 mod tests {
     use super::wheels;
+    use crate::interpreter::Interpreter;
+    use crate::lock;
     use crate::log::Log;
     use crate::relay::Relay;
     use crate::run::Left;
     use crate::source::FromSource;
     use crate::upstream::Upstream;
     use crate::{BuildError, Index, Limits};
+    use faas_types::Language;
+    use std::path::Path;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -115,6 +125,10 @@ mod tests {
         let upstream = Arc::new(Upstream::new(Duration::from_secs(1)).expect("certificates"));
         let index = Index::new("http://127.0.0.1:9", &[]).expect("an index");
         Relay::new(upstream, index, true, Limits::default(), spool.path(), log)
+    }
+
+    fn interpreter(path: &str) -> Interpreter {
+        Interpreter::at("python", Path::new(path))
     }
 
     fn failed(reason: String) -> BuildError {
@@ -128,7 +142,7 @@ mod tests {
         for (file, why) in [("evil-1-py3-none-any.whl", "not what the index gave"), ("../../etc/passwd", "not a wheel")]
         {
             let left = Left { files: vec![(file.to_owned(), [7; 32])], document: Vec::new() };
-            match wheels(&left, &relay, &[], failed) {
+            match wheels(&left, &relay, &[], &interpreter("/bin"), failed) {
                 Err(BuildError::Failed { reason, .. }) => assert!(reason.contains(why), "{reason}"),
                 other => panic!("{file}: {other:?}"),
             }
@@ -142,11 +156,15 @@ mod tests {
         let wheel = relay.put_built("a-1-py3-none-any.whl", b"PK").await.expect("kept");
         let built = FromSource { wheel: wheel.sha256, source: "a-1.tar.gz".to_owned(), sha256: [9; 32] };
         let left = Left { files: vec![("a-1-py3-none-any.whl".to_owned(), wheel.sha256)], document: Vec::new() };
-        let packages = wheels(&left, &relay, &[built], failed).expect("found");
+        let wheels = |path: &str| wheels(&left, &relay, &[built.clone()], &interpreter(path), failed).expect("found");
+        let mut packages = wheels("/bin");
         let [package] = packages.as_slice() else { panic!("{packages:?}") };
         assert_eq!(package.sha256, [9; 32]);
         assert_eq!(package.place, "a-1-py3-none-any.whl");
-        assert_eq!(package.built.as_deref(), Some("from a-1.tar.gz"));
+        let how = package.built.as_deref();
+        assert!(how.is_some_and(|how| how.starts_with("from a-1.tar.gz for python ")), "{how:?}");
         assert_eq!(std::fs::read(&package.archive).expect("there"), b"PK");
+        let lock = |packages: &mut [lock::Package]| lock::digest(&lock::text(Language::Python, packages));
+        assert_ne!(lock(&mut packages), lock(&mut wheels("/bin/sh")), "for another one it is built anew");
     }
 }

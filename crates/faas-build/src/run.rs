@@ -2,6 +2,7 @@
 
 use crate::error::BuildError;
 use crate::frame::{Frames, FromBridge};
+use crate::interpreter::Interpreter;
 use crate::limits::{Limits, TooLarge};
 use crate::log::Log;
 use crate::relay::Relay;
@@ -56,6 +57,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) executor: &'a dyn Executor,
     pub(crate) tenant: TenantId,
     pub(crate) language: Language,
+    pub(crate) interpreter: &'a Interpreter,
     pub(crate) log: &'a Log,
     pub(crate) limits: &'a Limits,
     pub(crate) deadline: Instant,

@@ -8,6 +8,7 @@
 
 use crate::dependency::Dependencies;
 use crate::error::BuildError;
+use crate::interpreter::Interpreter;
 use crate::limits::Limits;
 use crate::lock::Package;
 use crate::log::{Log, Phase};
@@ -46,10 +47,17 @@ pub(crate) async fn find(
     if !scripts.is_empty() && !dependencies.allow_build() {
         return Err(BuildError::Scripts { packages: named(packages, &scripts) });
     }
-    for package in packages {
-        package.built = scripts.contains_key(&package.place).then(|| "by its install scripts".to_owned());
-    }
+    mark(packages, &scripts, tools.interpreter);
     Ok(scripts)
+}
+
+/// Says of the packages with install scripts for which interpreter those run: what they leave for another one
+/// is something else.
+fn mark(packages: &mut [Package], scripts: &Scripts, interpreter: &Interpreter) {
+    for package in packages {
+        let has_scripts = scripts.contains_key(&package.place);
+        package.built = has_scripts.then(|| format!("by its install scripts for {interpreter}"));
+    }
 }
 
 fn look(packages: &[Package], limits: &Limits) -> Result<Scripts, BuildError> {
@@ -131,9 +139,11 @@ fn last_error(log: &Log) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scripts, files, named};
-    use crate::lock::Package;
-    use std::path::PathBuf;
+    use super::{Scripts, files, mark, named};
+    use crate::interpreter::Interpreter;
+    use crate::lock::{self, Package};
+    use faas_types::Language;
+    use std::path::{Path, PathBuf};
 
     fn package(name: &str, place: &str, digest: u8, archive: PathBuf) -> Package {
         let (name, version, place) = (name.to_owned(), "1.0.0".to_owned(), place.to_owned());
@@ -150,6 +160,21 @@ mod tests {
         assert_eq!(named(&packages, &having(2)), "a0@1.0.0, a1@1.0.0");
         assert!(named(&packages, &having(8)).ends_with(", a7@1.0.0"));
         assert!(named(&packages, &having(10)).ends_with(", a7@1.0.0 and 2 more"));
+    }
+
+    #[test]
+    fn what_scripts_make_for_one_interpreter_is_not_had_for_another() {
+        let scripts = Scripts::from([("a".to_owned(), vec!["a".to_owned()])]);
+        let lock = |scripts: &Scripts, interpreter: &str| {
+            let mut packages = [package("a", "a", 1, PathBuf::new())];
+            mark(&mut packages, scripts, &Interpreter::at("node", Path::new(interpreter)));
+            lock::text(Language::JavaScript, &mut packages)
+        };
+        let (one, other) = (lock(&scripts, "/bin/sh"), lock(&scripts, "/bin"));
+        assert!(one.contains(" a built by its install scripts for node "), "{one}");
+        assert_ne!(lock::digest(&one), lock::digest(&other));
+        let none = Scripts::new();
+        assert_eq!(lock(&none, "/bin/sh"), lock(&none, "/bin"), "what is only unpacked is the same for all");
     }
 
     #[tokio::test]
