@@ -7,6 +7,7 @@ use crate::interpreter::Interpreter;
 use crate::limits::Limits;
 use crate::lock::{self, Package};
 use crate::log::{Log, Phase, Progress};
+use crate::places::Places;
 use crate::relay::Relay;
 use crate::resolve;
 use crate::run::Tools;
@@ -21,9 +22,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
 
-/// How many builds run at once; the others wait. Each has a sandbox while it fetches.
+/// How many builds run at once; the others wait, and those of tenants that build nothing go first. Each has a
+/// sandbox while it fetches.
 pub const MAX_BUILDS: u32 = 2;
 
 /// Held by the one that builds what others would build, too.
@@ -35,7 +36,7 @@ pub struct Builder {
     indexes: Indexes,
     store: Arc<Store>,
     limits: Limits,
-    places: Semaphore,
+    places: Arc<Places>,
     gates: Mutex<HashMap<(TenantId, PackagesId), Weak<Gate>>>,
 }
 
@@ -51,14 +52,7 @@ impl Builder {
         limits: Limits,
     ) -> Result<Self, BuildError> {
         let store = Arc::new(Store::open(root)?);
-        Ok(Self {
-            executor,
-            indexes,
-            store,
-            limits,
-            places: Semaphore::new(MAX_BUILDS as usize),
-            gates: Mutex::default(),
-        })
+        Ok(Self { executor, indexes, store, limits, places: Places::new(MAX_BUILDS), gates: Mutex::default() })
     }
 
     /// The packages of these dependencies. What the same list led to before is used again as long as it is
@@ -81,8 +75,7 @@ impl Builder {
         if let Some(built) = self.built_before(tenant, list) {
             return Ok(built);
         }
-        // It is never closed, so there is a place for everybody in time.
-        let _place = self.places.acquire().await.ok();
+        let _place = self.places.take(tenant).await;
         let log = Arc::new(Log::new(progress, self.limits.log.as_bytes()));
         let building = self.build_now(tenant, dependencies, index, &interpreter, &log);
         let within = tokio::time::timeout(self.limits.time, building).await;

@@ -21,6 +21,7 @@ mod interpreter;
 mod limits;
 mod lock;
 mod log;
+mod places;
 mod relay;
 mod resolve;
 mod run;
