@@ -7,7 +7,7 @@ use crate::interpreter::Interpreter;
 use crate::limits::Limits;
 use crate::lock::{self, Package};
 use crate::log::{Log, Phase, Progress};
-use crate::places::Places;
+use crate::places::{Place, Places};
 use crate::relay::Relay;
 use crate::resolve;
 use crate::run::Tools;
@@ -75,9 +75,9 @@ impl Builder {
         if let Some(built) = self.built_before(tenant, list) {
             return Ok(built);
         }
-        let _place = self.places.take(tenant).await;
+        let place = Arc::new(self.places.take(tenant).await);
         let log = Arc::new(Log::new(progress, self.limits.log.as_bytes()));
-        let building = self.build_now(tenant, dependencies, index, &interpreter, &log);
+        let building = self.build_now(tenant, dependencies, index, &interpreter, &log, place);
         let within = tokio::time::timeout(self.limits.time, building).await;
         let built =
             within.unwrap_or_else(|_| Err(BuildError::TimedOut { after: self.limits.time, log: log.text() }))?;
@@ -119,10 +119,11 @@ impl Builder {
         index: &Index,
         interpreter: &Interpreter,
         log: &Arc<Log>,
+        place: Arc<Option<Place>>,
     ) -> Result<Built, BuildError> {
         let deadline = Instant::now() + self.limits.time;
         let language = dependencies.language();
-        let spool = self.store.stage()?;
+        let spool = Arc::new(self.store.stage()?);
         // Read for each build, so that a server need not be started again when they change.
         let upstream = Upstream::new(self.limits.silence)
             .map_err(|_| BuildError::ToolMissing { tool: "certificates of authorities", package: "ca-certificates" })?;
@@ -137,7 +138,10 @@ impl Builder {
             Language::Python | Language::Bash | Language::Php => resolve::python(&tools, dependencies, &relay).await?,
         };
         let scripts = match language {
-            Language::JavaScript => scripts::find(&tools, dependencies, &mut packages).await?,
+            Language::JavaScript => {
+                let held = (Arc::clone(&spool), Arc::clone(&place));
+                scripts::find(&tools, dependencies, &mut packages, held).await?
+            }
             Language::Python | Language::Bash | Language::Php => Scripts::new(),
         };
         let lock = lock::text(language, &mut packages);
@@ -151,10 +155,11 @@ impl Builder {
         let staged = self.store.stage()?;
         let (store, limits, text) = (Arc::clone(&self.store), self.limits.clone(), lock.clone());
         let unpacked = tokio::task::spawn_blocking(move || {
-            let spool = spool;
             let unpacked = unpack(language, &packages, left.as_deref(), &staged, &limits);
             drop(spool);
-            unpacked.and_then(|()| store.publish(&staged, tenant, id, &text))
+            let published = unpacked.and_then(|()| store.publish(&staged, tenant, id, &text));
+            drop((staged, place));
+            published
         });
         unpacked.await.map_err(|error| BuildError::Failed { reason: error.to_string(), log: log.text() })??;
         Ok(Built { packages: id, lock, log: log.text(), cached: false })

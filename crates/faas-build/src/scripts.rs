@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
+use tokio::task::JoinHandle;
 
 /// Lays packages out and runs their scripts.
 const RUNNER: &str = include_str!("scripts.py");
@@ -32,7 +33,8 @@ const NAMED: usize = 8;
 /// are in.
 pub(crate) type Scripts = BTreeMap<String, Vec<String>>;
 
-/// Finds the install scripts of these packages, which are `built` where they have some.
+/// Finds the install scripts of these packages, which are `built` where they have some. What is `held` is let go
+/// once nothing looks at the archives any more, which may be long after this was dropped.
 ///
 /// # Errors
 /// There are some, and the function does not allow them.
@@ -40,9 +42,9 @@ pub(crate) async fn find(
     tools: &Tools<'_>,
     dependencies: &Dependencies,
     packages: &mut [Package],
+    held: impl Send + 'static,
 ) -> Result<Scripts, BuildError> {
-    let (all, limits) = (packages.to_vec(), tools.limits.clone());
-    let looking = tokio::task::spawn_blocking(move || look(&all, &limits));
+    let looking = look_beside(packages.to_vec(), tools.limits.clone(), held);
     let scripts = looking.await.map_err(|error| tools.failed(error.to_string()))??;
     if !scripts.is_empty() && !dependencies.allow_build() {
         return Err(BuildError::Scripts { packages: named(packages, &scripts) });
@@ -58,6 +60,19 @@ fn mark(packages: &mut [Package], scripts: &Scripts, interpreter: &Interpreter) 
         let has_scripts = scripts.contains_key(&package.place);
         package.built = has_scripts.then(|| format!("by its install scripts for {interpreter}"));
     }
+}
+
+/// Looks at the archives on a thread of its own, which does not end when nobody waits for it any more.
+fn look_beside(
+    packages: Vec<Package>,
+    limits: Limits,
+    held: impl Send + 'static,
+) -> JoinHandle<Result<Scripts, BuildError>> {
+    tokio::task::spawn_blocking(move || {
+        let scripts = look(&packages, &limits);
+        drop(held);
+        scripts
+    })
 }
 
 fn look(packages: &[Package], limits: &Limits) -> Result<Scripts, BuildError> {
@@ -139,11 +154,15 @@ fn last_error(log: &Log) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scripts, files, mark, named};
+    use super::{Scripts, files, look_beside, mark, named};
+    use crate::Limits;
     use crate::interpreter::Interpreter;
     use crate::lock::{self, Package};
     use faas_types::Language;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
     use std::path::{Path, PathBuf};
+    use std::time::Duration;
+    use tokio::sync::oneshot;
 
     fn package(name: &str, place: &str, digest: u8, archive: PathBuf) -> Package {
         let (name, version, place) = (name.to_owned(), "1.0.0".to_owned(), place.to_owned());
@@ -160,6 +179,20 @@ mod tests {
         assert_eq!(named(&packages, &having(2)), "a0@1.0.0, a1@1.0.0");
         assert!(named(&packages, &having(8)).ends_with(", a7@1.0.0"));
         assert!(named(&packages, &having(10)).ends_with(", a7@1.0.0 and 2 more"));
+    }
+
+    #[tokio::test]
+    async fn what_is_held_is_held_until_nothing_looks_at_an_archive() {
+        let spool = tempfile::tempdir().expect("a directory");
+        // Who opens it waits until somebody writes.
+        let archive = spool.path().join("archive");
+        mknodat(CWD, &archive, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("made");
+        let (held, mut let_go) = oneshot::channel::<()>();
+        drop(look_beside(vec![package("a", "a", 1, archive.clone())], Limits::default(), held));
+        assert_eq!(let_go.try_recv(), Err(oneshot::error::TryRecvError::Empty), "its build is over, and it looks");
+        tokio::task::spawn_blocking(move || std::fs::File::options().write(true).open(archive));
+        let ended = tokio::time::timeout(Duration::from_secs(10), let_go).await;
+        assert!(ended.expect("it has read to the end").is_err());
     }
 
     #[test]
