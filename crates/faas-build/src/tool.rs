@@ -125,6 +125,9 @@ fn npm_plan(index: &Index) -> Value {
         "environment": {
             "PATH": "/usr/bin:/bin", "HOME": "/tmp", "NPM_CONFIG_USERCONFIG": "/tmp/none", "NPM_CONFIG_GLOBALCONFIG": "/tmp/no",
             "NPM_CONFIG_OMIT_LOCKFILE_REGISTRY_RESOLVED": "false",
+            // Of a repository that a package depends on, npm would run scripts to look what that one is, whatever
+            // it was told about scripts. Not every version knows the second one, which says why it refuses.
+            "NPM_CONFIG_GIT": "/bin/false", "NPM_CONFIG_ALLOW_GIT": "none",
         },
         "document": format!("{PROJECT}/package-lock.json"),
     })

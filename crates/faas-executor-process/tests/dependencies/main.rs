@@ -203,6 +203,27 @@ async fn npm_packages_are_resolved_nested_and_required() {
 }
 
 #[tokio::test]
+async fn a_repository_that_a_package_depends_on_is_refused_and_git_does_not_run() {
+    if !can(Language::JavaScript) {
+        return;
+    }
+    let index = FakeIndex::start().await;
+    for address in ["git+https://localhost:9/x.git", "git+file:///tmp/x", "github:of/x"] {
+        let needs = format!(r#","dependencies":{{"x":"{address}"}}"#);
+        index.npm("evil", "1.0.0", &needs, &[]);
+        let house = House::on(&index, Limits::default());
+        match house.build(Language::JavaScript, &["evil"]).await {
+            Err(BuildError::Failed { reason, log }) => {
+                assert!(reason.contains(address) || log.contains("command /bin/false "), "{address}: {log}");
+                assert!(!log.contains("fatal:") && !log.contains("ENOENT"), "{address}: {log}");
+            }
+            other => panic!("{address}: {other:?}"),
+        }
+        house.ends_empty().await;
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_said_in_the_tools_words() {
     let index = FakeIndex::start().await;
     for language in languages() {
