@@ -6,6 +6,7 @@ in it that have scripts, and the file for what is left: every file of those arch
 new or was changed.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import zlib
 
 ROOT = "/tmp/tree"
 TOOLS = "/tmp/tools"
@@ -31,8 +33,18 @@ def fail(words):
     sys.exit("ERROR: " + words)
 
 
+@contextlib.contextmanager
+def doing(failed):
+    """What packages are made of may make anything fail, and is then said in a line."""
+    try:
+        yield
+    except (OSError, ValueError, RecursionError, EOFError, tarfile.TarError, zlib.error) as error:
+        fail("%s: %s" % (failed, error))
+
+
 def say(words):
-    print(words, flush=True)
+    # Text of JSON and names of files need not be text of UTF-8.
+    print(words.encode("utf-8", "replace").decode(), flush=True)
 
 
 def unpack(archive, place):
@@ -56,7 +68,7 @@ def manifest(place):
     try:
         with open(os.path.join(ROOT, place, "package.json"), encoding="utf-8-sig") as file:
             found = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {}
 
@@ -75,13 +87,16 @@ def link(place):
         programs = {str(found.get("name")).rpartition("/")[2]: programs}
     directory = os.path.join(ROOT, place[: place.rindex("node_modules/")], "node_modules/.bin")
     for name, path in programs.items() if isinstance(programs, dict) else ():
-        program = os.path.realpath(os.path.join(ROOT, place, str(path)))
-        if "/" in name or not program.startswith(ROOT) or not os.path.isfile(program):
-            continue
-        os.makedirs(directory, exist_ok=True)
-        os.chmod(program, 0o755)
-        if not os.path.lexists(os.path.join(directory, name)):
-            os.symlink(program, os.path.join(directory, name))
+        try:
+            program = os.path.realpath(os.path.join(ROOT, place, str(path)))
+            if "/" in name or not program.startswith(ROOT) or not os.path.isfile(program):
+                continue
+            os.makedirs(directory, exist_ok=True)
+            os.chmod(program, 0o755)
+            if not os.path.lexists(os.path.join(directory, name)):
+                os.symlink(program, os.path.join(directory, name))
+        except (OSError, ValueError) as error:
+            say("%s has a program that cannot be made one: %s" % (place, error))
 
 
 def above(place):
@@ -106,16 +121,19 @@ def needs(place):
 def in_order(places):
     """The places, each after those that it depends on, as far as they do not depend on each other."""
     ordered, seen = [], set()
-
-    def visit(place):
-        if place not in seen:
-            seen.add(place)
-            for other in needs(place):
-                visit(other)
-            ordered.append(place)
-
     for place in places:
-        visit(place)
+        # A list and no recursion: how long a chain is is the packages' choice.
+        chain = [] if place in seen else [(place, needs(place))]
+        seen.add(place)
+        while chain:
+            last, others = chain[-1]
+            other = next((other for other in others if other not in seen), None)
+            if other is None:
+                ordered.append(last)
+                chain.pop()
+            else:
+                seen.add(other)
+                chain.append((other, needs(other)))
     return [place for place in ordered if place in places]
 
 
@@ -221,7 +239,8 @@ def end_others():
 def run(place):
     for event, script in scripts(place):
         say("%s: %s: %s" % (place, event, script))
-        status = Script(place, event, script).end()
+        with doing("%s of %s cannot be run" % (event, place)):
+            status = Script(place, event, script).end()
         if Script.said > MOST_SAID:
             fail("the scripts said more than 8Mi, the last of them %s of %s" % (event, place))
         if status:
@@ -239,12 +258,15 @@ def state(path):
 
 def left(directory):
     """Every path beneath a directory; programs for scripts are not what is installed."""
-    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name != ".bin" or os.path.basename(directory) != "node_modules":
-                yield from left(entry.path)
-        else:
-            yield entry.path
+    # A list and no recursion: how deep it is is the scripts' choice.
+    waiting = [directory]
+    while waiting:
+        directory = waiting.pop()
+        for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+            if not entry.is_dir(follow_symlinks=False):
+                yield entry.path
+            elif entry.name != ".bin" or os.path.basename(directory) != "node_modules":
+                waiting.append(entry.path)
 
 
 def pack(document, before):
@@ -257,8 +279,7 @@ def pack(document, before):
                 continue
             target = os.path.realpath(path)
             if not target.startswith(top + "/") or not os.path.isfile(target):
-                shown = os.path.relpath(path, ROOT).encode("utf-8", "replace").decode()
-                say("%s is left out: it is no file, or leads to none of a package" % shown)
+                say("%s is left out: it is no file, or leads to none of a package" % os.path.relpath(path, ROOT))
                 continue
             with open(target, "rb") as file:
                 found = os.fstat(file.fileno())
@@ -276,7 +297,8 @@ def main(tree, document):
         packages = json.load(file)
     before = {}
     for package in packages:
-        paths = unpack(package["archive"], package["place"])
+        with doing("%s cannot be laid out" % package["place"]):
+            paths = unpack(package["archive"], package["place"])
         for path in paths:
             # One that lies in the place of another is that one's no more.
             before.pop(path, None)
@@ -290,10 +312,8 @@ def main(tree, document):
     before = {path: state(path) for path in before}
     for place in in_order(places):
         run(place)
-    try:
+    with doing("what the scripts left cannot be packed"):
         pack(document, before)
-    except OSError as error:
-        fail("what the scripts left cannot be packed: %s" % error)
 
 
 if __name__ == "__main__":

@@ -213,6 +213,40 @@ async fn a_script_that_fails_is_said_with_its_log() {
 }
 
 #[tokio::test]
+async fn manifests_that_are_made_to_break_their_reader_do_not() {
+    if !can(Language::JavaScript) {
+        return;
+    }
+    let index = FakeIndex::start().await;
+    let nested = format!(r#","nested":{}{}"#, "[".repeat(5000), "]".repeat(5000));
+    index.npm("nested", "1.0.0", &nested, &[]);
+    index.npm("programs", "1.0.0", r#","bin":{"a":"x\u0000y","b\u0000":"index.js"}"#, &[("index.js", "")]);
+    // Each of a long chain depends on the next, and the last on the first.
+    let link = |number: usize| {
+        let next = (number + 1) % 1100;
+        let manifest = format!(r#"{{"name":"link{number}","version":"1.0.0","dependencies":{{"link{next}":"1"}}}}"#);
+        (format!("node_modules/link{number}/package.json"), manifest)
+    };
+    let links: Vec<(String, String)> = (0..1100).map(link).collect();
+    let files: Vec<(&str, &str)> = links.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    index.npm("chain", "1.0.0", r#","dependencies":{"link0":"1"},"bundleDependencies":["link0"],"scripts":{"install":"echo exports.made = 1 > index.js"}"#, &files);
+    let house = House::on(&index, Limits::default());
+    let built = or_said(house.build_of(Language::JavaScript, &["nested", "programs", "chain"], true).await);
+    assert!(built.log.contains("node_modules/programs has a program that cannot be made one"), "{}", built.log);
+    assert_eq!(house.run(Language::JavaScript, &built, "console.log(require('chain').made)").await, "1\n");
+    house.end().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_is_said_in_a_line() {
+    if !can(Language::JavaScript) {
+        return;
+    }
+    let reason = refused("echo a\0b", &[], Limits::default()).await.to_string();
+    assert!(reason.contains("postinstall of node_modules/evil cannot be run: embedded null byte"), "{reason}");
+}
+
+#[tokio::test]
 async fn what_scripts_say_and_leave_is_bounded() {
     if !can(Language::JavaScript) {
         return;
