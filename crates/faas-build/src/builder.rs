@@ -27,6 +27,10 @@ use std::time::{Duration, Instant};
 /// sandbox while it fetches.
 pub const MAX_BUILDS: u32 = 2;
 
+/// The version of the rules that decide what a list leads to. Packages that were had by other ones are resolved
+/// and judged anew: it is raised with every rule that refuses, or installs, something else.
+const RULES: u32 = 1;
+
 /// Held by the one that builds what others would build, too.
 type Gate = tokio::sync::Mutex<()>;
 
@@ -69,7 +73,7 @@ impl Builder {
         let language = dependencies.language();
         let index = self.indexes.of(language).ok_or(DependencyError::Language { language })?;
         let interpreter = Interpreter::of(language);
-        let list = list_of(dependencies, index, &interpreter);
+        let list = list_of(RULES, dependencies, index, &interpreter);
         let gate = self.gate(tenant, list);
         let _alone = gate.lock().await;
         if let Some(built) = self.built_before(tenant, list) {
@@ -166,9 +170,9 @@ impl Builder {
     }
 }
 
-/// The name of a list: what is asked, of which index, for which interpreter.
-fn list_of(dependencies: &Dependencies, index: &Index, interpreter: &Interpreter) -> PackagesId {
-    let text = format!("{}{index:?}\n{interpreter}", dependencies.canonical());
+/// The name of a list: by which rules what is asked, of which index, for which interpreter.
+fn list_of(rules: u32, dependencies: &Dependencies, index: &Index, interpreter: &Interpreter) -> PackagesId {
+    let text = format!("rules {rules}\n{}{index:?}\n{interpreter}", dependencies.canonical());
     PackagesId::from_bytes(*blake3::hash(text.as_bytes()).as_bytes())
 }
 
@@ -202,23 +206,24 @@ fn unpack(
 
 #[cfg(test)]
 mod tests {
-    use super::list_of;
+    use super::{RULES, list_of};
     use crate::interpreter::Interpreter;
     use crate::{Dependencies, Index};
     use faas_types::Language;
 
     #[test]
-    fn a_list_is_another_at_another_index_and_the_same_in_another_order() {
-        let list_of = |entries: &[&str], address: &str, allow_build| {
+    fn a_list_is_another_at_another_index_or_by_other_rules_and_the_same_in_another_order() {
+        let list_by = |rules, entries: &[&str], address: &str, allow_build| {
             let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
             let dependencies = Dependencies::parse(Language::Python, &entries, allow_build).expect("accepted");
             let interpreter = Interpreter::of(Language::Python);
-            list_of(&dependencies, &Index::new(address, &[]).expect("an index"), &interpreter)
+            list_of(rules, &dependencies, &Index::new(address, &[]).expect("an index"), &interpreter)
         };
-        let list = |entries: &[&str], address: &str| list_of(entries, address, false);
+        let list = |entries: &[&str], address: &str| list_by(RULES, entries, address, false);
         assert_eq!(list(&["a", "b==1"], "http://one"), list(&["B == 1", "A"], "http://one"));
         assert_ne!(list(&["a"], "http://one"), list(&["a"], "http://two"));
         assert_ne!(list(&["a"], "http://one"), list(&["a>1"], "http://one"));
-        assert_ne!(list(&["a"], "http://one"), list_of(&["a"], "http://one", true));
+        assert_ne!(list(&["a"], "http://one"), list_by(RULES, &["a"], "http://one", true));
+        assert_ne!(list(&["a"], "http://one"), list_by(RULES + 1, &["a"], "http://one", false));
     }
 }
