@@ -156,7 +156,9 @@ mod tests {
         let wheel = relay.put_built("a-1-py3-none-any.whl", b"PK").await.expect("kept");
         let built = FromSource { wheel: wheel.sha256, source: "a-1.tar.gz".to_owned(), sha256: [9; 32] };
         let left = Left { files: vec![("a-1-py3-none-any.whl".to_owned(), wheel.sha256)], document: Vec::new() };
-        let wheels = |path: &str| wheels(&left, &relay, std::slice::from_ref(&built), &interpreter(path), failed).expect("found");
+        let wheels = |path: &str| {
+            wheels(&left, &relay, std::slice::from_ref(&built), &interpreter(path), failed).expect("found")
+        };
         let mut packages = wheels("/bin");
         let [package] = packages.as_slice() else { panic!("{packages:?}") };
         assert_eq!(package.sha256, [9; 32]);
