@@ -11,6 +11,6 @@ mod start;
 
 pub(crate) use converse::Idle;
 pub(crate) use end::{End, exit, finish, outcome, stats};
-pub(crate) use plan::{CallPlan, asked};
+pub(crate) use plan::{CallPlan, pieces, request_head};
 pub(crate) use resident::{Parts, Resident};
 pub(crate) use start::{ask, start};

@@ -195,6 +195,11 @@ impl RunnerPlan {
 
 /// A request, frame by frame.
 pub(crate) fn asked(request: &HandlerRequest, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+    std::iter::once(request_head(request, call)).chain(pieces(&request.body, call))
+}
+
+/// The frame that a request begins with.
+pub(crate) fn request_head(request: &HandlerRequest, call: u32) -> Result<Vec<u8>, FrameError> {
     let head = ToRunner::Request {
         call,
         method: request.method.clone(),
@@ -203,11 +208,11 @@ pub(crate) fn asked(request: &HandlerRequest, call: u32) -> impl Iterator<Item =
         headers: request.headers.iter().map(|(name, value)| (name.clone(), value.to_vec())).collect(),
         body_bytes: request.body.len() as u64,
     };
-    std::iter::once(head.encode()).chain(pieces(&request.body, call))
+    head.encode()
 }
 
 /// Bytes in `Body` frames, and the `End` behind them.
-fn pieces(bytes: &Bytes, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
+pub(crate) fn pieces(bytes: &Bytes, call: u32) -> impl Iterator<Item = Result<Vec<u8>, FrameError>> + '_ {
     let bodies = bytes.chunks(MAX_BODY).enumerate().map(move |(index, piece)| {
         let sequence = u32::try_from(index).unwrap_or(u32::MAX);
         ToRunner::Body { call, sequence, bytes: piece.to_vec() }.encode()

@@ -2,7 +2,7 @@
 
 use super::hub::{Ended, Hub};
 use super::mailbox::{Answer, Mail, Mailbox};
-use crate::call::{End, asked, outcome, stats};
+use crate::call::{End, outcome, pieces, stats};
 use crate::output::{Budget, Sink, StreamStats};
 use bytes::Bytes;
 use faas_executor_api::{Done, EventSender, HandlerRequest, InputReceiver, Interrupt, Interrupter, OutputEvent};
@@ -81,7 +81,7 @@ impl Asked {
         };
         let telling = async {
             // Its head and its first credit have been said.
-            for frame in asked(&request, call).skip(1) {
+            for frame in pieces(&request.body, call) {
                 let Ok(frame) = frame else { return };
                 if writer.send(frame).await.is_err() {
                     break;

@@ -6,7 +6,7 @@ use super::asked::Asked;
 use super::listen::Listener;
 use super::mailbox::{Answer, Mail, Mailbox};
 use super::portions::Portions;
-use crate::call::{End, Parts, Resident, asked, outcome};
+use crate::call::{End, Parts, Resident, outcome, request_head};
 use crate::link::State;
 use crate::sandbox::{Shared, lost};
 use async_trait::async_trait;
@@ -255,8 +255,7 @@ impl SharedProgram for Caller {
                 return Err(closed());
             }
             let call = hub.shared.next_call();
-            let head = asked(&request, call).next().and_then(Result::ok);
-            let mut head = head.ok_or_else(|| lost("its request does not fit the protocol"))?;
+            let mut head = request_head(&request, call).map_err(|error| lost(&error.to_string()))?;
             let credit = desk.frames.begin(call, WINDOW).map_err(|error| match error {
                 BeginError::StillRunning { .. } => CallError::Invalid {
                     field: "call",
