@@ -9,7 +9,7 @@
 
 use faas_config::{Config, Flags};
 use faas_lib::{Bootstrap, Execution, ExecutionEvent, ExecutionRequest, InputItem, Platform, Work};
-use faas_types::{Contract, CpuAmount, Language, Mode};
+use faas_types::{Contract, CpuAmount, ExecutionState, Language, Mode};
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -24,7 +24,10 @@ fn main() -> ExitCode {
         let mut rows = vec![
             Row::time("command execution, embedded", 6.0, 3.0, runs(&platform, 300, command).await),
             Row::time("command execution, embedded, mode cached", 3.0, 1.5, runs(&platform, 300, cached).await),
-            Row::time("Python script, before zygotes", 30.0, 20.0, runs(&platform, 100, python).await),
+            Row::time("Python script, ephemeral", 30.0, 20.0, runs(&platform, 200, python).await),
+            Row::time("Python handler, ephemeral", 30.0, 20.0, runs(&platform, 200, python_handler).await),
+            Row::time("JavaScript script, ephemeral", 60.0, 40.0, runs(&platform, 100, javascript).await),
+            Row::time("JavaScript handler, ephemeral", 60.0, 40.0, runs(&platform, 100, javascript_handler).await),
             Row::time("first byte out after the program wrote it", 2.0, 0.5, first_byte(&platform).await),
         ];
         let ratios = [
@@ -159,13 +162,25 @@ fn python() -> ExecutionRequest {
     script("print(1)")
 }
 
-fn script(code: &'static str) -> ExecutionRequest {
-    ExecutionRequest::new(Work::Script {
-        code: code.into(),
-        name: "main.py".to_owned(),
-        language: Language::Python,
-        contract: Contract::Script,
-    })
+fn python_handler() -> ExecutionRequest {
+    code("def handle(request):\n    return {'answer': 42}\n", Language::Python, Contract::Handler)
+}
+
+fn javascript() -> ExecutionRequest {
+    code("console.log(1)", Language::JavaScript, Contract::Script)
+}
+
+fn javascript_handler() -> ExecutionRequest {
+    code("exports.handle = () => ({answer: 42})", Language::JavaScript, Contract::Handler)
+}
+
+fn script(text: &'static str) -> ExecutionRequest {
+    code(text, Language::Python, Contract::Script)
+}
+
+fn code(text: &'static str, language: Language, contract: Contract) -> ExecutionRequest {
+    let name = if language == Language::Python { "main.py" } else { "main.js" };
+    ExecutionRequest::new(Work::Script { code: text.into(), name: name.to_owned(), language, contract })
 }
 
 async fn start(platform: &Platform, request: ExecutionRequest) -> Execution {
@@ -178,7 +193,7 @@ async fn start(platform: &Platform, request: ExecutionRequest) -> Execution {
 async fn complete(mut execution: Execution) {
     while let Some(event) = execution.next().await {
         if let ExecutionEvent::Complete(record) = event {
-            assert_eq!(record.exit_code, Some(0), "{record:?}");
+            assert_eq!(record.status, ExecutionState::Succeeded, "{record:?}");
         }
     }
 }
