@@ -38,6 +38,11 @@ impl Pace {
         usual.div_ceil(self.factor.into())
     }
 
+    /// As [`Self::fewer`], where much of the usual amount adds little, and much time.
+    pub(crate) fn far_fewer(self, usual: u64) -> u64 {
+        self.fewer(self.fewer(usual))
+    }
+
     /// What is left out where fewer are done, for the table.
     pub(crate) fn left_out(self, usual: u64, done: u64, of_what: &str) -> Option<String> {
         let left = usual.saturating_sub(done);

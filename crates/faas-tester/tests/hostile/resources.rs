@@ -161,7 +161,7 @@ fn row_43(scene: &Scene<'_>) -> Outcome {
     const USUAL: u64 = 100_000;
     let pace = scene.suite.pace();
     // Each step down costs the kernel more than the one before: the time grows with the square.
-    let depth = pace.fewer(pace.fewer(USUAL));
+    let depth = pace.far_fewer(USUAL);
     let launch = scene.program("row_43_hard_to_delete.py").env("DEPTH", &depth.to_string());
     let report = launch.flag("--disk", "64Mi").flag("--memory", "256Mi").seconds(240).run()?.report()?;
     if report.count("depth")? < 500 {
