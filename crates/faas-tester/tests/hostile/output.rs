@@ -17,8 +17,8 @@ pub(crate) const ROWS: &[Row] = &[
 /// What is kept of a stream in the record.
 const INLINE: usize = 1024 * 1024;
 
-/// What is passed on of it.
-const LIMIT: &str = "8Mi";
+/// How many MiB of it are passed on.
+const LIMIT: u64 = 8;
 
 /// How much is written, in MiB: in lines, and without one.
 const FLOODS: [u64; 2] = [512, 1024];
@@ -28,8 +28,9 @@ fn row_48(scene: &Scene<'_>) -> Outcome {
         |way: &str, bytes: u64| scene.program("row_48_floods.py").env("WAY", way).env("BYTES", &bytes.to_string());
     let pace = scene.suite.pace();
     let floods = FLOODS.map(|mib| pace.far_fewer(mib));
+    let limit = format!("{}Mi", pace.fewer(LIMIT));
     for (way, mib) in [("lines", floods[0]), ("one_line", floods[1])] {
-        let run = flood(way, mib << 20).flag("--output-limit", LIMIT).seconds(60).run()?;
+        let run = flood(way, mib << 20).flag("--output-limit", &limit).seconds(60).run()?;
         let record = run.record()?;
         record.expect("succeeded", "", Some(0), None)?;
         if !record.flag("stdout_truncated") {
