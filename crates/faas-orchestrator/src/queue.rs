@@ -2,7 +2,8 @@
 //!
 //! Two queues take turns: of executions that a caller waits for, and of those that stand in the store.
 //! The second holds only as much as fits a bound in memory; the rest stays in the store, *behind*, and is
-//! paged in by the loader. So a long backlog neither turns callers away nor makes them wait for all of it.
+//! paged in by the loader. So a long backlog neither turns callers away nor makes them wait for all of it. In each of
+//! them tenants take turns, and so do a tenant's functions; a version's calls all may run or none.
 
 mod busy;
 mod parked;
@@ -96,8 +97,8 @@ pub(crate) struct State {
     ending: usize,
     /// How often functions run and are waited for.
     busy_functions: BusyFunctions,
-    callers: FairQueue<TenantId, Job>,
-    stored: FairQueue<TenantId, Job>,
+    callers: FairQueue<TenantId, Option<Served>, Job>,
+    stored: FairQueue<TenantId, Option<Served>, Job>,
     stored_bytes: usize,
     parked: Parked,
     /// Whether the loader read one of them last.
@@ -227,7 +228,7 @@ impl State {
         }
         job.name_function();
         let live = Arc::clone(&job.live);
-        self.callers.push(live.tenant, job).map_err(|_| Refused::Full)?;
+        self.callers.push(live.tenant, job.served(), job).map_err(|_| Refused::Full)?;
         self.callers_bytes = self.callers_bytes.saturating_add(bytes);
         self.live.insert(live.id, Arc::clone(&live));
         Ok(live)

@@ -65,7 +65,7 @@ impl State {
         }
         job.name_function();
         let live = Arc::clone(&job.live);
-        if self.stored.push(live.tenant, job).is_err() {
+        if self.stored.push(live.tenant, served, job).is_err() {
             return false;
         }
         self.stored_bytes = self.stored_bytes.saturating_add(bytes);
@@ -158,7 +158,7 @@ impl State {
         self.stored_bytes = self.stored_bytes.saturating_add(job.bytes);
         self.parked.wait(job.served());
         // Ids are in the order in which executions were accepted.
-        self.stored.put_back(job.live.tenant, job, |waiting, job| waiting.live.id < job.live.id);
+        self.stored.put_back(job.live.tenant, job.served(), job, |waiting, job| waiting.live.id < job.live.id);
         Ok(!std::mem::replace(&mut self.put_off, true))
     }
 

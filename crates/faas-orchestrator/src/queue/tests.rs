@@ -277,3 +277,24 @@ fn calls_of_a_busy_function_do_not_take_all_places() {
         assert_eq!(state.take_next().map(|job| job.live.id), Some(*id));
     }
 }
+
+/// Functions of one tenant take turns: one that is called much does not let another wait for all its calls.
+#[test]
+fn a_function_waits_for_one_call_of_each_other_function_of_its_tenant() {
+    let mut state = State::new(100, 0, 0, true);
+    let call = |number: u128, of: u8| {
+        let id = ExecutionId::from_bytes((2 * number).to_be_bytes());
+        let scaling = Scaling { max: 100, ..Scaling::default() };
+        let called = Called { function: FunctionId::from_bytes([of; 16]), scaling, ..called(id).expect("a call") };
+        let mut job = job(id);
+        job.request.function = Some(called);
+        job
+    };
+    for number in 0..50 {
+        state.place(call(number, 1));
+    }
+    state.place(call(50, 2));
+    let order: Vec<_> = std::iter::from_fn(|| state.take_next()).filter_map(|job| job.served()).collect();
+    let place = order.iter().position(|(function, _)| *function == FunctionId::from_bytes([2; 16]));
+    assert_eq!((order.len(), place), (51, Some(1)));
+}
