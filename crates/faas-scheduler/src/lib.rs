@@ -1,7 +1,13 @@
-//! Layer 4: who runs next. Pure: no clock, no I/O, nothing asynchronous.
+//! Layer 4: who runs next, where, and how much is kept ready. Pure: no clock, no I/O, nothing asynchronous; moments
+//! are passed in, and the same calls lead to the same decisions.
 //!
-//! [`FairQueue`] is the queue of executions that wait for a sandbox; `faas-orchestrator` holds it.
+//! [`FairQueue`] is the queue of executions that wait for a sandbox; `faas-orchestrator` holds it. [`Lanes`] chooses
+//! where a sandbox is made, by seed 004's score or in turns.
 
 mod fair_queue;
+mod lanes;
+mod score;
 
 pub use fair_queue::{FairQueue, Full};
+pub use lanes::{LaneState, Lanes, Placement, Policy};
+pub use score::{Parts, SAMPLE_EVERY, Sample, SampleError, Smoothed, Weights, WeightsError};
