@@ -153,6 +153,20 @@ fn the_least_loaded_is_taken_and_short_ones_do_not_count_when_they_are_gone() {
     assert_eq!(in_use(&lanes), [0, 1]);
 }
 
+/// What sleeps takes nothing that a sample shows; the emptier lane is taken all the same.
+#[test]
+fn among_equal_scores_the_emptiest_for_its_size_is_taken() {
+    let mut lanes = equal_lanes(Policy::default(), 2, 8);
+    lanes.set(1, 4);
+    let sleeping: Vec<_> = (0..3).filter_map(|_| lanes.place()).collect();
+    assert_eq!(in_use(&lanes), [2, 1]);
+    lanes.sample(&0, sample(0.0));
+    lanes.sample(&1, sample(0.0));
+    lanes.end(sleeping.into_iter().next().expect("placed"));
+    let placed: Vec<_> = (0..2).filter_map(|_| lanes.place()).collect();
+    assert_eq!(placed.iter().map(|placement| *placement.lane()).collect::<Vec<_>>(), [0, 1]);
+}
+
 #[test]
 fn lanes_take_turns_past_full_ones() {
     let mut lanes = equal_lanes(Policy::RoundRobin, 3, 2);
