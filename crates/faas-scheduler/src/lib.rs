@@ -2,12 +2,19 @@
 //! are passed in, and the same calls lead to the same decisions.
 //!
 //! [`FairQueue`] is the queue of executions that wait for a sandbox; `faas-orchestrator` holds it. [`Lanes`] chooses
-//! where a sandbox is made, by seed 004's score or in turns.
+//! where a sandbox is made, by seed 004's score or in turns. [`Spares`] says how many spares of each key are kept
+//! ready, [`KeepAlive`] for how long a function's warm sandbox is. These three are for the orchestrator's upkeep to
+//! ask, and no server does so yet.
 
+mod autoscale;
 mod fair_queue;
 mod lanes;
 mod score;
 
+pub use autoscale::{
+    Bounds, BoundsError, Keep, KeepAlive, KeepReason, KeepSettings, PRICE_EVERY, Reason, SpareSettings, Spares, Target,
+    TooManyBounds,
+};
 pub use fair_queue::{FairQueue, Full};
 pub use lanes::{LaneState, Lanes, Placement, Policy};
 pub use score::{Parts, SAMPLE_EVERY, Sample, SampleError, Smoothed, Weights, WeightsError};
