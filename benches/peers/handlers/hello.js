@@ -1,0 +1,2 @@
+// The handler of our JavaScript rows.
+exports.handle = () => "hello";

@@ -1,0 +1,5 @@
+"""The handler of every warm Python row."""
+
+
+def handle(request):
+    return "hello"
