@@ -6,7 +6,8 @@ use crate::transport::Call;
 use crate::{Client, ClientError, answer};
 use bytes::Bytes;
 use faas_api_model::{
-    AliasesAnswer, ExecuteBody, FunctionAnswer, FunctionBody, FunctionPage, ProgressEvent, VersionPage,
+    AliasesAnswer, ExecuteBody, FunctionAnswer, FunctionBody, FunctionPage, FunctionStatsAnswer, ProgressEvent,
+    VersionPage,
 };
 use faas_types::{ErrorCode, ExecutionRecord};
 use hyper::Method;
@@ -124,6 +125,14 @@ impl Functions<'_> {
         cursor: Option<&str>,
     ) -> Result<VersionPage, ClientError> {
         self.read(of_function(function, &format!("/versions{}", page_query(limit, cursor)))).await
+    }
+
+    /// What a function does and has done since the server began.
+    ///
+    /// # Errors
+    /// The server cannot be reached or knows no such function.
+    pub async fn stats(&self, function: &str) -> Result<FunctionStatsAnswer, ClientError> {
+        self.read(of_function(function, "/stats")).await
     }
 
     /// Lets another version be the live one: a number or an alias, else the one before the live one.
