@@ -1,9 +1,9 @@
 //! The commands and their options, as clap reads them. The help texts stand here.
 
 use crate::commands::{
-    CompletionsOptions, ConfigOptions, ContextOptions, DeployOptions, DevOptions, DoctorOptions, EventsOptions,
-    ExecOptions, ExecutionsOptions, FunctionsOptions, InvokeOptions, LimitsOptions, LogsOptions, ManOptions,
-    NewOptions, RunOptions, ServeOptions, StatsOptions,
+    BenchOptions, CompletionsOptions, ConfigOptions, ContextOptions, DeployOptions, DevOptions, DoctorOptions,
+    EventsOptions, ExecOptions, ExecutionsOptions, FunctionsOptions, InvokeOptions, LimitsOptions, LogsOptions,
+    ManOptions, NewOptions, RunOptions, ServeOptions, StatsOptions,
 };
 use clap::{Parser, Subcommand};
 use faas_config::{Flags, Key};
@@ -52,6 +52,24 @@ impl GlobalOptions {
             .with(Key::MaxSandboxes, self.max_sandboxes.as_deref())
             .with(Key::DefaultLanguage, self.default_language.as_deref())
     }
+
+    /// The same as arguments, for a server that this program starts.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let config = self.config.as_deref().map(|path| path.display().to_string());
+        let given = [
+            ("--config", config.as_ref()),
+            ("--runtime-dir", self.runtime_dir.as_ref()),
+            ("--max-sandboxes", self.max_sandboxes.as_ref()),
+            ("--default-language", self.default_language.as_ref()),
+        ];
+        let given = given.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        given.collect()
+    }
+
+    /// Whether the number of sandboxes was given.
+    pub(crate) const fn says_max_sandboxes(&self) -> bool {
+        self.max_sandboxes.is_some()
+    }
 }
 
 /// What can be done.
@@ -83,6 +101,8 @@ pub(crate) enum Command {
     Stats(StatsOptions),
     /// Print what happened on a server
     Events(EventsOptions),
+    /// Measure what starts, calls and idle instances cost here or on a server
+    Bench(Box<BenchOptions>),
     /// Keep the addresses of servers by name
     Context(ContextOptions),
     /// Print the configuration that would hold, with where each value came from

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod bench;
 mod completions;
 mod config;
 mod context;
@@ -17,6 +18,7 @@ mod platform;
 mod run;
 mod serve;
 
+pub(crate) use bench::BenchOptions;
 pub(crate) use completions::CompletionsOptions;
 pub(crate) use config::ConfigOptions;
 pub(crate) use context::ContextOptions;
@@ -55,6 +57,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Limits(options) => platform::limits(&options),
         Command::Stats(options) => platform::stats(&options),
         Command::Events(options) => platform::events(&options),
+        Command::Bench(options) => bench::bench(&options, global),
         Command::Context(options) => context::context(&options),
         Command::Config(options) => config::config(&options, global),
         Command::Doctor(options) => doctor::doctor(&options, global),

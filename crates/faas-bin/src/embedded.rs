@@ -22,7 +22,7 @@ const FOR_EVER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A platform and the way to it.
 pub(crate) struct Embedded {
     platform: Platform,
-    client: Client,
+    connect: Connect,
 }
 
 impl Embedded {
@@ -44,12 +44,17 @@ impl Embedded {
             tokio::spawn(async move { server.connection(far).await });
             near
         };
-        Ok(Self { platform, client: Client::new(Connect::InProcess(Arc::new(connect))) })
+        Ok(Self { platform, connect: Connect::InProcess(Arc::new(connect)) })
     }
 
-    /// What reaches it.
+    /// How it is reached.
+    pub(crate) const fn connect(&self) -> &Connect {
+        &self.connect
+    }
+
+    /// A client of it, with connections of its own.
     pub(crate) fn client(&self) -> Client {
-        self.client.clone()
+        Client::new(self.connect.clone())
     }
 
     /// Ends everything and returns when nothing of any execution is left.

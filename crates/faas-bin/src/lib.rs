@@ -17,6 +17,7 @@ mod files;
 mod function;
 mod language;
 mod output;
+mod own_server;
 mod printed;
 mod program;
 mod remote;

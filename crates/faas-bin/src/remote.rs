@@ -44,6 +44,12 @@ impl RemoteOptions {
         chosen.map(Chosen::client).transpose()
     }
 
+    /// The address of the server that was chosen; `None` as for [`Self::chosen`].
+    pub(crate) fn address(&self) -> Result<Option<Address>, CliError> {
+        let variable = std::env::var("FAAS_SERVER").ok().filter(|value| !value.is_empty());
+        Ok(self.choose(variable.as_deref(), None, Contexts::load)?.map(|chosen| chosen.address))
+    }
+
     /// A client of the server that was chosen, else of the one on this machine.
     pub(crate) fn client(&self) -> Result<Client, CliError> {
         match self.chosen()? {

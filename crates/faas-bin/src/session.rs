@@ -82,10 +82,10 @@ async fn hand_over(client: Client, plan: Plan) -> Result<ExitCode, CliError> {
 }
 
 /// The signal that cancelled us, if any.
-type Cancelled = watch::Receiver<Option<u8>>;
+pub(crate) type Cancelled = watch::Receiver<Option<u8>>;
 
 /// Tells the work of the first signal; the second one ends us at once.
-async fn until_the_second_signal<F>(work: impl FnOnce(Cancelled) -> F) -> Result<ExitCode, CliError>
+pub(crate) async fn until_the_second_signal<F>(work: impl FnOnce(Cancelled) -> F) -> Result<ExitCode, CliError>
 where
     F: Future<Output = Result<ExitCode, CliError>>,
 {
@@ -160,7 +160,7 @@ fn answer(record: &ExecutionRecord) -> Result<Option<Vec<u8>>, CliError> {
 }
 
 /// The signal that cancels us, once it is there.
-async fn received(cancelled: &mut Cancelled) -> u8 {
+pub(crate) async fn received(cancelled: &mut Cancelled) -> u8 {
     match cancelled.wait_for(Option::is_some).await.as_deref() {
         Ok(Some(signal)) => *signal,
         // Nobody can cancel any more.

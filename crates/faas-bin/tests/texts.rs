@@ -25,6 +25,7 @@ fn help_names_every_command_and_option() {
                 "limits",
                 "stats",
                 "events",
+                "bench",
                 "context",
                 "config",
                 "doctor",
@@ -104,6 +105,12 @@ fn help_names_every_command_and_option() {
             ],
         ),
         (&["exec", "--help"], &["--timeout", "--json", "<COMMAND>..."]),
+        (&["bench", "--help"], &["cold", "warm", "throughput", "density", "open loop", "control"]),
+        (
+            &["bench", "cold", "--help"],
+            &["--samples", "--rate", "--language", "--contract", "--gate", "--json", "--server"],
+        ),
+        (&["bench", "throughput", "--help"], &["--clients", "--seconds", "--instances", "--concurrency"]),
         (&["doctor", "--help"], &["--check-system", "--fix", "--user", "--json", "--server"]),
     ] {
         let finished = run(arguments);
@@ -154,6 +161,7 @@ fn manual_pages_are_made_for_every_command() {
         "faas-functions-alias-set.1",
         "faas-logs.1",
         "faas-dev.1",
+        "faas-bench-cold.1",
     ] {
         let text = fs::read_to_string(directory.path().join(page)).unwrap();
         assert!(text.contains(".TH"), "{page}");

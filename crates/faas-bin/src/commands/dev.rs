@@ -3,19 +3,17 @@
 //! Files are looked at several times a second; a change is deployed once nothing has changed between two
 //! looks, so that half of a save is not deployed. A mistake is printed and the last good version goes on.
 
-mod own_server;
-
 use crate::console;
 use crate::diagnostic::CliError;
 use crate::function::{Following, Source, Stamp, deploy};
 use crate::output::{Output, Stream};
+use crate::own_server::OwnServer;
 use crate::remote::RemoteOptions;
 use crate::runtime::on_runtime;
 use crate::signals::Signals;
 use bytes::Bytes;
 use faas_client::Client;
 use faas_client::model::ProgressEvent;
-use own_server::OwnServer;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -65,7 +63,7 @@ pub(super) fn dev(options: &DevOptions) -> Result<ExitCode, CliError> {
             }
             None if usual.health().await.is_ok() => (usual, None),
             None => {
-                let own = OwnServer::start().await?;
+                let own = OwnServer::start("dev", &[]).await?;
                 (own.client()?, Some(own))
             }
         };

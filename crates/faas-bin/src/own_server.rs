@@ -1,5 +1,5 @@
-//! A server for as long as somebody develops: this program once more, on a port that the system chooses, with
-//! its state in a directory of its own that goes with it.
+//! A server for as long as a command runs: this program once more, on a port that the system chooses, with its
+//! state in a directory of its own that goes with it. `faas dev` and `faas bench density` start one.
 
 use crate::contexts::address;
 use crate::diagnostic::CliError;
@@ -21,21 +21,21 @@ const STOP: Duration = Duration::from_secs(10);
 const DRAIN: &str = "1s";
 
 /// A server of ours. Dropping it ends it.
-pub(super) struct OwnServer {
+pub(crate) struct OwnServer {
     child: Child,
     address: String,
     data: PathBuf,
 }
 
 impl OwnServer {
-    /// Starts it and waits until it serves.
-    pub(super) async fn start() -> Result<Self, CliError> {
+    /// Starts it for this command, with these further options, and waits until it serves.
+    pub(crate) async fn start(of: &str, options: &[String]) -> Result<Self, CliError> {
         let program = std::env::current_exe().map_err(|error| CliError::io("this program cannot be found", &error))?;
-        let data = std::env::temp_dir().join(format!("faas-dev-{}", std::process::id()));
+        let data = std::env::temp_dir().join(format!("faas-{of}-{}", std::process::id()));
         let mut command = Command::new(program);
         command.args(["serve", "--listen", ":0", "--drain-timeout", DRAIN, "--log-level", "warn", "--data-dir"]);
         // In a group of its own Ctrl-C ends it through us, after the last call was shown.
-        command.arg(&data).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+        command.arg(&data).args(options).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(|error| CliError::io("a server cannot be started", &error))?;
         let stdout = child.stdout.take();
         let mut own = Self { child, address: String::new(), data };
@@ -66,16 +66,21 @@ impl OwnServer {
         Ok(own)
     }
 
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    pub(super) fn client(&self) -> Result<Client, CliError> {
+    /// The server's own process, from which every one of its sandboxes descends.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn client(&self) -> Result<Client, CliError> {
         Ok(Client::new(Connect::Tcp(address("the server's own address", &self.address)?)))
     }
 
     /// Ends it in order.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         let pid = Pid::from_child(&self.child);
         if kill_process(pid, Signal::TERM).is_err() {
             return;

@@ -1,0 +1,58 @@
+//! One call after another of what is measured.
+
+use super::tally::{Answer, Sample};
+use faas_client::Client;
+use faas_client::model::ExecuteBody;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// No program of ours takes as long; what hangs is an error.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Makes calls over connections of its own. Clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    client: Client,
+    target: Arc<Target>,
+}
+
+/// What is called.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// A new execution each time.
+    Execution(Box<ExecuteBody>),
+    /// The function of this name.
+    Function(String),
+}
+
+impl Caller {
+    pub(super) const fn new(client: Client, target: Arc<Target>) -> Self {
+        Self { client, target }
+    }
+
+    /// Makes one call.
+    pub(super) fn call(&self) -> impl Future<Output = Answer> + Send + 'static {
+        let Self { client, target } = self.clone();
+        async move {
+            let answered = match &*target {
+                Target::Execution(body) => client.execute(body, None, PATIENCE).await,
+                Target::Function(name) => {
+                    let body = ExecuteBody { wait: Some(true), ..ExecuteBody::default() };
+                    client.functions().invoke(name, &body, None, PATIENCE).await
+                }
+            };
+            match answered {
+                Ok(record) => Answer::of(record),
+                Err(error) => Answer::refused(error),
+            }
+        }
+    }
+
+    /// Makes one call that begins now, and times it.
+    pub(super) async fn sample(&self) -> Sample {
+        let begin = Instant::now();
+        let answer = self.call().await;
+        Sample { latency: begin.elapsed(), lag: Duration::ZERO, answer }
+    }
+}

@@ -1,0 +1,214 @@
+//! The report of a measurement of calls. Pure.
+
+use super::host::Host;
+use super::pace::Pace;
+use super::percentiles::Percentiles;
+use super::program::Asked;
+use crate::printed::Table;
+use faas_types::{Contract, Layer};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// What was measured, where, how. Its JSON form is documented in `docs/cli.md`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Report {
+    pub(super) bench: &'static str,
+    pub(super) place: String,
+    pub(super) host: Host,
+    pub(super) language: Asked,
+    pub(super) contract: Contract,
+    #[serde(rename = "loop")]
+    pub(super) pace: Pace,
+    pub(super) clients: u32,
+    /// Whether Ctrl-C ended it early.
+    pub(super) interrupted: bool,
+    /// The layers of isolation that every sandbox had.
+    pub(super) layers: Vec<Layer>,
+    pub(super) missing: BTreeSet<String>,
+    /// How sandboxes were started, and how often.
+    pub(super) starts: BTreeMap<String, u64>,
+    /// Failed calls by their cause.
+    pub(super) errors: BTreeMap<String, u64>,
+    pub(super) calls: Percentiles,
+    pub(super) control: Percentiles,
+    /// p99 of the calls as a multiple of the control's.
+    pub(super) p99_ratio: Option<f64>,
+    /// How much later than intended calls of an open loop were sent.
+    pub(super) lag: Option<Percentiles>,
+    pub(super) throughput: Option<Throughput>,
+    pub(super) gate: Option<Gate>,
+}
+
+/// Calls in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Throughput {
+    pub(super) seconds: f64,
+    pub(super) per_second: f64,
+}
+
+/// A bound on the median.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Gate {
+    pub(super) p50_ms: f64,
+    pub(super) held: bool,
+}
+
+impl Gate {
+    /// A median that there is none of does not hold.
+    pub(super) fn of(bound: f64, calls: &Percentiles) -> Self {
+        Self { p50_ms: bound, held: calls.p50_ms.is_some_and(|p50| p50 <= bound) }
+    }
+}
+
+impl Report {
+    /// For people.
+    pub(super) fn describe(&self) -> String {
+        let Host { cores, kernel, cgroups } = &self.host;
+        let mut text = String::new();
+        let mut line = |name: &str, value: String| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name:<10}{}", crate::terminal::one_line(&value));
+        };
+        line("bench", format!("{} {}, {}", self.bench, self.program(), self.place));
+        line("host", format!("{cores} cores, Linux {kernel}, cgroups {cgroups}"));
+        line("loop", self.paced());
+        let layers: Vec<&str> = self.layers.iter().map(|layer| layer.as_str()).collect();
+        let missing: Vec<&str> = self.missing.iter().map(String::as_str).collect();
+        line("layers", if layers.is_empty() { "not known".to_owned() } else { layers.join(" ") });
+        if !missing.is_empty() {
+            line("missing", missing.join(" "));
+        }
+        line("starts", counts(&self.starts));
+        line("errors", counts(&self.errors));
+        if self.interrupted {
+            line("ended", "early, by a signal".to_owned());
+        }
+        text.push('\n');
+        text.push_str(&self.table().to_string());
+        if let Some(ratio) = self.p99_ratio {
+            let _ = writeln!(text, "\np99 is {ratio:.2} times the control's");
+        }
+        if let Some(Throughput { seconds, per_second }) = self.throughput {
+            let _ = writeln!(text, "{per_second:.0} calls a second over {seconds:.1} s");
+        }
+        if let Some(Gate { p50_ms, held }) = self.gate {
+            let _ = writeln!(text, "gate: p50 ≤ {p50_ms} ms {}", if held { "held" } else { "MISSED" });
+        }
+        text
+    }
+
+    fn program(&self) -> String {
+        match self.language {
+            Asked::Python => format!("python {}", self.contract),
+            Asked::Javascript => format!("javascript {}", self.contract),
+            Asked::Command => "command true".to_owned(),
+        }
+    }
+
+    fn paced(&self) -> String {
+        match self.pace {
+            Pace::Open { rate } => format!("open, {rate} calls a second, timed from when each should have begun"),
+            Pace::Closed if self.clients == 1 => "closed, one call after another".to_owned(),
+            Pace::Closed => format!("closed, {} clients at once", self.clients),
+        }
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(&["", "N", "P50", "P95", "P99", "P99.9"]);
+        let mut row = |name: &str, of: &Percentiles| {
+            let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3} ms"));
+            let [p50, p95, p99, p999] = [of.p50_ms, of.p95_ms, of.p99_ms, of.p999_ms].map(shown);
+            table.row(&[name, &of.n.to_string(), &p50, &p95, &p99, &p999]);
+        };
+        row("calls", &self.calls);
+        if let Some(lag) = &self.lag {
+            row("sent late", lag);
+        }
+        row("control", &self.control);
+        table
+    }
+}
+
+fn counts(of: &BTreeMap<String, u64>) -> String {
+    if of.is_empty() {
+        return "none".to_owned();
+    }
+    of.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gate, Report};
+    use crate::commands::bench::control::p99_ratio;
+    use crate::commands::bench::host::Host;
+    use crate::commands::bench::pace::Pace;
+    use crate::commands::bench::percentiles::Percentiles;
+    use crate::commands::bench::program::Asked;
+    use faas_types::{Contract, Layer};
+    use serde_json::json;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::time::Duration;
+
+    fn report() -> Report {
+        let of = |each: u64| Percentiles::of(&mut vec![Duration::from_millis(each); 100]);
+        let (calls, control) = (of(6), of(4));
+        Report {
+            bench: "cold",
+            place: "embedded".to_owned(),
+            host: Host { cores: 2, kernel: "6.1".to_owned(), cgroups: "v2" },
+            language: Asked::Python,
+            contract: Contract::Script,
+            pace: Pace::Open { rate: 20.0 },
+            clients: 1,
+            interrupted: true,
+            layers: vec![Layer::User, Layer::Seccomp],
+            missing: BTreeSet::from(["cpu".to_owned()]),
+            starts: BTreeMap::from([("cold".to_owned(), 97), ("spare".to_owned(), 3)]),
+            errors: BTreeMap::from([("timeout\u{1b}[2J".to_owned(), 1)]),
+            p99_ratio: p99_ratio(&calls, &control),
+            lag: Some(control),
+            throughput: None,
+            gate: Some(Gate::of(5.0, &calls)),
+            calls,
+            control,
+        }
+    }
+
+    #[test]
+    fn people_are_told_everything_and_no_terminal_obeys_it() {
+        let text = report().describe();
+        for part in [
+            "cold python script, embedded",
+            "2 cores, Linux 6.1, cgroups v2",
+            "open, 20 calls a second",
+            "user seccomp",
+            "cold 97, spare 3",
+            "timeout^[[2J 1",
+            "early",
+            "calls      100  6.000 ms",
+            "control    100  4.000 ms",
+            "p99 is 1.50 times",
+            "gate: p50 ≤ 5 ms MISSED",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_json_form_is_what_is_documented() {
+        let value = serde_json::to_value(report()).expect("JSON");
+        assert_eq!(value["loop"], json!({"kind": "open", "rate": 20.0}));
+        let percentiles = json!({"n": 100, "p50_ms": 6.0, "p95_ms": 6.0, "p99_ms": 6.0, "p999_ms": null});
+        assert_eq!(value["calls"], percentiles);
+        assert_eq!(value["gate"], json!({"p50_ms": 5.0, "held": false}));
+        assert_eq!((&value["language"], &value["contract"]), (&json!("python"), &json!("script")));
+        assert_eq!(value["layers"], json!(["user", "seccomp"]));
+    }
+
+    #[test]
+    fn a_gate_without_samples_is_missed() {
+        assert!(!Gate::of(5.0, &Percentiles::of(&mut [])).held);
+    }
+}

@@ -1,0 +1,138 @@
+//! What the calls of one run add up to. Pure.
+
+use faas_client::ClientError;
+use faas_types::{ExecutionRecord, IsolationReport, Layer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What the answer to one call says about it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Answer {
+    /// The name of what went wrong.
+    pub(super) error: Option<String>,
+    /// How its sandbox was started.
+    pub(super) start: Option<String>,
+    /// Which isolation it had.
+    pub(super) isolation: Option<IsolationReport>,
+    /// Why there is no record.
+    pub(super) refusal: Option<ClientError>,
+}
+
+/// One call with its time.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sample {
+    /// From the moment it should have begun to its answer.
+    pub(super) latency: Duration,
+    /// How much later than it should it was sent.
+    pub(super) lag: Duration,
+    pub(super) answer: Answer,
+}
+
+/// The sum of calls. Those that failed are counted and not timed.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) latencies: Vec<Duration>,
+    pub(super) lags: Vec<Duration>,
+    pub(super) errors: BTreeMap<String, u64>,
+    pub(super) starts: BTreeMap<String, u64>,
+    /// The layers that every sandbox had, outermost first.
+    pub(super) layers: Option<Vec<Layer>>,
+    pub(super) missing: BTreeSet<String>,
+}
+
+impl Answer {
+    /// What a record says.
+    pub(super) fn of(record: ExecutionRecord) -> Self {
+        let error = record.error_kind.map(|kind| kind.as_str().to_owned());
+        let start = Some(record.start.kind).filter(|kind| !kind.is_empty());
+        Self { error, start, isolation: record.isolation, refusal: None }
+    }
+
+    /// A call that got no record.
+    pub(super) fn refused(error: ClientError) -> Self {
+        Self { error: Some(error.code.clone()), refusal: Some(error), ..Self::default() }
+    }
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, sample: Sample) {
+        let Sample { latency, lag, answer: Answer { error, start, isolation, refusal: _ } } = sample;
+        self.lags.push(lag);
+        match error {
+            None => self.latencies.push(latency),
+            Some(error) => count(&mut self.errors, error),
+        }
+        if let Some(start) = start {
+            count(&mut self.starts, start);
+        }
+        if let Some(report) = isolation {
+            self.missing.extend(report.missing);
+            match &mut self.layers {
+                None => self.layers = Some(report.layers),
+                Some(layers) => layers.retain(|layer| report.layers.contains(layer)),
+            }
+        }
+    }
+
+    /// Adds another one.
+    pub(super) fn merge(&mut self, other: Self) {
+        let Self { latencies, lags, errors, starts, layers, missing } = other;
+        self.latencies.extend(latencies);
+        self.lags.extend(lags);
+        for (name, number) in errors {
+            *self.errors.entry(name).or_default() += number;
+        }
+        for (name, number) in starts {
+            *self.starts.entry(name).or_default() += number;
+        }
+        self.missing.extend(missing);
+        match (&mut self.layers, layers) {
+            (Some(kept), Some(others)) => kept.retain(|layer| others.contains(layer)),
+            (kept @ None, others) => *kept = others,
+            (Some(_), None) => {}
+        }
+    }
+}
+
+fn count(of: &mut BTreeMap<String, u64>, name: String) {
+    *of.entry(name).or_default() += 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Sample, Tally};
+    use faas_types::{IsolationLevel, IsolationReport, Layer};
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    fn sample(milliseconds: u64, error: Option<&str>, layers: &[Layer]) -> Sample {
+        let isolation = IsolationReport {
+            level: IsolationLevel::Standard,
+            layers: layers.to_vec(),
+            limits: BTreeMap::new(),
+            missing: vec!["cpu".to_owned()],
+        };
+        let answer = Answer {
+            error: error.map(str::to_owned),
+            start: Some("cold".to_owned()),
+            isolation: Some(isolation),
+            refusal: None,
+        };
+        Sample { latency: Duration::from_millis(milliseconds), lag: Duration::ZERO, answer }
+    }
+
+    #[test]
+    fn failures_are_counted_by_name_and_not_timed() {
+        let mut tally = Tally::default();
+        tally.add(sample(1, None, &[Layer::User, Layer::Pid]));
+        tally.add(sample(9, Some("timeout"), &[Layer::User]));
+        let mut other = Tally::default();
+        other.add(sample(2, Some("timeout"), &[Layer::User, Layer::Pid]));
+        other.merge(tally);
+        assert_eq!(other.latencies, [Duration::from_millis(1)]);
+        assert_eq!(other.errors, BTreeMap::from([("timeout".to_owned(), 2)]));
+        assert_eq!(other.starts, BTreeMap::from([("cold".to_owned(), 3)]));
+        assert_eq!(other.layers, Some(vec![Layer::User]), "only what held for all of them");
+        assert_eq!((other.missing.len(), other.lags.len()), (1, 3));
+    }
+}

@@ -1,0 +1,29 @@
+//! A function that exists for the time of a run.
+
+use crate::console;
+use crate::diagnostic::CliError;
+use faas_client::Client;
+use faas_client::model::FunctionBody;
+use faas_types::ExecutionId;
+
+/// Deploys a function under a name that nobody has, does the work, and removes it, however the work ended.
+pub(super) async fn with_function<T>(
+    client: &Client,
+    body: FunctionBody,
+    work: impl AsyncFnOnce(&str) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let name = format!("bench-{}", unique());
+    let named = name.parse().map_err(|_| CliError::invalid(format!("{name} cannot be the name of a function")))?;
+    client.functions().create(&FunctionBody { name: Some(named), ..body }).await?;
+    let ended = work(&name).await;
+    if let Err(error) = client.functions().delete(&name, None).await {
+        console::complain("warning", None, &format!("the function {name} could not be removed: {error}"));
+        console::note("help", &format!("faas functions rm {name}"));
+    }
+    ended
+}
+
+/// Ids are unique wherever they are made.
+fn unique() -> String {
+    ExecutionId::generate().to_string().chars().filter(char::is_ascii_alphanumeric).collect()
+}
