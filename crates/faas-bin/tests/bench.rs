@@ -97,6 +97,7 @@ fn what_cannot_be_measured_is_refused() {
         &["--contract"],
     );
     assert_refused(&run(&["bench", "warm", "--rate", "1e9"]), "invalid_field", &["--rate", "100000"]);
+    assert_refused(&run(&["bench", "trace", "--from", "1"]), "invalid_field", &["--from", "--azure-2021"]);
     assert_refused(&run(&["bench", "density", "--server", "http://192.0.2.1:8080"]), "invalid_field", &["loopback"]);
     assert_refused(&run(&["bench", "warm", "--server", "http://127.0.0.1:1"]), "server_unreachable", &["127.0.0.1:1"]);
 }
@@ -109,4 +110,31 @@ fn density_says_what_each_instance_takes() {
     assert!(report["pss_bytes_each"].as_u64().is_some_and(|bytes| bytes > 0), "{report}");
     assert!(report["processes_each"].as_f64().is_some_and(|count| count >= 1.0), "{report}");
     assert!(report["available_bytes_each"].is_i64(), "{report}");
+}
+
+#[test]
+fn a_trace_is_replayed_and_each_function_removed() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let calls = place.path("calls.csv");
+    let text = "app,func,end_timestamp,duration\na,f,60.01,0.01\nb,f,60.2,0.01\na,f,60.4,0.005\na,f,1000,1\n";
+    std::fs::write(&calls, text).expect("ours");
+    let calls = calls.to_str().expect("text");
+    let trace = ["bench", "trace", "--azure-2021", calls, "--from", "1", "--speed", "2", "--json"];
+    let replayed = report(&server.run(&trace));
+    assert_eq!((&replayed["bench"], &replayed["source"]), (&"trace".into(), &"azure-2021".into()), "{replayed}");
+    assert_eq!((&replayed["calls"]["n"], &replayed["overhead"]["n"]), (&3.into(), &3.into()), "{replayed}");
+    assert_eq!((&replayed["functions"], &replayed["left_out"]), (&2.into(), &0.into()), "{replayed}");
+    assert!(replayed["cold_ratio"].as_f64().is_some_and(|ratio| (0.5..=1.0).contains(&ratio)), "{replayed}");
+    for cost in ["cpu_s_per_1000", "host_cpu_s_per_1000"] {
+        assert!(replayed[cost].as_f64().is_some_and(|seconds| seconds > 0.0), "{cost}: {replayed}");
+    }
+    assert!(replayed["memory"]["peak_mib"].is_f64(), "{replayed}");
+    assert_eq!(functions(&server), 0);
+
+    let minutes = place.path("minutes.csv");
+    std::fs::write(&minutes, "HashOwner,HashApp,HashFunction,Trigger,1\no,a,f,http,x\n").expect("ours");
+    let minutes = minutes.to_str().expect("text");
+    let refused = run(&["bench", "trace", "--azure-2019", minutes, "--durations", calls]);
+    assert_refused(&refused, "invalid_field", &["minutes.csv line 2, column 1: \"x\"", "accepted"]);
 }

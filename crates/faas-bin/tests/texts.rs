@@ -105,12 +105,16 @@ fn help_names_every_command_and_option() {
             ],
         ),
         (&["exec", "--help"], &["--timeout", "--json", "<COMMAND>..."]),
-        (&["bench", "--help"], &["cold", "warm", "throughput", "density", "open loop", "control"]),
+        (&["bench", "--help"], &["cold", "warm", "throughput", "density", "trace", "open loop", "control"]),
         (
             &["bench", "cold", "--help"],
             &["--samples", "--rate", "--language", "--contract", "--gate", "--json", "--server"],
         ),
         (&["bench", "throughput", "--help"], &["--clients", "--seconds", "--instances", "--concurrency"]),
+        (
+            &["bench", "trace", "--help"],
+            &["--azure-2019", "--azure-2021", "--functions", "--speed", "--seed", "--zipf", "--idle-ttl"],
+        ),
         (&["doctor", "--help"], &["--check-system", "--fix", "--user", "--json", "--server"]),
     ] {
         let finished = run(arguments);

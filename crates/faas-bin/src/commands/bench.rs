@@ -1,4 +1,4 @@
-//! `faas bench cold|warm|throughput|density`: what starts, calls and idle instances cost, on the platform in
+//! `faas bench cold|warm|throughput|density|trace`: what starts, calls and idle instances cost, on the platform in
 //! this process or on a server.
 //!
 //! Every run measures a control beside it, a child process that writes one byte, so that its numbers can be
@@ -21,6 +21,7 @@ mod report;
 mod runs;
 mod tally;
 mod temporary;
+mod trace;
 
 use crate::cli::GlobalOptions;
 use crate::diagnostic::CliError;
@@ -47,5 +48,6 @@ pub(super) fn bench(options: &BenchOptions, global: &GlobalOptions) -> Result<Ex
         ),
         BenchWhat::Throughput(throughput) => runs::run(Wanted::throughput(throughput)?, &throughput.common, global),
         BenchWhat::Density(density) => density::density(density, global),
+        BenchWhat::Trace(trace) => trace::replay(trace, global),
     }
 }

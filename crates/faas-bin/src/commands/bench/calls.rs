@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// No program of ours takes as long; what hangs is an error.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes calls over connections of its own. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     client: Client,
     target: Arc<Target>,
+    patience: Duration,
 }
 
 /// What is called.
@@ -27,23 +28,30 @@ pub(super) enum Target {
 }
 
 impl Caller {
-    pub(super) const fn new(client: Client, target: Arc<Target>) -> Self {
-        Self { client, target }
+    pub(super) const fn new(client: Client, target: Arc<Target>, patience: Duration) -> Self {
+        Self { client, target, patience }
     }
 
     /// Makes one call.
     pub(super) fn call(&self) -> impl Future<Output = Answer> + Send + 'static {
-        let Self { client, target } = self.clone();
+        self.made(ExecuteBody { wait: Some(true), ..ExecuteBody::default() }, Duration::ZERO)
+    }
+
+    /// Makes one call of a function that is told to run so long.
+    pub(super) fn call_for(&self, duration: Duration) -> impl Future<Output = Answer> + Send + 'static {
+        let input = Some(duration.as_secs_f64().into());
+        self.made(ExecuteBody { wait: Some(true), input, ..ExecuteBody::default() }, duration)
+    }
+
+    fn made(&self, body: ExecuteBody, own: Duration) -> impl Future<Output = Answer> + Send + 'static {
+        let Self { client, target, patience } = self.clone();
         async move {
             let answered = match &*target {
-                Target::Execution(body) => client.execute(body, None, PATIENCE).await,
-                Target::Function(name) => {
-                    let body = ExecuteBody { wait: Some(true), ..ExecuteBody::default() };
-                    client.functions().invoke(name, &body, None, PATIENCE).await
-                }
+                Target::Execution(execution) => client.execute(execution, None, patience).await,
+                Target::Function(name) => client.functions().invoke(name, &body, None, patience).await,
             };
             match answered {
-                Ok(record) => Answer::of(record),
+                Ok(record) => Answer { own, ..Answer::of(record) },
                 Err(error) => Answer::refused(error),
             }
         }

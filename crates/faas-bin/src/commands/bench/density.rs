@@ -3,6 +3,7 @@
 //! The server runs in a process of its own and keeps its privileges to itself; this one stays what it was
 //! started as, so that it can look into the processes of every sandbox.
 
+use super::ground::is_loopback;
 use super::host::Host;
 use super::options::DensityOptions;
 use super::percentiles::rounded;
@@ -22,7 +23,6 @@ use faas_client::model::{ExecuteBody, FunctionBody, ScalingBody};
 use faas_types::{ErrorCode, Language};
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -93,14 +93,12 @@ fn server_options(instances: u32, global: &GlobalOptions) -> Vec<String> {
 
 /// The process of a server that must be on this host.
 fn pid_of(authority: &str) -> Result<u32, CliError> {
-    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "8080"));
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if !here {
+    if !is_loopback(authority) {
         let detail =
             format!("{authority} is not this host, whose memory is measured; accepted: an address of loopback");
         return Err(CliError::invalid(detail).help("run it where the server runs, or without --server"));
     }
+    let port = authority.rsplit_once(':').map_or("8080", |(_, port)| port);
     port.parse().ok().and_then(listener).ok_or_else(|| {
         let detail = format!("the process that listens on {authority} cannot be found");
         CliError::new(ErrorCode::ServerUnreachable, detail).help("run it as root or as the server's user")

@@ -9,6 +9,7 @@ use crate::session::{Cancelled, until_the_second_signal};
 use crate::settings;
 use faas_client::{Client, Connect, RetryPolicy};
 use faas_lib::Bootstrap;
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 /// How the platform in this process is called in reports.
@@ -27,6 +28,11 @@ enum Reached {
 }
 
 impl Ground {
+    /// Whether everything happens on this host.
+    pub(super) fn is_here(&self) -> bool {
+        self.place.strip_prefix("http://").is_none_or(is_loopback)
+    }
+
     /// A client with connections of its own. Nothing is tried twice: a refusal is a result here.
     pub(super) fn client(&self) -> Result<Client, CliError> {
         let client = match &self.reached {
@@ -35,6 +41,16 @@ impl Ground {
         };
         Ok(client.retries(RetryPolicy::NEVER))
     }
+}
+
+/// Whether a host, perhaps with a port, is this one by its address.
+pub(super) fn is_loopback(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, _)) if !host.contains(':') || host.ends_with(']') => host,
+        Some(_) | None => authority,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Does the work where the options say. In this process that means: starts the launcher and gives up all
@@ -64,4 +80,19 @@ where
         })
         .await
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn this_host_is_told_by_the_address() {
+        for here in ["localhost:80", "127.0.0.1:8080", "127.9.9.9", "[::1]:8080", "::1", "localhost"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in ["10.0.0.7:8080", "example.org:80", "[2001:db8::1]:80", "2001:db8::1", ""] {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
+    }
 }

@@ -5,17 +5,17 @@
 //! would have hidden it.
 
 use super::clock::{Alarm, Clock};
-use super::pace::intended;
 use super::tally::{Answer, Sample, Tally};
 use std::future::Future;
+use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Makes so many calls at this rate. `stop` ends it early, with what was answered until then.
+/// Makes these calls, each at its time from now on, in the order of their times. `stop` ends it early, with what
+/// was answered until then.
 pub(super) async fn open_loop<C, F>(
     clock: &C,
     alarm: &mut impl Alarm,
-    (count, rate): (u32, f64),
-    mut call: impl FnMut() -> F,
+    scheduled: impl IntoIterator<Item = (Duration, F)>,
     stop: impl Future,
     mut heard: impl FnMut(usize),
 ) -> Tally
@@ -24,19 +24,19 @@ where
     F: Future<Output = Answer> + Send + 'static,
 {
     let mut tally = Tally::default();
+    let mut scheduled = scheduled.into_iter().peekable();
     let mut calls = JoinSet::new();
     let begin = clock.now();
-    let mut number = 0;
     tokio::pin!(stop);
-    while number < count || !calls.is_empty() {
-        let next = begin.saturating_add(intended(rate, number));
+    while scheduled.peek().is_some() || !calls.is_empty() {
+        let next = scheduled.peek().map(|(time, _)| begin.saturating_add(*time));
         tokio::select! {
             biased;
             _ = &mut stop => break,
-            () = alarm.at(next), if number < count => {
-                number += 1;
+            () = alarm.at(next.unwrap_or_default()), if next.is_some() => {
+                let Some((time, answer)) = scheduled.next() else { continue };
+                let next = begin.saturating_add(time);
                 let clock = clock.clone();
-                let answer = call();
                 calls.spawn(async move {
                     let lag = clock.now().saturating_sub(next);
                     let answer = answer.await;
@@ -61,6 +61,7 @@ where
 mod tests {
     use super::open_loop;
     use crate::commands::bench::clock::{Alarm, Clock};
+    use crate::commands::bench::pace::evenly;
     use crate::commands::bench::tally::Answer;
     use std::future::pending;
     use std::sync::Arc;
@@ -102,7 +103,7 @@ mod tests {
                 Answer::default()
             }
         };
-        let tally = open_loop(&clock, &mut { clock }, (5, 10.0), call, pending::<()>(), |_| {}).await;
+        let tally = open_loop(&clock, &mut { clock }, evenly(5, 10.0, call), pending::<()>(), |_| {}).await;
         assert_eq!(tally.latencies, [ms(1000), ms(901), ms(802), ms(703), ms(604)]);
         assert!(tally.lags.iter().all(|lag| *lag < ms(2)), "all of them were sent in time: {:?}", tally.lags);
     }
@@ -115,7 +116,7 @@ mod tests {
             Answer::default()
         };
         let mut heard = 0;
-        let tally = open_loop(&clock, &mut { clock }, (1000, 10.0), call, sleep(ms(350)), |n| heard = n).await;
+        let tally = open_loop(&clock, &mut { clock }, evenly(1000, 10.0, call), sleep(ms(350)), |n| heard = n).await;
         assert_eq!((tally.latencies.len(), heard), (4, 4));
     }
 }

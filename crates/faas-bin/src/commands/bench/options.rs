@@ -2,6 +2,7 @@
 
 use super::pace::Pace;
 use super::program::{Asked, Kind, Program};
+use super::trace::TraceOptions;
 use crate::diagnostic::CliError;
 use crate::remote::RemoteOptions;
 use clap::Subcommand;
@@ -21,7 +22,7 @@ where there are enough samples for it. Between the calls a control runs, a child
 and ends, and p99 is also given as a multiple of the control's. Ctrl-C ends the measurement and prints what \
 there is.\nExamples:\n  faas bench cold --language python --samples 2000\n  \
 faas bench warm --rate 200 --server http://127.0.0.1:8080\n  faas bench throughput --clients 32 --seconds 20 --json\n  \
-faas bench density --instances 64"
+faas bench density --instances 64\n  faas bench trace --functions 20 --minutes 2 --rate 20"
 )]
 pub(crate) struct BenchOptions {
     #[command(subcommand)]
@@ -39,6 +40,8 @@ pub(super) enum BenchWhat {
     Throughput(ThroughputOptions),
     /// What idle instances of a Python handler take of the memory of this host
     Density(DensityOptions),
+    /// Calls of many functions, as a trace has them: of Azure Functions, or made up
+    Trace(Box<TraceOptions>),
 }
 
 /// Options of every measurement of calls.
@@ -169,7 +172,7 @@ impl Wanted {
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
         Ok(_) | Err(_) => Err("accepted: a number above 0".to_owned()),

@@ -32,19 +32,23 @@ impl Pace {
     }
 }
 
-/// When the call of this number should begin, after the first one.
-pub(super) fn intended(rate: f64, number: u32) -> Duration {
+/// So many calls at this rate, each with the time after the first at which it should begin.
+pub(super) fn evenly<T>(count: u32, rate: f64, mut call: impl FnMut() -> T) -> impl Iterator<Item = (Duration, T)> {
+    (0..count).map(move |number| (intended(rate, number), call()))
+}
+
+fn intended(rate: f64, number: u32) -> Duration {
     Duration::try_from_secs_f64(f64::from(number) / rate).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Pace, intended};
+    use super::{Pace, evenly, intended};
     use std::time::Duration;
 
     #[test]
     fn calls_begin_at_even_distances() {
-        let at: Vec<_> = (0..4).map(|number| intended(4.0, number)).collect();
+        let at: Vec<_> = evenly(4, 4.0, || ()).map(|(time, ())| time).collect();
         assert_eq!(at, [0, 250, 500, 750].map(Duration::from_millis));
         assert_eq!(intended(0.01, u32::MAX), Duration::from_secs(u64::from(u32::MAX) * 100));
     }

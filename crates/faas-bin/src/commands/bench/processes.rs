@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 /// The state of a socket that listens, as the kernel numbers it.
 const LISTENS: &str = "0A";
@@ -38,6 +39,11 @@ pub(super) fn memory_available() -> io::Result<u64> {
     kibibytes
         .map(|kibibytes| kibibytes.saturating_mul(1024))
         .ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))
+}
+
+/// How long the processors of this host have worked since it was booted.
+pub(super) fn busy_time() -> Option<Duration> {
+    busy(&fs::read_to_string("/proc/stat").ok()?, rustix::param::clock_ticks_per_second())
 }
 
 /// The process that listens on this port of this host, where one does that we may look at.
@@ -83,6 +89,15 @@ fn descendants(root: u32, parents: &BTreeMap<u32, u32>) -> BTreeSet<u32> {
     }
 }
 
+/// What the first line counts as work; guests are counted in user time already.
+fn busy(stat: &str, ticks_per_second: u64) -> Option<Duration> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace().take(8);
+    let fields: Vec<u64> = fields.map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [user, nice, system, _idle, _waiting, interrupts, soft, _stolen]: [u64; 8] = fields.try_into().ok()?;
+    let ticks = [user, nice, system, interrupts, soft].iter().sum::<u64>();
+    Some(Duration::from_millis(ticks.checked_mul(1000)?.checked_div(ticks_per_second)?))
+}
+
 /// The value behind this name, of those that the kernel gives in kibibytes.
 fn kibibytes(text: &str, name: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -102,9 +117,10 @@ fn inodes(table: &str, port: u16) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{descendants, inodes, kibibytes, listener, parent, proportional_set, tree};
+    use super::{busy, descendants, inodes, kibibytes, listener, parent, proportional_set, tree};
     use std::collections::{BTreeMap, BTreeSet};
     use std::net::TcpListener;
+    use std::time::Duration;
 
     #[test]
     fn a_name_cannot_forge_a_parent() {
@@ -124,6 +140,9 @@ mod tests {
     fn values_and_sockets_are_read_by_their_place() {
         assert_eq!(kibibytes("Rss:  9 kB\nPss:                 123 kB\nPss_Dirty: 7 kB", "Pss:"), Some(123));
         assert_eq!(kibibytes("Pss: many kB", "Pss:"), None);
+        let stat = "cpu  100 20 30 9000 50 3 7 11 0 0\ncpu0 1 1 1\n";
+        assert_eq!(busy(stat, 100), Some(Duration::from_millis(1600)));
+        assert_eq!((busy("cpu  1 2", 100), busy(stat, 0), busy("", 100)), (None, None, None));
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
                      0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1\n\
                      1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000 0 0 4712 1\n\

@@ -1,9 +1,12 @@
 //! The report of a measurement of calls. Pure.
 
+use super::control::p99_ratio;
+use super::ground::Ground;
 use super::host::Host;
 use super::pace::Pace;
 use super::percentiles::Percentiles;
 use super::program::Asked;
+use super::runs::Measured;
 use crate::printed::Table;
 use faas_types::{Contract, Layer};
 use serde::Serialize;
@@ -32,11 +35,13 @@ pub(super) struct Report {
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) calls: Percentiles,
     pub(super) control: Percentiles,
-    /// p99 of the calls as a multiple of the control's.
+    /// p99 of the calls, or of the overhead of a trace, as a multiple of the control's.
     pub(super) p99_ratio: Option<f64>,
     /// How much later than intended calls of an open loop were sent.
     pub(super) lag: Option<Percentiles>,
     pub(super) throughput: Option<Throughput>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) trace: Option<Replayed>,
     pub(super) gate: Option<Gate>,
 }
 
@@ -45,6 +50,36 @@ pub(super) struct Report {
 pub(super) struct Throughput {
     pub(super) seconds: f64,
     pub(super) per_second: f64,
+}
+
+/// What only the replay of a trace has.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Replayed {
+    /// `synthetic`, `azure-2019` or `azure-2021`.
+    pub(super) source: &'static str,
+    pub(super) seed: u64,
+    pub(super) speed: f64,
+    pub(super) idle_ttl_s: Option<u32>,
+    pub(super) functions: usize,
+    /// Calls of the trace that were not made.
+    pub(super) left_out: u64,
+    /// Which part of the starts was cold.
+    pub(super) cold_ratio: Option<f64>,
+    /// What calls took above their own duration.
+    pub(super) overhead: Percentiles,
+    /// Where everything happens on this host: what was taken of its memory.
+    pub(super) memory: Option<MemoryHeld>,
+    /// Processor time that sandboxes used.
+    pub(super) cpu_s_per_1000: Option<f64>,
+    /// Where everything happens on this host: all that its processors did.
+    pub(super) host_cpu_s_per_1000: Option<f64>,
+}
+
+/// Memory over the time of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct MemoryHeld {
+    pub(super) mean_mib: f64,
+    pub(super) peak_mib: f64,
 }
 
 /// A bound on the median.
@@ -62,6 +97,40 @@ impl Gate {
 }
 
 impl Report {
+    /// The report of what was measured; what only some measurements have is added to it.
+    pub(super) fn of(
+        bench: &'static str,
+        ground: &Ground,
+        (language, contract): (Asked, Contract),
+        pace: Pace,
+        measured: Measured,
+    ) -> Self {
+        let Measured { mut tally, mut control, .. } = measured;
+        let calls = Percentiles::of(&mut tally.latencies);
+        let control = Percentiles::of(&mut control);
+        Self {
+            bench,
+            place: ground.place.clone(),
+            host: Host::look(),
+            language,
+            contract,
+            pace,
+            clients: 1,
+            interrupted: false,
+            layers: tally.layers.unwrap_or_default(),
+            missing: tally.missing,
+            starts: tally.starts,
+            errors: tally.errors,
+            p99_ratio: p99_ratio(&calls, &control),
+            lag: matches!(pace, Pace::Open { .. }).then(|| Percentiles::of(&mut tally.lags)),
+            throughput: None,
+            trace: None,
+            gate: None,
+            calls,
+            control,
+        }
+    }
+
     /// For people.
     pub(super) fn describe(&self) -> String {
         let Host { cores, kernel, cgroups } = &self.host;
@@ -75,6 +144,9 @@ impl Report {
         line("loop", self.paced());
         let layers: Vec<&str> = self.layers.iter().map(|layer| layer.as_str()).collect();
         let missing: Vec<&str> = self.missing.iter().map(String::as_str).collect();
+        if let Some(trace) = &self.trace {
+            line("trace", trace.describe());
+        }
         line("layers", if layers.is_empty() { "not known".to_owned() } else { layers.join(" ") });
         if !missing.is_empty() {
             line("missing", missing.join(" "));
@@ -87,10 +159,14 @@ impl Report {
         text.push('\n');
         text.push_str(&self.table().to_string());
         if let Some(ratio) = self.p99_ratio {
-            let _ = writeln!(text, "\np99 is {ratio:.2} times the control's");
+            let of = if self.trace.is_some() { " of the overhead" } else { "" };
+            let _ = writeln!(text, "\np99{of} is {ratio:.2} times the control's");
         }
         if let Some(Throughput { seconds, per_second }) = self.throughput {
             let _ = writeln!(text, "{per_second:.0} calls a second over {seconds:.1} s");
+        }
+        if let Some(trace) = &self.trace {
+            text.push_str(&trace.costs());
         }
         if let Some(Gate { p50_ms, held }) = self.gate {
             let _ = writeln!(text, "gate: p50 ≤ {p50_ms} ms {}", if held { "held" } else { "MISSED" });
@@ -122,11 +198,39 @@ impl Report {
             table.row(&[name, &of.n.to_string(), &p50, &p95, &p99, &p999]);
         };
         row("calls", &self.calls);
+        if let Some(trace) = &self.trace {
+            row("overhead", &trace.overhead);
+        }
         if let Some(lag) = &self.lag {
             row("sent late", lag);
         }
         row("control", &self.control);
         table
+    }
+}
+
+impl Replayed {
+    fn describe(&self) -> String {
+        let Self { source, seed, speed, functions, left_out, .. } = self;
+        let idle = self.idle_ttl_s.map_or_else(String::new, |seconds| format!(", idle instances kept {seconds} s"));
+        format!("{source}, {functions} functions, speed {speed}, seed {seed}{idle}; {left_out} calls left out")
+    }
+
+    fn costs(&self) -> String {
+        let mut text = String::new();
+        let mut line = |what: &str, value: Option<String>| {
+            if let Some(value) = value {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{what}: {value}");
+            }
+        };
+        line("cold starts", self.cold_ratio.map(|ratio| format!("{:.1} %", ratio * 100.0)));
+        let memory = self.memory.map(|held| format!("{:.0} MiB, at most {:.0} MiB", held.mean_mib, held.peak_mib));
+        line("memory of this host taken", memory);
+        line("CPU seconds per 1,000 calls, in sandboxes", self.cpu_s_per_1000.map(|seconds| format!("{seconds:.2}")));
+        let host = self.host_cpu_s_per_1000.map(|seconds| format!("{seconds:.2}"));
+        line("CPU seconds per 1,000 calls, of this host", host);
+        text
     }
 }
 
@@ -139,7 +243,7 @@ fn counts(of: &BTreeMap<String, u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Gate, Report};
+    use super::{Gate, MemoryHeld, Replayed, Report};
     use crate::commands::bench::control::p99_ratio;
     use crate::commands::bench::host::Host;
     use crate::commands::bench::pace::Pace;
@@ -169,6 +273,7 @@ mod tests {
             p99_ratio: p99_ratio(&calls, &control),
             lag: Some(control),
             throughput: None,
+            trace: None,
             gate: Some(Gate::of(5.0, &calls)),
             calls,
             control,
@@ -205,6 +310,39 @@ mod tests {
         assert_eq!(value["gate"], json!({"p50_ms": 5.0, "held": false}));
         assert_eq!((&value["language"], &value["contract"]), (&json!("python"), &json!("script")));
         assert_eq!(value["layers"], json!(["user", "seccomp"]));
+    }
+
+    #[test]
+    fn a_replay_says_what_it_cost() {
+        let cold = report();
+        let replayed = Replayed {
+            source: "synthetic",
+            seed: 7,
+            speed: 2.0,
+            idle_ttl_s: Some(60),
+            functions: 3,
+            left_out: 4,
+            cold_ratio: Some(0.125),
+            overhead: cold.calls,
+            memory: Some(MemoryHeld { mean_mib: 50.0, peak_mib: 70.0 }),
+            cpu_s_per_1000: Some(1.5),
+            host_cpu_s_per_1000: None,
+        };
+        let report = Report { trace: Some(replayed), ..cold };
+        let text = report.describe();
+        for part in [
+            "synthetic, 3 functions, speed 2, seed 7, idle instances kept 60 s; 4 calls",
+            "overhead",
+            "p99 of the overhead is 1.50",
+            "12.5 %",
+            "50 MiB, at most 70 MiB",
+            "in sandboxes: 1.50",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
+        let value = serde_json::to_value(report).expect("JSON");
+        assert_eq!((&value["cold_ratio"], &value["overhead"]["n"]), (&json!(0.125), &json!(100)));
+        assert_eq!((&value["memory"]["peak_mib"], &value["host_cpu_s_per_1000"]), (&json!(70.0), &json!(null)));
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Runs of calls with the control between them: one after another, at fixed times, or from many clients.
 
-use super::calls::{Caller, Target};
+use super::calls::{Caller, PATIENCE, Target};
 use super::clock::Monotonic;
-use super::control::{Control, p99_ratio};
+use super::control::Control;
 use super::ground::{Ground, on_ground};
-use super::host::Host;
 use super::open_loop::open_loop;
 use super::options::{CommonOptions, Load, Wanted};
-use super::pace::Pace;
-use super::percentiles::{Percentiles, rounded};
+use super::pace::{Pace, evenly};
+use super::percentiles::rounded;
 use super::program::{Program, Work};
 use super::progress::Progress;
 use super::report::{Gate, Report, Throughput};
@@ -32,24 +31,19 @@ const SLICE: Duration = Duration::from_secs(1);
 const CONTROLS_PER_SLICE: u32 = 100;
 
 /// What one run gave.
-#[derive(Default)]
-struct Measured {
-    tally: Tally,
-    control: Vec<Duration>,
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    pub(super) tally: Tally,
+    pub(super) control: Vec<Duration>,
     /// How long clients called.
-    called: Duration,
+    pub(super) called: Duration,
 }
 
 /// Makes the calls and prints the report.
 pub(super) fn run(wanted: Wanted, common: &CommonOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
     on_ground(&common.remote, global, async |ground, cancelled| {
         let report = report(&wanted, common.gate, &ground, cancelled.clone()).await?;
-        let text = if common.json { json_line(&report)? } else { report.describe() };
-        let printed = console::print(text.as_bytes())?;
-        if let Some(signal) = *cancelled.borrow() {
-            return Ok(ExitCode::from(exit::of_signal(signal)));
-        }
-        Ok(if report.gate.is_some_and(|gate| !gate.held) { ExitCode::from(super::MISSED) } else { printed })
+        finish(&report, common.json, &cancelled)
     })
 }
 
@@ -69,39 +63,29 @@ async fn report(wanted: &Wanted, gate: Option<f64>, ground: &Ground, cancelled: 
             .await?
         }
     };
-    let Measured { mut tally, control: mut controls, called } = measured;
-    let calls = Percentiles::of(&mut tally.latencies);
-    let controls = Percentiles::of(&mut controls);
     let (pace, clients) = match wanted.load {
         Load::Samples { pace, .. } => (pace, 1),
         Load::Clients { clients, .. } => (Pace::Closed, clients),
     };
     let throughput = matches!(wanted.load, Load::Clients { .. }).then(|| {
-        let seconds = called.as_secs_f64();
-        let made = tally.latencies.len() as f64;
+        let seconds = measured.called.as_secs_f64();
+        let made = measured.tally.latencies.len() as f64;
         Throughput { seconds: rounded(seconds), per_second: if made > 0.0 { rounded(made / seconds) } else { 0.0 } }
     });
     let interrupted = cancelled.borrow().is_some();
-    Ok(Report {
-        bench: wanted.bench,
-        place: ground.place.clone(),
-        host: Host::look(),
-        language,
-        contract,
-        pace,
-        clients,
-        interrupted,
-        layers: tally.layers.unwrap_or_default(),
-        missing: tally.missing,
-        starts: tally.starts,
-        errors: tally.errors,
-        p99_ratio: p99_ratio(&calls, &controls),
-        lag: matches!(pace, Pace::Open { .. }).then(|| Percentiles::of(&mut tally.lags)),
-        throughput,
-        gate: gate.map(|bound| Gate::of(bound, &calls)),
-        calls,
-        control: controls,
-    })
+    let report = Report::of(wanted.bench, ground, (language, contract), pace, measured);
+    let gate = gate.map(|bound| Gate::of(bound, &report.calls));
+    Ok(Report { clients, interrupted, throughput, gate, ..report })
+}
+
+/// Prints a report and says how to exit.
+pub(super) fn finish(report: &Report, json: bool, cancelled: &Cancelled) -> Result<ExitCode, CliError> {
+    let text = if json { json_line(report)? } else { report.describe() };
+    let printed = console::print(text.as_bytes())?;
+    if let Some(signal) = *cancelled.borrow() {
+        return Ok(ExitCode::from(exit::of_signal(signal)));
+    }
+    Ok(if report.gate.is_some_and(|gate| !gate.held) { ExitCode::from(super::MISSED) } else { printed })
 }
 
 async fn measure(
@@ -111,7 +95,7 @@ async fn measure(
     control: &Control,
     mut cancelled: Cancelled,
 ) -> Result<Measured, CliError> {
-    let caller = Caller::new(ground.client()?, Arc::clone(target));
+    let caller = Caller::new(ground.client()?, Arc::clone(target), PATIENCE);
     for _ in 0..WARM_UP {
         tokio::select! {
             answer = caller.call() => {
@@ -131,7 +115,7 @@ async fn measure(
             open(wanted.bench, &caller, (count, rate), control, cancelled).await
         }
         Load::Clients { clients, seconds } => {
-            let callers = (0..clients).map(|_| Ok(Caller::new(ground.client()?, Arc::clone(target))));
+            let callers = (0..clients).map(|_| Ok(Caller::new(ground.client()?, Arc::clone(target), PATIENCE)));
             let callers: Vec<Caller> = callers.collect::<Result<_, CliError>>()?;
             // Once for each, so that instances and connections are there.
             callers.iter().map(Caller::call).collect::<JoinSet<_>>().join_all().await;
@@ -185,7 +169,7 @@ async fn open(
         std::future::pending().await
     };
     let heard = |done| progress.at(done);
-    let calls = open_loop(&clock, &mut alarm, (count, rate), || caller.call(), received(&mut cancelled), heard);
+    let calls = open_loop(&clock, &mut alarm, evenly(count, rate, || caller.call()), received(&mut cancelled), heard);
     let tally = tokio::select! {
         tally = calls => tally,
         failed = between => return failed,

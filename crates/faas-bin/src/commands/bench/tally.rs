@@ -14,6 +14,10 @@ pub(super) struct Answer {
     pub(super) start: Option<String>,
     /// Which isolation it had.
     pub(super) isolation: Option<IsolationReport>,
+    /// The processor time it used, where that is known.
+    pub(super) cpu: Duration,
+    /// How long it was told to run.
+    pub(super) own: Duration,
     /// Why there is no record.
     pub(super) refusal: Option<ClientError>,
 }
@@ -32,7 +36,11 @@ pub(super) struct Sample {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) latencies: Vec<Duration>,
+    /// What was above the time that programs were told to run, where they were.
+    pub(super) overheads: Vec<Duration>,
     pub(super) lags: Vec<Duration>,
+    /// The processor time of those that are timed.
+    pub(super) cpu: Duration,
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) starts: BTreeMap<String, u64>,
     /// The layers that every sandbox had, outermost first.
@@ -45,7 +53,8 @@ impl Answer {
     pub(super) fn of(record: ExecutionRecord) -> Self {
         let error = record.error_kind.map(|kind| kind.as_str().to_owned());
         let start = Some(record.start.kind).filter(|kind| !kind.is_empty());
-        Self { error, start, isolation: record.isolation, refusal: None }
+        let cpu = Duration::from_micros(record.usage.cpu_us.unwrap_or(0));
+        Self { error, start, isolation: record.isolation, cpu, ..Self::default() }
     }
 
     /// A call that got no record.
@@ -56,10 +65,16 @@ impl Answer {
 
 impl Tally {
     pub(super) fn add(&mut self, sample: Sample) {
-        let Sample { latency, lag, answer: Answer { error, start, isolation, refusal: _ } } = sample;
+        let Sample { latency, lag, answer: Answer { error, start, isolation, cpu, own, refusal: _ } } = sample;
         self.lags.push(lag);
         match error {
-            None => self.latencies.push(latency),
+            None => {
+                self.latencies.push(latency);
+                self.cpu = self.cpu.saturating_add(cpu);
+                if !own.is_zero() {
+                    self.overheads.push(latency.saturating_sub(own));
+                }
+            }
             Some(error) => count(&mut self.errors, error),
         }
         if let Some(start) = start {
@@ -76,8 +91,10 @@ impl Tally {
 
     /// Adds another one.
     pub(super) fn merge(&mut self, other: Self) {
-        let Self { latencies, lags, errors, starts, layers, missing } = other;
+        let Self { latencies, overheads, lags, cpu, errors, starts, layers, missing } = other;
         self.latencies.extend(latencies);
+        self.overheads.extend(overheads);
+        self.cpu = self.cpu.saturating_add(cpu);
         self.lags.extend(lags);
         for (name, number) in errors {
             *self.errors.entry(name).or_default() += number;
@@ -116,6 +133,8 @@ mod tests {
             error: error.map(str::to_owned),
             start: Some("cold".to_owned()),
             isolation: Some(isolation),
+            cpu: Duration::from_millis(2),
+            own: Duration::from_millis(u64::from(milliseconds > 1)),
             refusal: None,
         };
         Sample { latency: Duration::from_millis(milliseconds), lag: Duration::ZERO, answer }
@@ -126,13 +145,15 @@ mod tests {
         let mut tally = Tally::default();
         tally.add(sample(1, None, &[Layer::User, Layer::Pid]));
         tally.add(sample(9, Some("timeout"), &[Layer::User]));
+        tally.add(sample(5, None, &[Layer::User]));
         let mut other = Tally::default();
         other.add(sample(2, Some("timeout"), &[Layer::User, Layer::Pid]));
         other.merge(tally);
-        assert_eq!(other.latencies, [Duration::from_millis(1)]);
+        assert_eq!(other.latencies, [1, 5].map(Duration::from_millis));
+        assert_eq!((other.overheads, other.cpu), (vec![Duration::from_millis(4)], Duration::from_millis(4)));
         assert_eq!(other.errors, BTreeMap::from([("timeout".to_owned(), 2)]));
-        assert_eq!(other.starts, BTreeMap::from([("cold".to_owned(), 3)]));
+        assert_eq!(other.starts, BTreeMap::from([("cold".to_owned(), 4)]));
         assert_eq!(other.layers, Some(vec![Layer::User]), "only what held for all of them");
-        assert_eq!((other.missing.len(), other.lags.len()), (1, 3));
+        assert_eq!((other.missing.len(), other.lags.len()), (1, 4));
     }
 }
