@@ -286,7 +286,7 @@ class SharedTest(RunnerTestCase):
                     turns[mine].acquire(timeout=30)
                     print(mine, number, end=";")
                     sys.stderr.write(mine)
-                thread = threading.Thread(target=print, args=("thread", mine))
+                thread = threading.Thread(target=sys.stdout.write, args=("thread %s\\n" % mine,))
                 thread.start()
                 thread.join()
             async def asynchronous(name):
@@ -298,7 +298,7 @@ class SharedTest(RunnerTestCase):
                     await asyncio.sleep(0)
                 print()
                 await asyncio.ensure_future(inner())
-                await asyncio.get_running_loop().run_in_executor(None, print, "executor")
+                await asyncio.get_running_loop().run_in_executor(None, sys.stdout.write, "executor\\n")
                 await asyncio.to_thread(print, "to thread")
         """
         sharing = self.share(text, 4)
