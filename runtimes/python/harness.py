@@ -25,8 +25,7 @@ ASSEMBLE = """
 set -e; cd "$0"
 mount --rbind /usr usr; mount --rbind /proc proc; mount --rbind /dev/null dev/null
 mount -t tmpfs tmpfs dev/shm
-mount -t tmpfs tmpfs tmp; mount -t tmpfs -o "size=$1" tmpfs code; mount -t tmpfs tmpfs workspace
-cp -r files/. workspace/
+mount -t tmpfs tmpfs tmp; mount -t tmpfs -o "size=$1" tmpfs code; mount --bind files workspace
 shift; exec chroot . /usr/bin/env -i -C /workspace "$@"
 """
 
@@ -95,7 +94,7 @@ def code_of(text):
 class Running:
     """One runner that has been sent its call."""
 
-    def __init__(self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m", compiled=None):
+    def __init__(self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m", compiled=None, leave=None):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="faas-runner-"))
         test.addCleanup(shutil.rmtree, self.root)
         for folder in ("usr", "proc", "dev/shm", "tmp", "code", "workspace", "opt/faas", "files"):
@@ -103,8 +102,10 @@ class Running:
         for link in ("bin", "lib", "lib64"):
             (self.root / link).symlink_to("usr/" + link)
         (self.root / "dev/null").touch()
-        for file in ("start.py", "runner.py", "handler.py", "shared.py"):
+        for file in ("start.py", "runner.py", "leave.py", "handler.py", "shared.py"):
             shutil.copy(HERE / file, self.root / "opt/faas" / file)
+        if leave is not None:
+            (self.root / "opt/faas/leave.py").write_text(leave)
         if compiled is not None:
             (self.root / "opt/faas/runner.pyc").write_bytes(compiled)
         for name, content in (files or {}).items():

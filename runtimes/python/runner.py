@@ -20,7 +20,7 @@ PACKAGES = "/packages"
 
 
 def initialise():
-    """Makes the interpreter what a program expects, whatever the flags it was started with."""
+    """Makes the interpreter what a program expects, whatever the flags it was started with. Gives what ends it."""
     sys.dont_write_bytecode = True
     for stream in (sys.stdin, sys.stdout):
         if stream is not None and stream.encoding != "utf-8":
@@ -33,6 +33,18 @@ def initialise():
         add_what_site_adds()
     sys.path.insert(0, "/workspace")
     forget_coerced_locale()
+    half = {"__name__": "leave", "__builtins__": sys.modules["builtins"]}
+    exec(code_of("leave.py"), half)
+    end = half["Leaving"]()
+    keep_only_builtins(half)
+    return end
+
+
+def keep_only_builtins(names):
+    """The interpreter imports with what it finds there, also for a traceback."""
+    builtins = names["__builtins__"]
+    names.clear()
+    names["__builtins__"] = builtins
 
 
 def add_what_site_adds():
@@ -191,10 +203,10 @@ def wait_for_call(host):
     return run_script, (name, arguments, code)
 
 
-def run_script(name, arguments, code):
+def run_script(end, name, arguments, code):
     """Runs the code as `python FILE` would. What is raised leaves through the interpreter itself,
-    so exit codes, threads, atexit handlers and flushing are its own. The runner's names are gone
-    by then: user code that climbs the frames finds an empty module."""
+    so exit codes, threads, atexit handlers and flushing are its own; where nobody can tell, its end is
+    left out. The runner's names are gone by then: user code that climbs the frames finds an empty module."""
     path = "/code/" + name
     keep_source(path, code)
     module = type(sys)("__main__")
@@ -205,19 +217,35 @@ def run_script(name, arguments, code):
     namespace["__loader__"] = sys.modules["_frozen_importlib_external"].SourceFileLoader("__main__", path)
     sys.argv = [path, *arguments]
     sys.modules["__main__"] = module
-    interpreter, hide, without_runner, own = sys, hide_frames, frames_without(FOLDER), globals()
+    interpreter, hide, without_runner = sys, hide_frames, frames_without(FOLDER)
+    kind_of, exiting, number, status = type, SystemExit, int, 0
+    end.read(code)
     del name, arguments, module
-    own.clear()
-    own["__builtins__"] = namespace["__builtins__"]  # the interpreter imports with what it finds here
+    keep_only_builtins(globals())
     try:
-        program = compile(code, path, "exec", dont_inherit=True)
-        del code
-        exec(program, namespace)
-    except SystemExit:
+        try:
+            program = compile(code, path, "exec", dont_inherit=True)
+            del code
+            exec(program, namespace)
+        except exiting as error:
+            if kind_of(error) is not exiting:
+                raise
+            if error.code is not None and (kind_of(error.code) is not number or not 0 <= error.code <= 255):
+                raise
+            status = error.code or 0
+        # What held on to the exception is dropped by now, before exit functions run. Nothing is called where
+        # each call is seen.
+        if interpreter.gettrace() is None and interpreter.getprofile() is None:
+            end.leave(status)
+    except exiting:
         raise
     except BaseException:
         interpreter.excepthook = hide(interpreter, without_runner)
         raise
+    finally:
+        end.stay()
+    if status:
+        raise exiting(status)
 
 
 def keep_source(path, code):
@@ -237,7 +265,7 @@ def keep_source(path, code):
         posix.close(file)
 
 
-def run_handler(host, number, name, arguments, code):
+def run_handler(end, host, number, name, arguments, code):
     """Hands over to handler.py, and to shared.py where calls are to overlap, which lie beside this file so
     that only those who need them read them. As for a script, no module and no frame has the runner's names
     afterwards."""
@@ -251,11 +279,17 @@ def run_handler(host, number, name, arguments, code):
         kind = "SharedHandler"
     handler = half[kind](host, Fields, hide_frames, frames_without(FOLDER))
     sys.modules["__main__"] = type(sys)("__main__")
-    for names in (half, globals()):
-        builtins = names["__builtins__"]
-        names.clear()
-        names["__builtins__"] = builtins
-    handler.serve(number, path, arguments, code)
+    interpreter = sys
+    end.read(code)
+    keep = keep_only_builtins
+    keep(half)
+    keep(globals())
+    try:
+        handler.serve(number, path, arguments, code)
+        if interpreter.gettrace() is None and interpreter.getprofile() is None:
+            end.leave(0)
+    finally:
+        end.stay()
 
 
 def frames_without(folder):
@@ -292,6 +326,6 @@ def hide_frames(interpreter, without_runner):
 
 
 if __name__ == "__main__":
-    initialise()
+    end = initialise()
     run, call = wait_for_call(Host())
-    run(*call)
+    run(end, *call)
