@@ -140,11 +140,13 @@ impl Warm {
     /// The one of this purpose that was used last. Those that died meanwhile are dropped.
     pub(crate) fn take(&self, purpose: &Purpose) -> Option<Box<dyn Sandbox>> {
         let mut kept = self.kept();
-        kept.forget_dead();
-        let index = kept.waiting.iter().rposition(|waiting| waiting.purpose == *purpose);
-        let taken = index.and_then(|index| kept.waiting.remove(index));
+        let mut next = || {
+            let index = kept.waiting.iter().rposition(|waiting| waiting.purpose == *purpose)?;
+            kept.waiting.remove(index).map(|waiting| waiting.sandbox)
+        };
+        let taken = std::iter::from_fn(&mut next).find(|sandbox| sandbox.health() == Health::Ready);
         self.show(&kept);
-        taken.map(|waiting| waiting.sandbox)
+        taken
     }
 
     /// Keeps a sandbox that is as new, for a while or as long as the settings have it. Gives those that are to
@@ -152,11 +154,10 @@ impl Warm {
     #[must_use]
     pub(crate) fn keep(&self, purpose: Purpose, ttl: Option<Duration>, sandbox: Box<dyn Sandbox>) -> Unneeded {
         let mut kept = self.kept();
-        kept.forget_dead();
         let ttl = ttl.unwrap_or(self.settings.ttl);
         kept.waiting.push_back(Waiting { purpose, sandbox, ttl, due: Instant::now() + ttl });
         let most = if kept.closed { 0 } else { usize::try_from(self.settings.sandboxes).unwrap_or(usize::MAX) };
-        let over = kept.waiting.len().saturating_sub(most);
+        let over = kept.too_many(|waiting, _| waiting.saturating_sub(most));
         self.take_out(&mut kept, over)
     }
 
@@ -164,8 +165,7 @@ impl Warm {
     #[must_use]
     pub(crate) fn evict(&self, room: usize) -> Unneeded {
         let mut kept = self.kept();
-        kept.forget_dead();
-        let over = (kept.waiting.len() + kept.ending).saturating_sub(room).min(kept.waiting.len());
+        let over = kept.too_many(|waiting, ending| (waiting + ending).saturating_sub(room).min(waiting));
         self.take_out(&mut kept, over)
     }
 
@@ -284,6 +284,15 @@ impl Kept {
             *counts.entry(served).or_default() += 1;
         }
         counts
+    }
+
+    /// How many are too many, by how many wait and how many are being ended. Only where there are any it is looked
+    /// who died: to look at each asks the kernel, and this is part of every call.
+    fn too_many(&mut self, over: impl Fn(usize, usize) -> usize) -> usize {
+        if over(self.waiting.len(), self.ending) > 0 {
+            self.forget_dead();
+        }
+        over(self.waiting.len(), self.ending)
     }
 
     /// Drops those that died while they waited: they take nobody's place.

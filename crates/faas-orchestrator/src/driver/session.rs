@@ -1,7 +1,8 @@
 //! What a run hears: of its call, or of the loading of a program that is shared and then of its call.
 //!
 //! Invariants: there is one `Done`; whoever interrupts ends what is under way and what would come after it; one
-//! that is dropped before its end ends its call; what the loading writes counts as the call's. Waiting for the next event may be given up at any time.
+//! that is dropped before its end ends its call; what the loading writes counts as the call's. Waiting for the next
+//! event may be given up at any time.
 
 use crate::shared::At;
 use bytes::Bytes;
