@@ -24,7 +24,7 @@ const LOADED = 0x45;
 const BUSY = 0x46;
 const PRINTED = 0x47;
 const PIECE = 131072;
-const HELLO = '020000004000000000000000000000000500';
+const HELLO = '020000004000000000000000000000000600';
 const BOUND = 30_000;
 const ASSEMBLE = `
 set -e; cd "$0"
@@ -58,9 +58,10 @@ function string(text) {
   return Buffer.concat([number(bytes.length, 4), bytes]);
 }
 
-function call(code, { args = [], name = 'main.js', contract = 'script', announced } = {}) {
+function call(code, { args = [], name = 'main.js', contract = 'script', env = [], announced } = {}) {
   const bytes = Buffer.from(code);
   const fields = [string(contract), string(name), number(args.length, 4), ...args.map(string)];
+  fields.push(number(env.length, 4), ...env.flat().map(string));
   const frames = [frame(BEGIN, Buffer.concat([...fields, number(announced ?? bytes.length, 8)]))];
   for (let at = 0; at < bytes.length; at += PIECE) {
     frames.push(frame(BODY, bytes.subarray(at, at + PIECE), at / PIECE));

@@ -14,7 +14,7 @@ const fs = require('fs');
 const Module = require('module');
 const vm = require('vm');
 
-const VERSION = 5;
+const VERSION = 6;
 const SOCKET = 3;
 const HEADER = 16;
 const MAX_BODY = 128 * 1024;
@@ -56,6 +56,7 @@ function waitForCall() {
   const contract = fields.string();
   const name = fields.string();
   const args = Array.from({ length: fields.u32() }, () => fields.string());
+  for (let left = fields.u32(); left > 0; left -= 1) setVariable(fields.string(), fields.string());
   const length = fields.u64();
   if (!CONTRACTS.includes(contract)) {
     throw new BrokenCall(`contract ${contract} is not one of ${CONTRACTS.join(', ')}`);
@@ -70,6 +71,11 @@ function waitForCall() {
   if (contract === 'handler') return { name, args: [], code, handler: handlerAsked(args, begin.call) };
   fs.closeSync(SOCKET);
   return { name, args, code };
+}
+
+/** A variable of the call for which this process waited. */
+function setVariable(name, value) {
+  process.env[name] = value;
 }
 
 function handlerAsked([entry, stays, concurrency], call) {

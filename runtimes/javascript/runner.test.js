@@ -33,6 +33,15 @@ test('says hello and runs as the main module', { skip }, async (t) => {
   assert.strictEqual(running.said.toString('hex'), HELLO);
 });
 
+test('variables of the call are in the environment and given to children', { skip }, async (t) => {
+  const env = [['A', 'b'], ['EMPTY', ''], ['WITH', 'a=b\nc'], ['\u00e4', '\u00f6'], ['__proto__', 'x']];
+  const code = `
+    const listed = require('child_process').execFileSync('/usr/bin/env', ['-0']).toString();
+    console.log(JSON.stringify([Object.entries(process.env), listed.split('\\0').slice(0, -1)]));`;
+  const expected = JSON.stringify([env, env.map((pair) => pair.join('='))]);
+  await check(t, code, `${expected}\n`, { env });
+});
+
 test('argv-json is the first argument', { skip }, async (t) => {
   const code = 'console.log(JSON.parse(process.argv[2]).n + 1)';
   await check(t, code, '42\n', { args: ['{"n": 41}'], contract: 'argv-json' });

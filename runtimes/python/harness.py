@@ -20,7 +20,7 @@ BOUND = 30
 BEGIN, BODY, END, CREDIT, REQUEST = 0x30, 0x31, 0x32, 0x33, 0x34
 HEAD, ANSWER, ANSWER_END, FAILED, LOADED, BUSY, PRINTED = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47
 PIECE = 131072
-HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0500")
+HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0600")
 ASSEMBLE = """
 set -e; cd "$0"
 mount --rbind /usr usr; mount --rbind /proc proc; mount --rbind /dev/null dev/null
@@ -48,9 +48,11 @@ def string(text):
     return len(text.encode()).to_bytes(4, "little") + text.encode()
 
 
-def call(code, arguments=(), name="main.py", contract="script", piece=PIECE):
+def call(code, arguments=(), name="main.py", contract="script", piece=PIECE, env=()):
     head = string(contract) + string(name) + len(arguments).to_bytes(4, "little")
-    head += b"".join(string(argument) for argument in arguments) + len(code).to_bytes(8, "little")
+    head += b"".join(string(argument) for argument in arguments)
+    head += len(env).to_bytes(4, "little") + b"".join(number(len(field), 4) + field for pair in env for field in pair)
+    head += len(code).to_bytes(8, "little")
     pieces = [code[at : at + piece] for at in range(0, len(code), piece)]
     return frame(BEGIN, head) + b"".join(frame(BODY, body, at) for at, body in enumerate(pieces)) + frame(END)
 

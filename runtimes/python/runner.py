@@ -12,7 +12,7 @@ sees what is already loaded. start.py runs this file, among names of its own: FO
 import posix
 import sys
 
-VERSION = 5
+VERSION = 6
 HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
 BEGIN, BODY, END = 0x30, 0x31, 0x32
 CONTRACTS = ("script", "argv-json", "handler")
@@ -183,6 +183,8 @@ def wait_for_call(host):
     fields = Fields(body)
     contract, name = fields.string(), fields.string()
     arguments = [fields.string() for _ in range(fields.number(4))]
+    for _ in range(fields.number(4)):
+        set_variable(fields.bytes(), fields.bytes())
     length = fields.number(8)
     if contract not in CONTRACTS:
         raise SystemExit("runner: contract %s is not one of %s" % (contract, ", ".join(CONTRACTS)))
@@ -201,6 +203,15 @@ def wait_for_call(host):
         return run_handler, (host, number, name, arguments, code)
     host.close()
     return run_script, (name, arguments, code)
+
+
+def set_variable(name, value):
+    """A variable of the call for which this process waited: for its children, and for `os` whether it is loaded
+    by now or not."""
+    posix.putenv(name, value)
+    posix.environ[name] = value
+    if "os" in sys.modules:
+        sys.modules["os"].environb[name] = value
 
 
 def run_script(end, name, arguments, code):

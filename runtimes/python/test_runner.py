@@ -59,6 +59,22 @@ class RunnerTest(RunnerTestCase):
         self.check(text, "{'LC_CTYPE': 'C.UTF-8'}\n", env=["LC_CTYPE=C.UTF-8"])
         self.check(text, "{'LANG': 'C', 'A': 'b'}\n", env=["LANG=C", "A=b"])
 
+    def test_variables_of_the_call_are_those_it_would_have_been_started_with(self):
+        names = {"A": "b", "PATH": "/usr/bin", "EMPTY": "", "WITH": "a=b\nc", "\u00e4": "\u00f6", "HOME": "/workspace"}
+        text = """
+            import os, subprocess, sys
+            print(dict(os.environ), os.environb[b"A"], os.getenv("WITH"))
+            listed = subprocess.run(["/usr/bin/env", "-0"], capture_output=True).stdout
+            print(sorted(listed.split(b"\\0")))
+        """
+        outputs = []
+        for given, started in ((names, {}), ({}, names)):
+            env = [(name.encode(), value.encode()) for name, value in given.items()]
+            started = [f"{name}={value}" for name, value in started.items()]
+            outputs.append(Running(self, call(code_of(text), env=env), env=started).finish())
+        self.assertEqual(*outputs)
+        self.assertIn(str(names), outputs[0][1])
+
     def test_its_names_do_not_leak(self):
         text = """
             print(sorted(globals()))

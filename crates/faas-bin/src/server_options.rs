@@ -51,6 +51,10 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     warm_sandboxes: Option<String>,
 
+    /// Sandboxes that are made before anybody asks [default: 2]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    spares_sandboxes: Option<String>,
+
     /// How long a kept sandbox waits for its next execution [default: 300s]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     warm_ttl: Option<String>,
@@ -171,6 +175,7 @@ impl ServerOptions {
             .with(Key::DrainTimeout, self.drain_timeout.as_deref())
             .with(Key::QueueWaiting, self.queue_waiting.as_deref())
             .with(Key::WarmSandboxes, self.warm_sandboxes.as_deref())
+            .with(Key::Spares, self.spares_sandboxes.as_deref())
             .with(Key::WarmTtl, self.warm_ttl.as_deref())
             .with(Key::ColdStartTimeout, self.cold_start_timeout.as_deref())
             .with(Key::HistoryRows, self.history_rows.as_deref())

@@ -60,7 +60,8 @@ pub(crate) fn execute(config: &Config, mut plan: Plan) -> Result<ExitCode, CliEr
             "--detach needs a server, for what runs in this process ends with it; accepted: --server URL".to_owned(),
         )),
         None => {
-            let bootstrap = Bootstrap::start(config)?;
+            // Nobody comes after this one.
+            let bootstrap = Bootstrap::start(config)?.without_spares();
             bootstrap.become_unprivileged()?;
             on_runtime(async move {
                 until_the_second_signal(async |cancelled| {

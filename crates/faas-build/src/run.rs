@@ -11,7 +11,7 @@ use faas_executor_api::{
     CallError, Command, DestroyReason, Event, ExecSession, Executor, FileIn, Sandbox, SandboxSpec,
 };
 use faas_types::{
-    ByteSize, CpuAmount, IsolationLevel, Language, OnOutputLimit, Outcome, OutputLimits, Resources, SandboxId, TenantId,
+    ByteSize, CpuAmount, IsolationLevel, Language, OnOutputLimit, Outcome, OutputLimits, Resources, TenantId,
 };
 use std::sync::Arc;
 use std::time::Instant;
@@ -73,7 +73,7 @@ impl Tools<'_> {
             IsolationLevel::Standard
         };
         let spec = SandboxSpec { tenant: self.tenant, language: None, resources: RESOURCES, isolation, packages: None };
-        let mut sandbox = self.executor.create(SandboxId::generate(), spec).await.map_err(BuildError::from)?;
+        let mut sandbox = self.executor.create(spec).await.map_err(BuildError::from)?;
         let left = self.within(sandbox.as_mut(), files, relay).await;
         sandbox.destroy(DestroyReason::Finished).await;
         left

@@ -55,6 +55,7 @@ impl Config {
             Key::DrainTimeout => shown(&server.drain_timeout, duration),
             Key::QueueWaiting => shown(&server.queue_waiting, number),
             Key::WarmSandboxes => shown(&server.warm_sandboxes, number),
+            Key::Spares => shown(&server.spares, number),
             Key::WarmTtl => shown(&server.warm_ttl, duration),
             Key::ColdStartTimeout => shown(&server.cold_start_timeout, duration),
             Key::HistoryRows => shown(&server.history_rows, number),

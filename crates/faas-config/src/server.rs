@@ -13,6 +13,9 @@ use std::time::Duration;
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_QUEUE_WAITING: u32 = 1000;
 const DEFAULT_WARM: u32 = 8;
+/// Two callers at the same time find one each.
+const DEFAULT_SPARES: u32 = 2;
+const MOST_SPARES: u32 = 64;
 const DEFAULT_COLD_START_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_WARM_TTL: Duration = Duration::from_secs(5 * 60);
 /// As many sandboxes as there may be at all.
@@ -48,6 +51,8 @@ pub struct ServerConfig {
     pub queue_waiting: Setting<u32>,
     /// See [`Key::WarmSandboxes`].
     pub warm_sandboxes: Setting<u32>,
+    /// See [`Key::Spares`].
+    pub spares: Setting<u32>,
     /// See [`Key::WarmTtl`].
     pub warm_ttl: Setting<Duration>,
     /// See [`Key::ColdStartTimeout`].
@@ -111,6 +116,7 @@ impl ServerConfig {
                 whole_number(text, 1, MOST_WAITING)
             })?,
             warm_sandboxes: pick(layers, Key::WarmSandboxes, DEFAULT_WARM, |text| none_or(text, MOST_WARM))?,
+            spares: pick(layers, Key::Spares, DEFAULT_SPARES, |text| none_or(text, MOST_SPARES))?,
             warm_ttl: pick(layers, Key::WarmTtl, DEFAULT_WARM_TTL, duration)?,
             cold_start_timeout: pick(layers, Key::ColdStartTimeout, DEFAULT_COLD_START_TIMEOUT, duration)?,
             history_rows: pick(layers, Key::HistoryRows, DEFAULT_HISTORY_ROWS, |text| {

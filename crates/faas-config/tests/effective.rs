@@ -20,6 +20,8 @@ isolation = "standard"
 max_sandboxes = 3
 [queue]
 waiting = 7
+[spares]
+sandboxes = 3
 [warm]
 sandboxes = 0
 ttl = "9s"

@@ -16,11 +16,11 @@ pub trait Executor: Send + Sync + 'static {
     /// Names the field, the host's limit and the next step.
     fn validate(&self, spec: &SandboxSpec) -> Result<(), SpecError>;
 
-    /// Makes a sandbox. The id must be fresh.
+    /// Gives a sandbox with an id of its own, in which nothing ran.
     ///
     /// # Errors
     /// The spec does not pass `validate`, or the platform failed; nothing is left behind.
-    async fn create(&self, id: SandboxId, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError>;
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError>;
 
     /// Starts a sandbox from a saved state under a fresh identity.
     ///

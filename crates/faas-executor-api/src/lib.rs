@@ -27,7 +27,7 @@ pub use error::{CallError, CreateError, RecoverError, SpecError};
 pub use event::{Done, Event, EventSender, EventStream, OutputEvent, ResponseHead, event_channel};
 pub use executor::Executor;
 pub use input::{InputClosed, InputItem, InputReceiver, InputSink, input_channel};
-pub use sandbox::{DestroyReason, ExecSession, Health, Interrupt, Interrupter, Sandbox};
+pub use sandbox::{DestroyReason, ExecSession, Health, Interrupt, Interrupter, Origin, Sandbox};
 pub use share::{MAX_AT_ONCE, SharedCall, SharedProgram};
 pub use stay::StayingProgram;
 pub use validation::{

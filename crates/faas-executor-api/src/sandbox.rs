@@ -32,6 +32,27 @@ impl Health {
     }
 }
 
+/// How a sandbox came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Origin {
+    /// Made for whoever asked.
+    #[default]
+    Cold,
+    /// Made before, with nothing of anybody's in it.
+    Spare,
+}
+
+impl Origin {
+    /// The name used in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Spare => "spare",
+        }
+    }
+}
+
 /// Why a sandbox is destroyed; goes into records and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DestroyReason {
@@ -108,6 +129,11 @@ pub trait Sandbox: Send {
 
     /// What isolation it really has.
     fn isolation(&self) -> &IsolationReport;
+
+    /// How it came to be.
+    fn origin(&self) -> Origin {
+        Origin::Cold
+    }
 
     /// Calls user code. The sink carries its standard input; events come as it produces them, then
     /// exactly one `Done`. A failing guest is a `Done`.

@@ -46,7 +46,7 @@ mod bare_host {
 async fn sandboxes_give_their_places_back() {
     use faas_executor_api::conformance::{Guest, within};
     use faas_executor_api::{Command, CreateError, DestroyReason, Event, Executor, SandboxSpec};
-    use faas_types::{IsolationLevel, Outcome, OutputLimits, Resources, SandboxId, TenantId};
+    use faas_types::{IsolationLevel, Outcome, OutputLimits, Resources, TenantId};
     use std::time::{Duration, Instant};
 
     let executor = FakeExecutor::new(FakeHost { max_sandboxes: 1, ..FakeHost::default() });
@@ -57,8 +57,8 @@ async fn sandboxes_give_their_places_back() {
         isolation: IsolationLevel::Strict,
         packages: None,
     };
-    let mut only = executor.create(SandboxId::generate(), spec.clone()).await.expect("a place");
-    let refusal = executor.create(SandboxId::generate(), spec.clone()).await.err().expect("no place");
+    let mut only = executor.create(spec.clone()).await.expect("a place");
+    let refusal = executor.create(spec.clone()).await.err().expect("no place");
     assert!(matches!(refusal, CreateError::AtCapacity { limit: 1 }), "{refusal}");
 
     let command = Command {
@@ -77,7 +77,7 @@ async fn sandboxes_give_their_places_back() {
     within("sandboxes_give_their_places_back", "the end of a dropped sandbox's call", Duration::from_secs(10), reading)
         .await;
 
-    let next = executor.create(SandboxId::generate(), spec).await.expect("the place of the one before");
+    let next = executor.create(spec).await.expect("the place of the one before");
     next.destroy(DestroyReason::Finished).await;
     assert_eq!(executor.live(), 0);
 }

@@ -11,7 +11,7 @@ use faas_executor_api::{
     DestroyReason, Event, Executor, HandlerRequest, Invocation, Program, Sandbox, SandboxSpec, Stay,
 };
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
-use faas_types::{Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, SandboxId, TenantId};
+use faas_types::{Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, TenantId};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ async fn measure(executor: &ProcessExecutor, language: Language, name: &str, cod
         isolation,
         packages: None,
     };
-    let mut sandbox = executor.create(SandboxId::generate(), spec).await.expect("a sandbox");
+    let mut sandbox = executor.create(spec).await.expect("a sandbox");
     let code = Bytes::from_static(code.as_bytes());
     let (mut answers, mut calls, mut recycles) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..CALLS + CALLS / 10 {

@@ -1,54 +1,58 @@
-//! The executor: making sandboxes.
+//! The executor: making sandboxes, or having made them.
 
-use crate::capabilities::report;
-use crate::link::{AskError, Link, State};
-use crate::packets::Packets;
-use crate::sandbox::{INIT_FRAME, ProcessSandbox};
+use crate::link::Link;
+use crate::maker::Maker;
+use crate::stock::{self, Stock};
 use crate::validate::validate;
 use async_trait::async_trait;
 use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError};
-use faas_protocol::control::{FromInit, ToInit};
-use faas_protocol::launcher::{Create, Host, Step, ToLauncher};
-use faas_sandbox_linux::packet;
-use faas_types::{IsolationLevel, PackagesId, SandboxId};
-use rustix::fd::AsFd;
-use rustix::io::Errno;
+use faas_protocol::launcher::{Host, Step};
+use faas_types::SandboxId;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-/// How long an assembly may take. It takes milliseconds; this is for a host that hardly runs at all.
-const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The process executor. Dropping it ends the launcher and every sandbox.
 #[derive(Debug)]
 pub struct ProcessExecutor {
-    link: Arc<Link>,
     child: Mutex<Child>,
     capabilities: Capabilities,
-    host: Arc<Host>,
+    maker: Arc<Maker>,
+    stock: Arc<Stock>,
 }
 
 impl ProcessExecutor {
     pub(crate) fn new(link: Arc<Link>, child: Child, capabilities: Capabilities, host: Host) -> Self {
-        Self { link, child: Mutex::new(child), capabilities, host: Arc::new(host) }
+        let maker = Maker { link, host: Arc::new(host), missing: capabilities.report.missing.clone() };
+        Self { child: Mutex::new(child), capabilities, maker: Arc::new(maker), stock: Arc::new(Stock::new(0)) }
+    }
+
+    /// Has so many sandboxes ready for the specs that are asked for. Called inside a tokio runtime, before the first
+    /// is made.
+    #[must_use]
+    pub fn with_spares(mut self, most: u32) -> Self {
+        self.stock = Arc::new(Stock::new(most));
+        if most > 0 {
+            tokio::spawn(stock::keep(Arc::clone(&self.stock), Arc::clone(&self.maker)));
+        }
+        self
     }
 
     /// The uid a server of real root becomes; 0 for an ordinary user's.
     #[must_use]
     pub fn server_uid(&self) -> u32 {
-        self.host.server_uid
+        self.maker.host.server_uid
     }
 
     /// Ends every sandbox and the launcher, and returns when they are gone.
     pub async fn shutdown(&self) {
-        self.link.close().await;
+        self.stock.close();
+        self.maker.link.close().await;
         // It closed its socket by ending, so this does not wait. That it ended is what is wanted.
         let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).wait();
     }
 
-    /// As [`Executor::create`], failing at a step of the assembly on purpose: how the tests walk
-    /// through every failure.
+    /// Makes a sandbox with this id, failing at a step of the assembly on purpose: how the tests walk through every
+    /// failure.
     ///
     /// # Errors
     /// As [`Executor::create`].
@@ -58,114 +62,15 @@ impl ProcessExecutor {
         spec: SandboxSpec,
         fail_at: Option<Step>,
     ) -> Result<Box<dyn Sandbox>, CreateError> {
-        validate(&spec, &self.host)?;
-        let (ours, theirs) = packet::pair().map_err(|errno| failed("socket", errno.raw_os_error()))?;
-        let control = Packets::new(ours).map_err(|error| failed("socket", error.raw_os_error().unwrap_or(0)))?;
-        let request = Create {
-            sandbox: *id.as_bytes(),
-            tenant: *spec.tenant.as_bytes(),
-            strict: spec.isolation == IsolationLevel::Strict,
-            memory_bytes: spec.resources.memory.as_bytes(),
-            disk_bytes: spec.resources.disk.as_bytes(),
-            inodes: spec.resources.inodes(),
-            cpu_milli: spec.resources.cpu.as_milli(),
-            pids: spec.resources.pids,
-            packages: spec.packages.map(|packages| *packages.as_bytes()),
-            fail_at,
-        };
-        let hello = ToInit::Hello { version: faas_protocol::VERSION }
-            .encode()
-            .map_err(|_| failed("hello", Errno::MSGSIZE.raw_os_error()))?;
-        let state =
-            self.link.create(ToLauncher::Create(request), *id.as_bytes(), theirs.as_fd()).await.map_err(|error| {
-                match error {
-                    AskError::LauncherLost => CreateError::LauncherLost,
-                    AskError::Exists => failed(Step::Check.as_str(), Errno::EXIST.raw_os_error()),
-                }
-            })?;
-        drop(theirs);
-        let packages = spec.packages;
-        let isolation = report(&self.host, spec.isolation);
-        let mut sandbox =
-            ProcessSandbox::new(id, spec, Arc::clone(&self.host), isolation, Arc::clone(&self.link), control, state);
-        // Init reads it once it runs; a sandbox that fails before is heard below.
-        let _ = sandbox.control().send(&hello, &[]).await;
-        let ready = tokio::time::timeout(READY_TIMEOUT, sandbox.wait_ready()).await;
-        match ready.unwrap_or(Err(Failure::Step { step: Some(Step::Exec), errno: Errno::TIMEDOUT.raw_os_error() })) {
-            Ok(()) => Ok(Box::new(sandbox)),
-            Err(error) => {
-                Box::new(sandbox).destroy(faas_executor_api::DestroyReason::Unhealthy).await;
-                Err(self.explain(error, packages))
-            }
-        }
+        validate(&spec, &self.maker.host)?;
+        Ok(Box::new(self.maker.make(id, spec, fail_at).await?))
     }
-
-    /// Gives a failed step the meaning it has to the caller.
-    fn explain(&self, failure: Failure, packages: Option<PackagesId>) -> CreateError {
-        match failure {
-            Failure::Step { step: Some(Step::Packages), errno }
-                if errno == Errno::NOENT.raw_os_error()
-                    && let Some(packages) = packages =>
-            {
-                CreateError::Spec(SpecError::PackagesMissing { packages })
-            }
-            Failure::Step { step: Some(Step::Check), errno } if errno == Errno::AGAIN.raw_os_error() => {
-                CreateError::AtCapacity { limit: self.host.max_sandboxes }
-            }
-            Failure::Step { step: Some(Step::Check), errno } if errno == Errno::PERM.raw_os_error() => {
-                CreateError::Spec(SpecError::Isolation {
-                    missing: self.capabilities.report.missing.clone(),
-                    fix: self.host.missing.first().map(|(_, _, fix)| fix.clone()).unwrap_or_default(),
-                })
-            }
-            Failure::Step { step, errno } => failed(step.map_or("an unknown step", Step::as_str), errno),
-            Failure::LauncherLost => CreateError::LauncherLost,
-        }
-    }
-}
-
-/// Why a sandbox did not get ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// A step failed.
-    Step { step: Option<Step>, errno: i32 },
-    /// The launcher is gone.
-    LauncherLost,
-}
-
-impl ProcessSandbox {
-    /// Waits until init runs, or somebody says why it does not.
-    async fn wait_ready(&mut self) -> Result<(), Failure> {
-        let mut state = self.state();
-        let mut buffer = INIT_FRAME;
-        let heard = tokio::select! {
-            biased;
-            received = self.control().receive(&mut buffer) => received.ok().map(|received| received.length),
-            _ = state.wait_for(|state| *state != State::Alive) => None,
-        };
-        let message = heard.and_then(|length| FromInit::decode(buffer.get(..length)?).ok());
-        match message {
-            Some(FromInit::Ready { version }) if version == faas_protocol::VERSION => Ok(()),
-            Some(FromInit::AssemblyFailed { step, errno }) => Err(Failure::Step { step: Step::from_u8(step), errno }),
-            // Init ended without a word: the launcher knows more, or will in a moment.
-            _ => match state.wait_for(|state| *state != State::Alive).await.map(|state| *state) {
-                Ok(State::Failed { step, errno }) => Err(Failure::Step { step: Some(step), errno }),
-                Ok(State::Alive | State::Ended(_)) => {
-                    Err(Failure::Step { step: Some(Step::Exec), errno: Errno::CONNRESET.raw_os_error() })
-                }
-                Ok(State::LauncherLost) | Err(_) => Err(Failure::LauncherLost),
-            },
-        }
-    }
-}
-
-fn failed(step: &str, errno: i32) -> CreateError {
-    CreateError::Assembly { step: step.to_owned(), cause: Errno::from_raw_os_error(errno).to_string() }
 }
 
 impl Drop for ProcessExecutor {
     fn drop(&mut self) {
-        self.link.hang_up();
+        self.stock.close();
+        self.maker.link.hang_up();
     }
 }
 
@@ -176,15 +81,20 @@ impl Executor for ProcessExecutor {
     }
 
     fn validate(&self, spec: &SandboxSpec) -> Result<(), SpecError> {
-        validate(spec, &self.host)
+        validate(spec, &self.maker.host)
     }
 
-    async fn create(&self, id: SandboxId, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
-        self.create_failing_at(id, spec, None).await
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
+        validate(&spec, &self.maker.host)?;
+        if let Some(spare) = self.stock.take(&spec) {
+            return Ok(Box::new(spare));
+        }
+        let _caller = self.stock.caller();
+        Ok(Box::new(self.maker.make(SandboxId::generate(), spec, None).await?))
     }
 
     /// The launcher ended what dead launchers left before it said hello.
     async fn recover(&self) -> Result<u32, RecoverError> {
-        Ok(self.host.reconciled)
+        Ok(self.maker.host.reconciled)
     }
 }

@@ -10,6 +10,7 @@ mod capabilities;
 mod create;
 mod error;
 mod link;
+mod maker;
 mod output;
 mod packets;
 mod pipes;
@@ -17,6 +18,7 @@ mod recycle;
 mod sandbox;
 mod share;
 mod start;
+mod stock;
 mod validate;
 
 pub use create::ProcessExecutor;

@@ -3,6 +3,7 @@
 use faas_sandbox_linux::packet::{self, Received};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use std::io;
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
@@ -37,6 +38,12 @@ impl Packets {
     /// Sends one message if that is possible at once.
     pub(crate) fn send_now(&self, message: &[u8]) -> Result<(), Errno> {
         packet::send(self.socket.as_fd(), message, &[])
+    }
+
+    /// Whether the other side has said nothing that was not received, and is there.
+    pub(crate) fn is_silent(&self) -> bool {
+        let mut byte = [0_u8; 1];
+        recv(&self.socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) == Err(Errno::AGAIN)
     }
 
     /// Receives one message into `buffer`. One that does not fit is an error.

@@ -1,14 +1,14 @@
 //! One sandbox: its sockets, its health, its calls.
 
-use crate::call::{self, CallPlan, Idle, Resident};
+use crate::call::{self, CallPlan, Idle, Resident, Waiting};
 use crate::link::{Link, State};
 use crate::packets::Packets;
 use crate::recycle::recycle;
 use crate::share::{Caller, Hub};
 use async_trait::async_trait;
 use faas_executor_api::{
-    CallError, Command, DestroyReason, ExecSession, Health, Interrupt, Interrupter, Invocation, Sandbox, SandboxSpec,
-    SharedProgram, check_command, check_invocation,
+    CallError, Command, DestroyReason, ExecSession, Health, Interrupt, Interrupter, Invocation, Origin, Sandbox,
+    SandboxSpec, SharedProgram, check_command, check_invocation,
 };
 use faas_protocol::launcher::{Counters, Host};
 use faas_types::{IsolationReport, SandboxId};
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) control: Packets,
     pub(crate) running: watch::Sender<Running>,
     counters: Mutex<Counters>,
+    /// The runner that waits for the first call.
+    waiting: Mutex<Option<Waiting>>,
     /// The program that stays while no call runs.
     resident: Mutex<Option<Resident>>,
     /// The program that is shared.
@@ -74,6 +76,11 @@ impl Shared {
     /// The program that stays, or none.
     pub(crate) fn resident(&self) -> MutexGuard<'_, Option<Resident>> {
         self.resident.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The runner that waits for the first call, or none.
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, Option<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The program that is shared, or none.
@@ -137,6 +144,7 @@ pub(crate) struct ProcessSandbox {
     isolation: IsolationReport,
     shared: Arc<Shared>,
     state: watch::Receiver<State>,
+    origin: Origin,
     destroyed: bool,
 }
 
@@ -157,11 +165,23 @@ impl ProcessSandbox {
             control,
             running: watch::Sender::new(Running::Idle),
             counters: Mutex::new(fresh),
+            waiting: Mutex::new(None),
             resident: Mutex::new(None),
             hub: Mutex::new(None),
             calls: AtomicU32::new(0),
         });
-        Self { id, spec, host, isolation, shared, state, destroyed: false }
+        Self { id, spec, host, isolation, shared, state, origin: Origin::Cold, destroyed: false }
+    }
+
+    /// Makes it one that was there before anybody asked: its language's runner is started, where it has one, and
+    /// waits.
+    pub(crate) async fn into_spare(mut self) -> Result<Self, CallError> {
+        if let Some(language) = self.spec.language {
+            let waiting = Waiting::start(&self.shared, language, &self.host).await?;
+            *self.shared.waiting() = waiting;
+        }
+        self.origin = Origin::Spare;
+        Ok(self)
     }
 
     pub(crate) fn control(&self) -> &Packets {
@@ -237,6 +257,8 @@ impl Sandbox for ProcessSandbox {
     fn health(&self) -> Health {
         if *self.state.borrow() != State::Alive || *self.shared.running.borrow() == Running::Spent {
             Health::Unrecoverable
+        } else if self.shared.waiting().as_ref().is_some_and(|waiting| !waiting.is_well(&self.shared)) {
+            Health::Poisoned
         } else if let Some(hub) = self.shared.hub().as_ref() {
             hub.health_of_sandbox()
         } else if self.shared.resident().as_ref().is_some_and(|resident| resident.idle() != Idle::Waits) {
@@ -248,6 +270,10 @@ impl Sandbox for ProcessSandbox {
 
     fn isolation(&self) -> &IsolationReport {
         &self.isolation
+    }
+
+    fn origin(&self) -> Origin {
+        self.origin
     }
 
     async fn invoke(&mut self, call: Invocation) -> Result<ExecSession, CallError> {
@@ -325,6 +351,7 @@ impl Drop for ProcessSandbox {
             self.shared.link.forget(self.shared.id);
         }
         // Whoever can interrupt a call shares this, and needs no connection to a program.
+        drop(self.shared.waiting().take());
         drop(self.shared.resident().take());
         drop(self.shared.hub().take());
     }

@@ -71,7 +71,7 @@ async fn every_step_can_fail_and_nothing_is_left() {
             Ok(_) => panic!("{} did not fail", step.as_str()),
         }
     }
-    let sandbox = executor.create(SandboxId::generate(), spec()).await.expect("a sandbox after every failure");
+    let sandbox = executor.create(spec()).await.expect("a sandbox after every failure");
     assert!(works(sandbox).await);
     executor.shutdown().await;
     if rustix::process::geteuid().is_root() {
@@ -83,14 +83,14 @@ async fn every_step_can_fail_and_nothing_is_left() {
 async fn capacity_is_a_typed_refusal_and_comes_back() {
     let settings = Settings { max_sandboxes: 2, ..Settings::default() };
     let executor = Launcher::start(&settings).expect("a launcher").into_executor().expect("an executor");
-    let first = executor.create(SandboxId::generate(), spec()).await.expect("the first");
-    let second = executor.create(SandboxId::generate(), spec()).await.expect("the second");
-    match executor.create(SandboxId::generate(), spec()).await {
+    let first = executor.create(spec()).await.expect("the first");
+    let second = executor.create(spec()).await.expect("the second");
+    match executor.create(spec()).await {
         Err(CreateError::AtCapacity { limit: 2 }) => {}
         other => panic!("{:?}", other.map(|sandbox| sandbox.id())),
     }
     first.destroy(DestroyReason::Finished).await;
-    let third = executor.create(SandboxId::generate(), spec()).await.expect("the third");
+    let third = executor.create(spec()).await.expect("the third");
     assert!(works(second).await && works(third).await);
     executor.shutdown().await;
 }
@@ -99,8 +99,8 @@ async fn capacity_is_a_typed_refusal_and_comes_back() {
 async fn an_id_is_used_once() {
     let executor = executor();
     let id = SandboxId::generate();
-    let first = executor.create(id, spec()).await.expect("the first");
-    assert!(matches!(executor.create(id, spec()).await, Err(CreateError::Assembly { .. })));
+    let first = executor.create_failing_at(id, spec(), None).await.expect("the first");
+    assert!(matches!(executor.create_failing_at(id, spec(), None).await, Err(CreateError::Assembly { .. })));
     assert!(works(first).await);
     executor.shutdown().await;
 }
@@ -110,7 +110,7 @@ async fn an_id_is_used_once() {
 #[tokio::test]
 async fn a_reader_that_does_not_read_keeps_nothing_alive_past_the_deadline() {
     let executor = executor();
-    let mut sandbox = executor.create(SandboxId::generate(), spec()).await.expect("a sandbox");
+    let mut sandbox = executor.create(spec()).await.expect("a sandbox");
     let command = Command {
         argv: ["/usr/bin/bash", "-c", "sleep 1000 & exec head -c 1100000 /dev/zero"].map(str::to_owned).to_vec(),
         env: Vec::new(),

@@ -7,9 +7,7 @@ use faas_executor_api::{
     CreateError, DestroyReason, Event, Executor, Invocation, Program, Sandbox, SandboxSpec, SpecError, Stay,
 };
 use faas_executor_process::{Launcher, ProcessExecutor, SLOT_UIDS, Settings};
-use faas_types::{
-    Contract, IsolationLevel, Language, Outcome, OutputLimits, PackagesId, Resources, SandboxId, TenantId,
-};
+use faas_types::{Contract, IsolationLevel, Language, Outcome, OutputLimits, PackagesId, Resources, TenantId};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
@@ -63,7 +61,7 @@ fn spec(language: Language) -> SandboxSpec {
 }
 
 async fn create(executor: &ProcessExecutor, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
-    executor.create(SandboxId::generate(), spec).await
+    executor.create(spec).await
 }
 
 /// Runs a program that must exit with 0 in a sandbox of its own; what it printed.

@@ -4,7 +4,7 @@
 
 use faas_executor_api::{CallError, Command, DestroyReason, Event, Executor, Health, Sandbox, SandboxSpec};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
-use faas_types::{IsolationLevel, Outcome, OutputLimits, Resources, SandboxId, TenantId};
+use faas_types::{IsolationLevel, Outcome, OutputLimits, Resources, TenantId};
 use std::time::{Duration, Instant};
 
 fn executor() -> ProcessExecutor {
@@ -20,7 +20,7 @@ async fn sandbox(executor: &ProcessExecutor) -> Box<dyn Sandbox> {
         isolation: if strict { IsolationLevel::Strict } else { IsolationLevel::Standard },
         packages: None,
     };
-    executor.create(SandboxId::generate(), spec).await.expect("a sandbox")
+    executor.create(spec).await.expect("a sandbox")
 }
 
 /// Runs a Python program that must exit with 0; what it printed.

@@ -32,6 +32,7 @@ pub struct Bootstrap {
     max_sandboxes: u32,
     queue: u32,
     warm: WarmSettings,
+    spares: u32,
     cold_start_timeout: Duration,
 }
 
@@ -54,23 +55,31 @@ impl Bootstrap {
     }
 
     fn start_on(config: &Config, packages: Option<&Path>) -> Result<Self, StartError> {
-        let max_sandboxes = config.max_sandboxes.value;
+        let server = &config.server;
+        let (max_sandboxes, spares) = (config.max_sandboxes.value, server.spares.value);
         // Executions have all of theirs while dependencies are fetched.
         let builds = if packages.is_some() { MAX_BUILDS } else { 0 };
         let settings = Settings {
             runtime_dir: config.runtime_dir.value.clone(),
-            max_sandboxes: (max_sandboxes + builds).min(UIDS_PER_SLOT - 1),
+            // And none goes for one that nobody asked for yet.
+            max_sandboxes: (max_sandboxes + builds + spares).min(UIDS_PER_SLOT - 1),
             packages: packages.map(Path::to_owned),
         };
-        let server = &config.server;
         let warm = WarmSettings { sandboxes: server.warm_sandboxes.value, ttl: server.warm_ttl.value };
         Ok(Self {
             launcher: Launcher::start(&settings)?,
             max_sandboxes,
             queue: server.queue_waiting.value,
             warm,
+            spares,
             cold_start_timeout: server.cold_start_timeout.value,
         })
+    }
+
+    /// Makes no sandbox before it is asked for.
+    #[must_use]
+    pub fn without_spares(self) -> Self {
+        Self { spares: 0, ..self }
     }
 
     /// What this host gives to sandboxes.
@@ -103,7 +112,7 @@ impl Bootstrap {
             retention: EMBEDDED_HISTORY,
             log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
         };
-        let executor = Arc::new(self.launcher.into_executor()?);
+        let executor = Arc::new(self.launcher.into_executor()?.with_spares(self.spares));
         let store = Arc::new(MemoryStore::new(EMBEDDED_HISTORY));
         Platform::on_process_executor(executor, store, None, Logs::memory(), settings).await
     }
@@ -130,7 +139,7 @@ impl Bootstrap {
             },
             log_retention_bytes: server.logs_bytes.value.as_bytes(),
         };
-        let executor = Arc::new(self.launcher.into_executor()?);
+        let executor = Arc::new(self.launcher.into_executor()?.with_spares(self.spares));
         let builds: Arc<dyn Executor> = executor.clone();
         let packages = data.join("packages");
         let builder = Builder::open(builds, Indexes::of_host()?, &packages, Limits::default())?;

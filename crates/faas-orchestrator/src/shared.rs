@@ -24,8 +24,6 @@ use tokio::sync::watch;
 
 /// How the sandbox came to be, as records show it, of a call that found it there.
 pub(crate) const WARM: &str = "warm";
-/// Of one that made it, or waited for it to be made.
-pub(crate) const COLD: &str = "cold";
 
 /// See the module.
 #[derive(Default)]

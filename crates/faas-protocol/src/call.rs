@@ -55,7 +55,7 @@
 //!
 //! | type | frame | call | sequence | body |
 //! |---|---|---|---|---|
-//! | 0x30 | `Begin` | call | 0 | `string` contract, `string` name, `list of string` args, `u64` code_bytes |
+//! | 0x30 | `Begin` | call | 0 | `string` contract, `string` name, `list of string` args, `list of` (`bytes` name, `bytes` value) env, `u64` code_bytes |
 //! | 0x31 | `Body` | call | 0, 1, 2 … | `raw` piece of the code, 1 to 131072 bytes |
 //! | 0x32 | `End` | call | 0 | empty |
 //! | 0x33 | `Credit` | call | 0 | `u32` bytes |
@@ -68,7 +68,7 @@
 //!
 //! | type | frame | call | sequence | body |
 //! |---|---|---|---|---|
-//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 5) |
+//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 6) |
 //! | 0x41 | `Head` | call | 0 | `u16` status, `list of` (`string` name, `bytes` value) |
 //! | 0x42 | `Body` | call | 0, 1, 2 … | `raw` piece of the response, 1 to 131072 bytes |
 //! | 0x43 | `End` | call | 0 | empty |
@@ -81,7 +81,7 @@
 //! takes one away (the rest of a frame takes none), and a runner without credit waits for the next `Credit`.
 //! [`RunnerFrames`] refuses a runner that breaks any of this.
 //!
-//! Example, `Hello` of version 5: `02000000 40 00 0000 00000000 00000000 0500`.
+//! Example, `Hello` of version 6: `02000000 40 00 0000 00000000 00000000 0600`.
 //! Example, `End` of call 7 from the host: `00000000 32 00 0000 07000000 00000000`.
 
 mod runner_frames;
@@ -106,6 +106,9 @@ pub enum ToRunner {
         name: String,
         /// Arguments after the program's name.
         args: Vec<String>,
+        /// Variables that are added to the environment the runner was started with: those of a call for which
+        /// the runner waited.
+        env: Vec<(Vec<u8>, Vec<u8>)>,
         /// How many bytes of code follow.
         code_bytes: u64,
     },
@@ -220,11 +223,15 @@ impl ToRunner {
     /// `TooLong` or `TooMany` for what does not fit in one frame.
     pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
         match self {
-            Self::Begin { call, contract, name, args, code_bytes } => {
+            Self::Begin { call, contract, name, args, env, code_bytes } => {
                 let mut body = Writer::new(Header::of_call(BEGIN, *call));
                 body.string(contract);
                 body.string(name);
                 body.list("args", args, |body, arg| body.string(arg));
+                body.list("env", env, |body, (name, value)| {
+                    body.bytes(name);
+                    body.bytes(value);
+                });
                 body.u64(*code_bytes);
                 body.finish()
             }
@@ -261,6 +268,7 @@ impl ToRunner {
                 contract: body.string("contract")?,
                 name: body.string("name")?,
                 args: body.list("args", |body| body.string("args"))?,
+                env: body.list("env", |body| Ok((body.bytes()?.to_vec(), body.bytes()?.to_vec())))?,
                 code_bytes: body.u64()?,
             },
             CODE => Self::Body { call: header.call, sequence: header.sequence, bytes: body.rest().to_vec() },

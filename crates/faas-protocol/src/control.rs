@@ -37,6 +37,8 @@ pub enum ToInit {
     /// Kills and removes whatever earlier calls left. Only between calls. Answered by `Recycled`. A program that
     /// init has taken stock of is spared, and so is what was there then.
     Recycle,
+    /// The program that runs waits for files that were put before this. Answered by `Settled`.
+    Settle,
     /// Takes stock: the program that runs is loaded and will stay, with every file there is. Answered by `Kept`.
     Keep,
 }
@@ -75,7 +77,8 @@ pub enum FromInit {
         /// The kernel's answer.
         errno: i32,
     },
-    /// A file could not be written. Sent for the first such file before a `Spawn`, which then fails.
+    /// A file could not be written. Sent for the first such file before a `Spawn`, which then fails, or a `Settle`,
+    /// which says so too.
     FileFailed {
         /// Its path as given.
         path: Vec<u8>,
@@ -104,6 +107,11 @@ pub enum FromInit {
     },
     /// Stock is taken.
     Kept,
+    /// What was put is there.
+    Settled {
+        /// Whether a file of it could not be written; the files of the next call are counted anew.
+        failed: bool,
+    },
     /// The main program of a call ended.
     Exited {
         /// Which call.
@@ -121,6 +129,7 @@ const SPAWN: u8 = 0x12;
 const SIGNAL: u8 = 0x13;
 const RECYCLE: u8 = 0x14;
 const KEEP: u8 = 0x15;
+const SETTLE: u8 = 0x16;
 
 impl ToInit {
     /// As one frame.
@@ -153,6 +162,7 @@ impl ToInit {
             }
             Self::Recycle => Writer::new(Header::plain(RECYCLE)).finish(),
             Self::Keep => Writer::new(Header::plain(KEEP)).finish(),
+            Self::Settle => Writer::new(Header::plain(SETTLE)).finish(),
         }
     }
 
@@ -193,6 +203,10 @@ impl ToInit {
                 header.expect_plain()?;
                 Self::Keep
             }
+            SETTLE => {
+                header.expect_plain()?;
+                Self::Settle
+            }
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;
@@ -229,6 +243,7 @@ const SPAWN_FAILED: u8 = 0x24;
 const EXITED: u8 = 0x25;
 const RECYCLED: u8 = 0x26;
 const KEPT: u8 = 0x27;
+const SETTLED: u8 = 0x28;
 
 impl FromInit {
     /// As one frame.
@@ -245,6 +260,7 @@ impl FromInit {
             Self::Exited { call, .. } => Header::of_call(EXITED, *call),
             Self::Recycled { .. } => Header::plain(RECYCLED),
             Self::Kept => Header::plain(KEPT),
+            Self::Settled { .. } => Header::plain(SETTLED),
         });
         match self {
             Self::Ready { version } => body.u16(*version),
@@ -264,6 +280,7 @@ impl FromInit {
                 body.u8(*signal);
             }
             Self::Recycled { left } => Leftover::write(*left, &mut body),
+            Self::Settled { failed } => body.bool(*failed),
         }
         body.finish()
     }
@@ -299,6 +316,10 @@ impl FromInit {
             KEPT => {
                 header.expect_plain()?;
                 Self::Kept
+            }
+            SETTLED => {
+                header.expect_plain()?;
+                Self::Settled { failed: body.bool("failed")? }
             }
             kind => return Err(FrameError::UnknownType { kind }),
         };

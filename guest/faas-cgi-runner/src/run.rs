@@ -104,11 +104,14 @@ fn serve() -> Result<u8, RunError> {
 
 /// What is to be run.
 fn program(host: &mut Host) -> Result<Program, HostError> {
-    let ToRunner::Begin { call, contract, name, args, code_bytes } = host.next()? else {
+    let ToRunner::Begin { call, contract, name, args, env, code_bytes } = host.next()? else {
         return Err(HostError::Protocol("a frame where a program is due"));
     };
     if contract != "cgi" {
         return Err(HostError::Protocol("a contract that is not cgi"));
+    }
+    if !env.is_empty() {
+        return Err(HostError::Protocol("variables for a runner that did not wait"));
     }
     let mut code = Vec::new();
     loop {

@@ -3,6 +3,7 @@
 //! ```text
 //! Ready -> (Hello) -> [ PutFile* Spawn -> Spawned ... Exited | Recycle -> Recycled ]*      end of socket -> exit
 //!                                             Keep -> Kept [ Recycle -> Recycled ]*
+//!                          PutFile* Settle -> Settled                       while a program runs that waits for it
 //! ```
 //! Invariant: at most one main program runs; `Spawned` precedes its `Exited`; every child that
 //! ended is reaped, whosever it was.
@@ -148,6 +149,11 @@ impl Agent {
                 self.files = Files::default();
                 self.file_failed = false;
                 self.say(&FromInit::Recycled { left }, &[])
+            }
+            (true, ToInit::Settle) => {
+                self.file_failed = false;
+                let failed = self.files.take_failure().is_some();
+                self.say(&FromInit::Settled { failed }, &[])
             }
             (true, ToInit::Keep) => {
                 let running = self.running.as_ref().filter(|_| self.origin.is_some()).ok_or(Ended::Protocol)?;

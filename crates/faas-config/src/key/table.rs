@@ -113,6 +113,12 @@ keys! {
         default: "300s",
         about: "How long a kept sandbox waits for its next execution before it is ended.",
     }
+    Spares {
+        name: "spares.sandboxes", env: "FAAS_SPARES_SANDBOXES", flag: "--spares-sandboxes",
+        accepted: "a whole number from 0 to 64",
+        default: "2",
+        about: "How many sandboxes are made before anybody asks, for what was asked for last; 0 makes none.",
+    }
     ColdStartTimeout {
         name: "cold_start.timeout", env: "FAAS_COLD_START_TIMEOUT", flag: "--cold-start-timeout",
         accepted: "a duration such as 30s, 500ms, 5m or 1h, from 1ms to 24h; a bare number is seconds",

@@ -84,8 +84,8 @@ impl Executor for FakeExecutor {
         self.estate.host.validate(spec)
     }
 
-    async fn create(&self, id: SandboxId, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
-        self.make(id, spec, None)
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
+        self.make(SandboxId::generate(), spec, None)
     }
 
     async fn restore(&self, snapshot: &str, id: SandboxId) -> Result<Box<dyn Sandbox>, CreateError> {

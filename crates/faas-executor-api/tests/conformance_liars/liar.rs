@@ -156,8 +156,8 @@ impl Executor for Liar {
         self.inner.validate(&self.bent(spec))
     }
 
-    async fn create(&self, id: SandboxId, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
-        let inner = self.inner.create(id, self.bent(&spec)).await?;
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
+        let inner = self.inner.create(self.bent(&spec)).await?;
         Ok(self.wrap(inner, spec))
     }
 
@@ -188,7 +188,7 @@ struct LyingSandbox {
 impl LyingSandbox {
     /// Puts a new sandbox in the place of the honest one.
     async fn refresh(&mut self) {
-        self.inner = match self.executor.create(self.inner.id(), self.spec.clone()).await {
+        self.inner = match self.executor.create(self.spec.clone()).await {
             Ok(fresh) => fresh,
             Err(error) => panic!("the fake made no second sandbox: {error}"),
         };

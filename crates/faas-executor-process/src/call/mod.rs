@@ -4,13 +4,16 @@
 mod converse;
 mod drive;
 mod end;
+mod environment;
 mod plan;
 mod resident;
 mod silent;
 mod start;
+mod waiting;
 
 pub(crate) use converse::Idle;
 pub(crate) use end::{End, exit, finish, outcome, stats};
 pub(crate) use plan::{CallPlan, pieces, request_head};
 pub(crate) use resident::{Parts, Resident};
 pub(crate) use start::{ask, start};
+pub(crate) use waiting::Waiting;

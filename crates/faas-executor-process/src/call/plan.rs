@@ -1,5 +1,6 @@
 //! What a call means for init: files, a program, and code for the runner.
 
+use super::environment::acts_at_start;
 use crate::validate::interpreter;
 use bytes::Bytes;
 use faas_executor_api::{CallError, Command, FileIn, HandlerRequest, Invocation, Stay, StayingProgram};
@@ -41,6 +42,8 @@ pub(crate) struct RunnerPlan {
     contract: String,
     name: String,
     args: Vec<String>,
+    /// What a runner that waited is told of the environment it was to be started with.
+    env: Vec<(String, String)>,
     code: Bytes,
     /// What it is to answer, under the contracts handler and cgi.
     request: Option<HandlerRequest>,
@@ -58,6 +61,28 @@ impl CallPlan {
             staying: None,
             deadline: command.deadline,
             output: command.output,
+        }
+    }
+
+    /// Starts a runner for whatever call comes.
+    pub(super) fn of_runner(argv: Vec<String>) -> Self {
+        let runner = RunnerPlan {
+            contract: String::new(),
+            name: String::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+            code: Bytes::new(),
+            request: None,
+            ahead: false,
+        };
+        Self {
+            files: Vec::new(),
+            argv,
+            env: Vec::new(),
+            runner: Some(runner),
+            staying: None,
+            deadline: Instant::now(),
+            output: OutputLimits::default(),
         }
     }
 
@@ -88,11 +113,11 @@ impl CallPlan {
                     .collect(),
                 _ => call.args,
             },
+            env: Vec::new(),
             code: call.program.code,
             request: call.request,
             ahead: call.stay == Stay::Loaded,
         };
-        let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let (argv, runner) = match language {
             _ if !language.offers(call.contract) => {
                 return Err(CallError::Invalid {
@@ -104,11 +129,8 @@ impl CallPlan {
             // php-cgi stays while it is asked; everything else is a process for each request.
             Language::Php => (argv(&["/opt/faas/cgi", "fastcgi", &interpreter]), Some(runner)),
             _ if call.contract == Contract::Cgi => (argv(&["/opt/faas/cgi", "program", &interpreter]), Some(runner)),
-            // Isolated from files and variables of the program's, without `site`, which the runner
-            // stands in for, and UTF-8 whatever the environment says.
-            Language::Python => (argv(&[&interpreter, "-I", "-S", "-X", "utf8", "/opt/faas/start.py"]), Some(runner)),
-            // One thread for V8's background work instead of one for each processor.
-            Language::JavaScript => (argv(&[&interpreter, "--v8-pool-size=1", "/opt/faas/runner.js"]), Some(runner)),
+            Language::Python => (python(&interpreter), Some(runner)),
+            Language::JavaScript => (javascript(&interpreter), Some(runner)),
             // A shell reads its program as it goes, from a file of its own.
             Language::Bash => {
                 let script = FilePlan::code(runner.name, runner.code);
@@ -118,6 +140,18 @@ impl CallPlan {
             }
         };
         Ok(Self { files, argv, env: call.env, runner, staying, deadline: call.deadline, output: call.output })
+    }
+
+    /// Whether a runner that was started so, and with no environment, can run this.
+    pub(super) fn can_be_given_to(&self, argv: &[String]) -> bool {
+        self.runner.is_some() && self.argv == argv && !self.env.iter().any(|(name, _)| acts_at_start(name))
+    }
+
+    /// Has the runner told what it was not started with.
+    pub(super) fn tell_environment(&mut self) {
+        if let Some(runner) = &mut self.runner {
+            runner.env = std::mem::take(&mut self.env);
+        }
     }
 
     /// What starts the program, as one frame.
@@ -187,10 +221,37 @@ impl RunnerPlan {
             contract: self.contract.clone(),
             name: self.name.clone(),
             args: self.args.clone(),
+            env: self.env.iter().map(|(name, value)| (name.clone().into(), value.clone().into())).collect(),
             code_bytes: self.code.len() as u64,
         };
         std::iter::once(begin.encode()).chain(pieces(&self.code, call))
     }
+}
+
+/// How a language's runner is started, whatever it is to run; `None` for a language whose programs have none, or need
+/// to be known before.
+pub(super) fn runner_command(language: Language, host: &Host) -> Option<Vec<String>> {
+    let interpreter = interpreter(language, host).ok()?;
+    match language {
+        Language::Python => Some(python(interpreter)),
+        Language::JavaScript => Some(javascript(interpreter)),
+        Language::Bash | Language::Php => None,
+    }
+}
+
+/// Isolated from files and variables of the program's, without `site`, which the runner stands in for, and UTF-8
+/// whatever the environment says.
+fn python(interpreter: &str) -> Vec<String> {
+    argv(&[interpreter, "-I", "-S", "-X", "utf8", "/opt/faas/start.py"])
+}
+
+/// One thread for V8's background work instead of one for each processor.
+fn javascript(interpreter: &str) -> Vec<String> {
+    argv(&[interpreter, "--v8-pool-size=1", "/opt/faas/runner.js"])
+}
+
+fn argv(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// A request, frame by frame.

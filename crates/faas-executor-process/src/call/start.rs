@@ -23,7 +23,7 @@ const INPUTS: usize = 16;
 
 /// How long init may take to place files and start a program. It takes milliseconds, unless
 /// descendants of an earlier call hinder it; the call's own deadline begins to count before.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts a call. When it returns a session the program runs, and a task of its own sees it
 /// through to its `Done`.
@@ -31,13 +31,13 @@ pub(crate) async fn start(
     shared: &Arc<Shared>,
     state: watch::Receiver<State>,
     call: u32,
-    plan: CallPlan,
+    mut plan: CallPlan,
 ) -> Result<ExecSession, CallError> {
     // From here on an interrupt counts, and a caller that stops waiting leaves nothing running.
     shared.running.send_replace(Running::Call);
     let unfinished = Unfinished::new(shared);
-    let descriptors = match tokio::time::timeout(START_TIMEOUT, spawn(shared, call, &plan)).await {
-        Ok(Ok(descriptors)) => descriptors,
+    let (started_by, program) = match tokio::time::timeout(START_TIMEOUT, program(shared, call, &mut plan)).await {
+        Ok(Ok(program)) => program,
         Ok(Err(error @ (CallError::File { .. } | CallError::NotFound { .. } | CallError::Invalid { .. }))) => {
             // Refused before anything ran: the sandbox takes the next call.
             unfinished.finished();
@@ -51,7 +51,6 @@ pub(crate) async fn start(
         }
     };
     let at_once = plan.staying.as_ref().map_or(1, StayingProgram::at_once);
-    let program = Program::new(descriptors, plan.runner.is_some()).map_err(|error| lost(&error.to_string()))?;
     let (events, stream) = event_channel(EVENTS);
     let (sink, input) = input_channel(INPUTS);
     unfinished.finished();
@@ -66,7 +65,7 @@ pub(crate) async fn start(
         shared: Arc::clone(shared),
         state,
         call,
-        started_by: call,
+        started_by,
         before: shared.counters(),
         deadline: plan.deadline,
         output: plan.output,
@@ -130,12 +129,38 @@ pub(crate) fn ask(
     Ok(ExecSession { input: sink, events: stream })
 }
 
+/// The call that started the program, and our ends of what it is connected to: the one that waits for a call, where it
+/// suits this one, else one that is started now.
+async fn program(shared: &Shared, call: u32, plan: &mut CallPlan) -> Result<(u32, Program), CallError> {
+    let waiting = shared.waiting().take();
+    if let Some(waiting) = waiting {
+        if waiting.is_well(shared) && waiting.suits(plan) {
+            match waiting.prepare(shared, plan).await {
+                Ok(true) => {
+                    plan.tell_environment();
+                    return Ok(waiting.into_program());
+                }
+                // It ended while its files were placed.
+                Ok(false) => {}
+                Err(error) => {
+                    *shared.waiting() = Some(waiting);
+                    return Err(error);
+                }
+            }
+        } else {
+            waiting.end(shared).await?;
+        }
+    }
+    Ok((call, spawn(shared, call, plan).await?))
+}
+
 /// Our ends of what the program is connected to.
-struct Program {
-    stdin: StdinPipe,
-    stdout: OutputPipe,
-    stderr: OutputPipe,
-    call_socket: Option<tokio::net::UnixStream>,
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) stdin: StdinPipe,
+    pub(super) stdout: OutputPipe,
+    pub(super) stderr: OutputPipe,
+    pub(super) call_socket: Option<tokio::net::UnixStream>,
 }
 
 impl Program {
@@ -154,7 +179,8 @@ impl Program {
     }
 }
 
-async fn spawn(shared: &Shared, call: u32, plan: &CallPlan) -> Result<Vec<OwnedFd>, CallError> {
+/// Has files placed and the program started.
+pub(super) async fn spawn(shared: &Shared, call: u32, plan: &CallPlan) -> Result<Program, CallError> {
     let too_long = |error: FrameError| CallError::Invalid {
         field: "arguments",
         reason: error.to_string(),
@@ -162,31 +188,24 @@ async fn spawn(shared: &Shared, call: u32, plan: &CallPlan) -> Result<Vec<OwnedF
     };
     let spawn = plan.spawn_frame(call).map_err(too_long)?;
     let mut failed = None;
-    for file in &plan.files {
-        for frame in file.frames() {
-            let frame =
-                frame.map_err(|error| CallError::File { path: file.name.clone(), reason: error.to_string() })?;
-            send(shared, &frame).await?;
-        }
-    }
+    plan.place(shared).await?;
     send(shared, &spawn).await?;
     let mut buffer = INIT_FRAME;
     loop {
         let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
         let frame = buffer.get(..received.length).unwrap_or_default();
         match FromInit::decode(frame) {
-            Ok(FromInit::FileFailed { path, errno }) => {
-                let path = String::from_utf8_lossy(&path).into_owned();
-                let name = plan.files.iter().find(|file| file.path == path).map_or(path, |file| file.name.clone());
-                failed.get_or_insert(CallError::File { path: name, reason: file_reason(errno) });
-            }
+            Ok(FromInit::FileFailed { path, errno }) => drop(failed.get_or_insert(refused(plan, &path, errno))),
             Ok(FromInit::SpawnFailed { call: answered, errno }) if answered == call => {
                 return Err(failed.unwrap_or_else(|| CallError::NotFound {
                     program: plan.argv.first().cloned().unwrap_or_default(),
                     reason: Errno::from_raw_os_error(errno).to_string(),
                 }));
             }
-            Ok(FromInit::Spawned { call: answered, .. }) if answered == call => return Ok(received.descriptors),
+            Ok(FromInit::Spawned { call: answered, .. }) if answered == call => {
+                return Program::new(received.descriptors, plan.runner.is_some())
+                    .map_err(|error| lost(&error.to_string()));
+            }
             // Whatever else it says is no answer to this: init is broken or not ours any more.
             _ => {
                 shared.link.kill(shared.id).await;
@@ -196,7 +215,28 @@ async fn spawn(shared: &Shared, call: u32, plan: &CallPlan) -> Result<Vec<OwnedF
     }
 }
 
-async fn send(shared: &Shared, frame: &[u8]) -> Result<(), CallError> {
+impl CallPlan {
+    /// Tells init every file of the call; what cannot be written is said where init answers next.
+    pub(super) async fn place(&self, shared: &Shared) -> Result<(), CallError> {
+        for file in &self.files {
+            for frame in file.frames() {
+                let frame =
+                    frame.map_err(|error| CallError::File { path: file.name.clone(), reason: error.to_string() })?;
+                send(shared, &frame).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file that init could not write, by the name its caller gave it.
+pub(super) fn refused(plan: &CallPlan, path: &[u8], errno: i32) -> CallError {
+    let path = String::from_utf8_lossy(path).into_owned();
+    let name = plan.files.iter().find(|file| file.path == path).map_or(path, |file| file.name.clone());
+    CallError::File { path: name, reason: file_reason(errno) }
+}
+
+pub(super) async fn send(shared: &Shared, frame: &[u8]) -> Result<(), CallError> {
     // What could not be sent was not obeyed, and without its last frame no program starts.
     let unreached = |errno: Errno| CallError::Unreached { reason: errno.to_string() };
     shared.control.send(frame, &[]).await.map_err(unreached)

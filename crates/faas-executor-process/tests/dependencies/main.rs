@@ -12,7 +12,7 @@ use bytes::Bytes;
 use faas_build::{BuildError, Builder, Built, Dependencies, Index, Indexes, Limits, Phase};
 use faas_executor_api::{DestroyReason, Event, Executor, Invocation, Program, SandboxSpec, Stay};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
-use faas_types::{ByteSize, Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, SandboxId, TenantId};
+use faas_types::{ByteSize, Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, TenantId};
 use index::{Answer, FakeIndex, USER};
 use std::collections::HashSet;
 use std::path::Path;
@@ -75,7 +75,7 @@ impl House {
             isolation: if strict { IsolationLevel::Strict } else { IsolationLevel::Standard },
             packages: Some(built.packages),
         };
-        let mut sandbox = self.executor.create(SandboxId::generate(), spec).await.expect("a sandbox");
+        let mut sandbox = self.executor.create(spec).await.expect("a sandbox");
         let call = Invocation {
             contract: Contract::Script,
             program: Program { code: Bytes::copy_from_slice(code.as_bytes()), name: "main".to_owned() },

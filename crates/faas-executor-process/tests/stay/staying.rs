@@ -6,9 +6,7 @@ use faas_executor_api::{
     SandboxSpec, SharedCall, SharedProgram, Stay,
 };
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
-use faas_types::{
-    ByteSize, Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, SandboxId, TenantId, Usage,
-};
+use faas_types::{ByteSize, Contract, IsolationLevel, Language, Outcome, OutputLimits, Resources, TenantId, Usage};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,7 +40,7 @@ impl Staying {
             isolation: if strict { IsolationLevel::Strict } else { IsolationLevel::Standard },
             packages: None,
         };
-        let sandbox = executor.create(SandboxId::generate(), spec).await.expect("a sandbox");
+        let sandbox = executor.create(spec).await.expect("a sandbox");
         Self { executor, sandbox, language, code: Bytes::from_static(code.as_bytes()), at_once: 1 }
     }
 

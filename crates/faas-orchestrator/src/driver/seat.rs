@@ -6,10 +6,9 @@ use super::start::{Start, Started, Unstarted};
 use crate::ExecutionRequest;
 use crate::function::Called;
 use crate::request::Call;
-use crate::shared::{COLD, Entry, Seat, Vacated, WARM};
+use crate::shared::{Entry, Seat, Vacated, WARM};
 use crate::warm::Purpose;
 use faas_executor_api::{CallError, DestroyReason, ExecSession, Invocation, SharedCall, SharedProgram, Stay, Verb};
-use faas_types::SandboxId;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -117,7 +116,7 @@ impl Start<'_> {
         }
         let create = async {
             self.house.make_room().await;
-            self.house.executor.create(SandboxId::generate(), purpose.spec.clone()).await
+            self.house.executor.create(purpose.spec.clone()).await
         };
         let mut sandbox = match self.unless_stopped(patience, create).await {
             Ok(Ok(sandbox)) => sandbox,
@@ -131,11 +130,12 @@ impl Start<'_> {
         };
         let loading = self.unless_stopped(patience, load).await;
         let interrupter = sandbox.interrupter();
-        seat.put(COLD, sandbox);
+        let kind = sandbox.origin().as_str();
+        seat.put(kind, sandbox);
         match loading {
             Ok(Ok((ExecSession { input, events }, call))) => {
                 let session = Session::loading(events, interrupter, seat.instance(), call);
-                Ok(Some(Started { kind: COLD, held: Held::Seat(seat), input, session, began, is_loaded: false }))
+                Ok(Some(Started { kind, held: Held::Seat(seat), input, session, began, is_loaded: false }))
             }
             Ok(Err(error)) => Err(Unstarted::failed(error, Some(Held::Seat(seat))).after_begin()),
             Err(stopped) => Err(self.unstarted(stopped, Some(Held::Seat(seat))).after_begin()),

@@ -6,12 +6,12 @@ use crate::function::Called;
 use crate::house::House;
 use crate::live::{CancelReason, Live};
 use crate::request::Call;
-use crate::shared::{COLD, WARM};
+use crate::shared::WARM;
 use crate::submit::purpose_of;
 use crate::warm::Purpose;
 use crate::{ExecutionRequest, NotStarted};
-use faas_executor_api::{CallError, DestroyReason, ExecSession, InputSink, Sandbox, Stay};
-use faas_types::{Mode, SandboxId};
+use faas_executor_api::{CallError, DestroyReason, ExecSession, InputSink, Origin, Sandbox, Stay};
+use faas_types::Mode;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -60,6 +60,18 @@ impl Unstarted {
     pub(super) fn after_begin(self) -> Self {
         Self { gives_back: true, ..self }
     }
+
+    /// Whether nothing of the call was heard: another sandbox will do.
+    fn is_unreached(&self) -> bool {
+        matches!(self.why, Why::Failed(NotStarted::Call(CallError::Unreached { .. })))
+    }
+
+    /// Ends what was taken or made.
+    async fn destroy(self) {
+        if let Some(vacated) = self.held.and_then(Held::leave) {
+            vacated.sandbox.destroy(DestroyReason::Unhealthy).await;
+        }
+    }
 }
 
 /// Why a step did not come to its end.
@@ -98,11 +110,7 @@ impl Start<'_> {
             // What is large in a request is shared by its copies.
             match self.call(WARM, sandbox, request.clone(), patience).await {
                 // It died in the meantime: a new one will do.
-                Err(Unstarted { why: Why::Failed(NotStarted::Call(CallError::Unreached { .. })), held, .. }) => {
-                    if let Some(vacated) = held.and_then(Held::leave) {
-                        vacated.sandbox.destroy(DestroyReason::Unhealthy).await;
-                    }
-                }
+                Err(unstarted) if unstarted.is_unreached() => unstarted.destroy().await,
                 answer => {
                     let began = u64::from(answer.is_ok());
                     self.house.totals.warm_starts.fetch_add(began, Ordering::Relaxed);
@@ -116,17 +124,24 @@ impl Start<'_> {
         {
             return Err(Unstarted::failed(put_off, None));
         }
-        let create = async {
-            self.house.make_room().await;
-            self.house.executor.create(SandboxId::generate(), purpose.spec).await
-        };
-        match self.unless_stopped(patience, create).await {
-            Ok(Ok(sandbox)) => {
-                let called = self.call(COLD, sandbox, request, patience).await;
-                called.map(|started| Started { began, ..started }).map_err(Unstarted::after_begin)
+        loop {
+            let create = async {
+                self.house.make_room().await;
+                self.house.executor.create(purpose.spec.clone()).await
+            };
+            let sandbox = match self.unless_stopped(patience, create).await {
+                Ok(Ok(sandbox)) => sandbox,
+                Ok(Err(error)) => return Err(Unstarted::failed(error, None).after_begin()),
+                Err(stopped) => return Err(self.unstarted(stopped, None).after_begin()),
+            };
+            let origin = sandbox.origin();
+            match self.call(origin.as_str(), sandbox, request.clone(), patience).await {
+                // It died while it waited for somebody: the next one will do, and there are not many.
+                Err(unstarted) if origin == Origin::Spare && unstarted.is_unreached() => unstarted.destroy().await,
+                called => {
+                    return called.map(|started| Started { began, ..started }).map_err(Unstarted::after_begin);
+                }
             }
-            Ok(Err(error)) => Err(Unstarted::failed(error, None).after_begin()),
-            Err(stopped) => Err(self.unstarted(stopped, None).after_begin()),
         }
     }
 

@@ -2,9 +2,7 @@ use super::{Changes, Condition, Entry, Pool, Seat, Vacated};
 use bytes::Bytes;
 use faas_executor_api::fake::FakeExecutor;
 use faas_executor_api::{Event, Executor as _, HandlerRequest, Invocation, Program, Sandbox, SandboxSpec, Stay};
-use faas_types::{
-    Contract, FunctionId, IsolationLevel, Language, OutputLimits, Resources, SandboxId, Scaling, TenantId,
-};
+use faas_types::{Contract, FunctionId, IsolationLevel, Language, OutputLimits, Resources, Scaling, TenantId};
 use futures_util::FutureExt as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,7 +36,7 @@ async fn loaded(executor: &FakeExecutor, at_once: u32) -> Box<dyn Sandbox> {
         deadline: Instant::now() + Duration::from_secs(60),
         output: OutputLimits::default(),
     };
-    let mut sandbox = executor.create(SandboxId::generate(), spec).await.unwrap();
+    let mut sandbox = executor.create(spec).await.unwrap();
     let mut events = sandbox.invoke(call).await.unwrap().events;
     while !matches!(events.next().await, Some(Event::Done(_)) | None) {}
     sandbox

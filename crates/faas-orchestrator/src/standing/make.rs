@@ -10,7 +10,7 @@ use crate::shared::Place;
 use crate::submit::purpose_of;
 use crate::{ExecutionRequest, function::Called};
 use faas_executor_api::{DestroyReason, Event, ExecSession, Interrupt, Sandbox, Stay};
-use faas_types::{Outcome, SandboxId, TenantId};
+use faas_types::{Outcome, TenantId};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ pub(super) async fn make(
     let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
     let purpose = purpose_of(tenant, &request);
     house.make_room().await;
-    let created = house.executor.create(SandboxId::generate(), purpose.spec.clone()).await;
+    let created = house.executor.create(purpose.spec.clone()).await;
     let mut sandbox = created.map_err(|error| error.to_string())?;
     let began = Instant::now();
     let served = request.function.as_ref().map(Called::served);

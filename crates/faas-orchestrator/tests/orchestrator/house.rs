@@ -17,7 +17,7 @@ use faas_store_api::{
 };
 use faas_types::{
     ByteSize, Contract, ExecutionId, ExecutionRecord, ExecutionState, FunctionId, FunctionKey, Language, NodeId,
-    OutputLimits, SandboxId, TenantId, Timestamp,
+    OutputLimits, TenantId, Timestamp,
 };
 use std::future::Future;
 use std::path::PathBuf;
@@ -65,13 +65,13 @@ impl Executor for GatedExecutor {
         self.fake.validate(spec)
     }
 
-    async fn create(&self, id: SandboxId, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
         self.waiting.send_modify(|waiting| *waiting += 1);
         let mut open = self.open.subscribe();
         open.wait_for(|open| *open).await.expect("the gate is there");
         assert!(spec.resources.pids != PIDS_THAT_PANIC, "a fault of ours");
         let pids = spec.resources.pids;
-        let sandbox = self.fake.create(id, spec).await?;
+        let sandbox = self.fake.create(spec).await?;
         Ok(match pids {
             PIDS_THAT_END => Box::new(OddSandbox::ended(sandbox)),
             PIDS_ASKED_SLOWLY => Box::new(OddSandbox::slow(sandbox, self.asking.subscribe())),

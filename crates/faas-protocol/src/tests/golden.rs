@@ -73,6 +73,7 @@ fn to_init() -> Vec<Example> {
         ("signal", ToInit::Signal { signal: 15 }),
         ("recycle", ToInit::Recycle),
         ("keep", ToInit::Keep),
+        ("settle", ToInit::Settle),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToInit, frame: message.encode().unwrap() })
     .into()
@@ -88,6 +89,7 @@ fn from_init() -> Vec<Example> {
         ("exited call", FromInit::Exited { call: 7, code: 3, signal: 9 }),
         ("recycled", FromInit::Recycled { left: Some(Leftover::Ipc) }),
         ("kept", FromInit::Kept),
+        ("settled failed", FromInit::Settled { failed: true }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromInit, frame: message.encode().unwrap() })
     .into()
@@ -102,6 +104,7 @@ fn to_runner() -> Vec<Example> {
                 contract: "script".into(),
                 name: "é.py".into(),
                 args: vec!["a".into(), String::new()],
+                env: vec![(b"TZ".to_vec(), vec![0xff])],
                 code_bytes: 258,
             },
         ),
@@ -195,7 +198,7 @@ fn from_launcher() -> Vec<Example> {
 }
 
 /// The version these bytes belong to.
-const PINNED_VERSION: u16 = 5;
+const PINNED_VERSION: u16 = 6;
 
 /// Name, header and body of each example in hexadecimal.
 const PINNED: &[(&str, &str)] = &[
@@ -209,6 +212,7 @@ const PINNED: &[(&str, &str)] = &[
     ("signal", "010000001300000000000000000000000f"),
     ("recycle", "00000000140000000000000000000000"),
     ("keep", "00000000150000000000000000000000"),
+    ("settle", "00000000160000000000000000000000"),
     ("ready", "020000002000000000000000000000000100"),
     ("assembly failed", "0500000021000000000000000000000003ffffffff"),
     ("file failed", "0d000000220000000000000000000000050000002f636f64651c000000"),
@@ -217,10 +221,11 @@ const PINNED: &[(&str, &str)] = &[
     ("exited call", "020000002500000007000000000000000309"),
     ("recycled", "0100000026000000000000000000000003"),
     ("kept", "00000000270000000000000000000000"),
+    ("settled failed", "0100000028000000000000000000000001"),
     (
         "begin call",
-        "28000000300000000700000000000000 \
-         0600000073637269707405000000c3a92e7079020000000100000061000000000201000000000000",
+        "370000003000000007000000000000000600000073637269707405000000c3a92e7079020000000100000061000000000100000002000000\
+         545a01000000ff0201000000000000",
     ),
     ("code call sequence", "03000000310000000700000001000000783d31"),
     ("code end call", "00000000320000000700000000000000"),

@@ -47,6 +47,7 @@ pub(crate) fn to_init() -> impl Strategy<Value = ToInit> {
         any::<u8>().prop_map(|signal| ToInit::Signal { signal }),
         Just(ToInit::Recycle),
         Just(ToInit::Keep),
+        Just(ToInit::Settle),
     ]
 }
 
@@ -60,14 +61,22 @@ pub(crate) fn from_init() -> impl Strategy<Value = FromInit> {
         any::<(u32, u8, u8)>().prop_map(|(call, code, signal)| FromInit::Exited { call, code, signal }),
         left().prop_map(|left| FromInit::Recycled { left }),
         Just(FromInit::Kept),
+        any::<bool>().prop_map(|failed| FromInit::Settled { failed }),
     ]
 }
 
 pub(crate) fn to_runner() -> impl Strategy<Value = ToRunner> {
     prop_oneof![
-        (any::<u32>(), text(), text(), texts(), any::<u64>()).prop_map(|(call, contract, name, args, code_bytes)| {
-            ToRunner::Begin { call, contract, name, args, code_bytes }
-        }),
+        (any::<u32>(), text(), text(), texts(), vec((bytes(), bytes()), 0..5), any::<u64>()).prop_map(
+            |(call, contract, name, args, env, code_bytes)| ToRunner::Begin {
+                call,
+                contract,
+                name,
+                args,
+                env,
+                code_bytes
+            }
+        ),
         (any::<u32>(), any::<u32>(), bytes()).prop_map(|(call, sequence, bytes)| ToRunner::Body {
             call,
             sequence,

@@ -53,8 +53,7 @@ impl LeafPool {
     /// where others were asked for since. Called while there is nothing else to do; `true` when one was made.
     pub fn prepare(&mut self, tree: &Tree, wanted: usize) -> bool {
         let lacks = |(index, kind): &(usize, &Kind)| kind.ready.len() < if *index == 0 { wanted } else { wanted / 2 };
-        let Some((index, limits)) =
-            self.kinds.iter().enumerate().find(lacks).map(|(index, kind)| (index, kind.limits))
+        let Some((index, limits)) = self.kinds.iter().enumerate().find(lacks).map(|(index, kind)| (index, kind.limits))
         else {
             return false;
         };

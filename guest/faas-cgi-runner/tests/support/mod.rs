@@ -133,6 +133,7 @@ impl Runner {
             contract: "cgi".to_owned(),
             name: name.to_owned(),
             args: vec!["first".to_owned()],
+            env: Vec::new(),
             code_bytes: code.len() as u64,
         };
         runner.tell(&begin);

@@ -1,0 +1,108 @@
+//! A runner that was started before anybody asked, and waits for its call.
+//!
+//! ```text
+//! started, said Hello ── asked for a program of its language ──▶ files are put, Settle ──▶ Begin with the environment
+//!                     └─ asked for anything else ─────────────▶ killed; what was asked for is started
+//! ```
+//! Invariants: it has run nothing but our own runner; it is given one call, at most; what it used until it waited is
+//! nobody's usage. Made by the executor's stock, taken by the sandbox's first call.
+
+use super::plan::{CallPlan, runner_command};
+use super::start::{Program, START_TIMEOUT, refused, send, spawn};
+use crate::sandbox::{INIT_FRAME, Shared, lost};
+use faas_executor_api::CallError;
+use faas_protocol::control::{FromInit, ToInit};
+use faas_protocol::launcher::Host;
+use faas_types::Language;
+use rustix::net::{RecvFlags, recv};
+use rustix::process::Signal;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    argv: Vec<String>,
+    /// By which init knows it.
+    started_by: u32,
+    program: Program,
+}
+
+impl Waiting {
+    /// Starts a language's runner in a sandbox in which nothing runs, and returns when it waits; `None` for a language
+    /// whose programs are started by what they are asked.
+    pub(crate) async fn start(shared: &Shared, language: Language, host: &Host) -> Result<Option<Self>, CallError> {
+        let Some(argv) = runner_command(language, host) else { return Ok(None) };
+        let started_by = shared.next_call();
+        let waiting = tokio::time::timeout(START_TIMEOUT, async {
+            let plan = CallPlan::of_runner(argv);
+            let program = spawn(shared, started_by, &plan).await?;
+            let waiting = Self { argv: plan.argv, started_by, program };
+            waiting.has_said_hello().await?;
+            Ok(waiting)
+        });
+        let waiting = waiting.await.map_err(|_| lost("its runner did not wait for a call in time"))??;
+        let (counters, _) = shared.link.renew(shared.id, true).await.ok_or_else(|| lost("it ended"))?;
+        shared.remember(counters);
+        Ok(Some(waiting))
+    }
+
+    /// What it said stays to be read by whoever has it run something.
+    async fn has_said_hello(&self) -> Result<(), CallError> {
+        let socket = self.program.call_socket.as_ref().ok_or_else(|| lost("init sent no call socket"))?;
+        socket.readable().await.map_err(|error| lost(&error.to_string()))?;
+        let mut byte = [0_u8; 1];
+        match recv(socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((_, length)) if length > 0 => Ok(()),
+            _ => Err(lost("its runner ended before it waited for a call")),
+        }
+    }
+
+    /// Whether it still waits, as far as can be told without asking it: init says nothing of it, and neither does it.
+    pub(crate) fn is_well(&self, shared: &Shared) -> bool {
+        shared.control.is_silent() && self.program.stdout.waiting() + self.program.stderr.waiting() == 0
+    }
+
+    /// Whether it can run what a call asks for.
+    pub(super) fn suits(&self, plan: &CallPlan) -> bool {
+        plan.can_be_given_to(&self.argv)
+    }
+
+    /// Has files of the call placed, where there are any; whether it still waits then.
+    pub(super) async fn prepare(&self, shared: &Shared, plan: &CallPlan) -> Result<bool, CallError> {
+        if plan.files.is_empty() {
+            return Ok(true);
+        }
+        plan.place(shared).await?;
+        send(shared, &ToInit::Settle.encode().map_err(|error| lost(&error.to_string()))?).await?;
+        let (mut problem, mut waits) = (None, true);
+        let mut buffer = INIT_FRAME;
+        loop {
+            let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
+            match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
+                Ok(FromInit::FileFailed { path, errno }) => drop(problem.get_or_insert(refused(plan, &path, errno))),
+                Ok(FromInit::Settled { failed: false }) => return Ok(waits),
+                Ok(FromInit::Settled { failed: true }) => {
+                    return Err(problem.unwrap_or_else(|| lost("init did not say which file failed")));
+                }
+                Ok(FromInit::Exited { call, .. }) if call == self.started_by => waits = false,
+                _ => return Err(lost("init broke the protocol")),
+            }
+        }
+    }
+
+    /// It runs what it was started for.
+    pub(super) fn into_program(self) -> (u32, Program) {
+        (self.started_by, self.program)
+    }
+
+    /// Ends it, so that something else can be started.
+    pub(super) async fn end(self, shared: &Shared) -> Result<(), CallError> {
+        let signal = u8::try_from(Signal::KILL.as_raw()).unwrap_or_default();
+        send(shared, &ToInit::Signal { signal }.encode().map_err(|error| lost(&error.to_string()))?).await?;
+        let mut buffer = INIT_FRAME;
+        let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
+        match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
+            Ok(FromInit::Exited { call, .. }) if call == self.started_by => Ok(()),
+            _ => Err(lost("init broke the protocol")),
+        }
+    }
+}

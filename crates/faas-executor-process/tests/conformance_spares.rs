@@ -1,0 +1,50 @@
+//! The conformance suite in sandboxes that were made before anybody asked for them.
+
+#![expect(clippy::expect_used, reason = "a test that cannot start has failed")]
+
+use async_trait::async_trait;
+use faas_executor_api::conformance::ShellGuest;
+use faas_executor_api::{
+    Capabilities, CreateError, DestroyReason, Executor, Origin, RecoverError, Sandbox, SandboxSpec, SpecError,
+};
+use faas_executor_process::{Launcher, ProcessExecutor, Settings};
+use std::sync::Arc;
+
+/// How many are asked for until one was there before.
+const LOOKS: u32 = 1000;
+
+/// Gives nothing but spares.
+struct Spared(ProcessExecutor);
+
+#[async_trait]
+impl Executor for Spared {
+    fn capabilities(&self) -> &Capabilities {
+        self.0.capabilities()
+    }
+
+    fn validate(&self, spec: &SandboxSpec) -> Result<(), SpecError> {
+        self.0.validate(spec)
+    }
+
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
+        for _ in 0..LOOKS {
+            let sandbox = self.0.create(spec.clone()).await?;
+            if sandbox.origin() == Origin::Spare {
+                return Ok(sandbox);
+            }
+            sandbox.destroy(DestroyReason::Finished).await;
+        }
+        panic!("none of {LOOKS} was made before it was asked for: {spec:?}");
+    }
+
+    async fn recover(&self) -> Result<u32, RecoverError> {
+        self.0.recover().await
+    }
+}
+
+async fn executor() -> Arc<dyn Executor> {
+    let launcher = Launcher::start(&Settings::default()).expect("a launcher");
+    Arc::new(Spared(launcher.into_executor().expect("an executor").with_spares(2)))
+}
+
+faas_executor_api::conformance_suite!(executor().await, ShellGuest::patient(1));

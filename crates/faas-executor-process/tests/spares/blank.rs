@@ -1,0 +1,101 @@
+//! Those of commands, in which nothing waits but init.
+
+use super::{end, executor, inits, spare, spec};
+use faas_executor_api::{Command, Event, Executor, Health, Origin, Sandbox, SandboxSpec};
+use faas_types::{ByteSize, Outcome, OutputLimits, Resources, TenantId};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// What a command prints.
+pub(crate) async fn printed(sandbox: &mut dyn Sandbox, script: &str) -> String {
+    let command = Command {
+        argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+        env: Vec::new(),
+        files: Vec::new(),
+        deadline: Instant::now() + Duration::from_secs(20),
+        output: OutputLimits::default(),
+    };
+    let mut session = sandbox.exec(command).await.expect("a call");
+    let mut printed = Vec::new();
+    loop {
+        match session.events.next().await.expect("an end") {
+            Event::Stdout(bytes) => printed.extend_from_slice(&bytes),
+            Event::Done(done) => {
+                assert_eq!(done.outcome, Outcome::Exited { code: 0 });
+                return String::from_utf8_lossy(&printed).into_owned();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_is_made_when_it_is_asked_for_and_those_after_it_are_there() {
+    let executor = executor();
+    let first = executor.create(spec()).await.expect("a sandbox");
+    assert_eq!(first.origin(), Origin::Cold);
+    end(first).await;
+    let mut ids = HashSet::new();
+    for _ in 0..10 {
+        let (mut sandbox, _) = spare(&executor, &spec()).await;
+        assert!(ids.insert(sandbox.id()), "it was handed over before");
+        assert_eq!(
+            printed(sandbox.as_mut(), "ls -A /workspace /tmp | grep -c left; echo left > /workspace/left; true").await,
+            "0\n"
+        );
+        end(sandbox).await;
+    }
+    executor.shutdown().await;
+}
+
+#[tokio::test]
+async fn nobody_gets_one_of_another_spec() {
+    let executor = executor();
+    let resources = Resources { memory: ByteSize::mib(192), ..Resources::default() };
+    let others = [SandboxSpec { resources, ..spec() }, SandboxSpec { tenant: TenantId::from_bytes([7; 16]), ..spec() }];
+    end(spare(&executor, &spec()).await.0).await;
+    for other in others {
+        let sandbox = executor.create(other.clone()).await.expect("a sandbox");
+        assert_eq!(sandbox.origin(), Origin::Cold);
+        end(sandbox).await;
+        end(spare(&executor, &other).await.0).await;
+    }
+    executor.shutdown().await;
+}
+
+#[tokio::test]
+async fn many_at_once_get_one_each() {
+    let executor = executor();
+    end(spare(&executor, &spec()).await.0).await;
+    let mut sandboxes = Vec::new();
+    for _ in 0..20 {
+        sandboxes.push(executor.create(spec()).await.expect("a sandbox"));
+    }
+    let ids: HashSet<_> = sandboxes.iter().map(|sandbox| sandbox.id()).collect();
+    assert_eq!(ids.len(), sandboxes.len());
+    for sandbox in sandboxes {
+        assert_eq!(sandbox.health(), Health::Ready);
+        end(sandbox).await;
+    }
+    executor.shutdown().await;
+}
+
+/// Whoever asks gets one that lives, however many of those that wait were killed.
+#[tokio::test]
+async fn one_that_died_while_it_waited_is_not_handed_over() {
+    let executor = executor();
+    end(spare(&executor, &spec()).await.0).await;
+    for _ in 0..5 {
+        for init in inits() {
+            // It may have ended meanwhile.
+            let _ = rustix::process::kill_process(init, rustix::process::Signal::KILL);
+        }
+        let mut sandbox = executor.create(spec()).await.expect("a sandbox");
+        // What dies in the very moment in which it is handed over is found by its first call.
+        if sandbox.health() == Health::Ready {
+            assert_eq!(printed(sandbox.as_mut(), "echo lives").await, "lives\n");
+        }
+        end(sandbox).await;
+    }
+    executor.shutdown().await;
+}

@@ -1,0 +1,60 @@
+//! Sandboxes that are made before anybody asks: handed over once, to whom they fit, alive, and never too many.
+
+#![expect(clippy::expect_used, reason = "a test that cannot start has failed")]
+
+mod blank;
+mod runner;
+
+use faas_executor_api::{DestroyReason, Executor, Origin, Sandbox, SandboxSpec};
+use faas_executor_process::{Launcher, ProcessExecutor, Settings};
+use faas_types::{IsolationLevel, Resources, TenantId};
+
+/// How many are kept.
+const SPARES: u32 = 2;
+/// How often it is looked for what comes by itself.
+const LOOKS: u32 = 10_000;
+
+fn executor() -> ProcessExecutor {
+    let launcher = Launcher::start(&Settings::default()).expect("a launcher");
+    launcher.into_executor().expect("an executor").with_spares(SPARES)
+}
+
+fn spec() -> SandboxSpec {
+    let is_root = rustix::process::geteuid().is_root();
+    SandboxSpec {
+        tenant: TenantId::LOCAL,
+        language: None,
+        resources: Resources::default(),
+        isolation: if is_root { IsolationLevel::Strict } else { IsolationLevel::Standard },
+        packages: None,
+    }
+}
+
+async fn end(sandbox: Box<dyn Sandbox>) {
+    sandbox.destroy(DestroyReason::Finished).await;
+}
+
+/// Asks until one is there that was made before; how many were made for whoever asked until then.
+async fn spare(executor: &ProcessExecutor, spec: &SandboxSpec) -> (Box<dyn Sandbox>, u32) {
+    for cold in 0..LOOKS {
+        let sandbox = executor.create(spec.clone()).await.expect("a sandbox");
+        if sandbox.origin() == Origin::Spare {
+            return (sandbox, cold);
+        }
+        end(sandbox).await;
+        tokio::task::yield_now().await;
+    }
+    panic!("none was made before {LOOKS} were asked for");
+}
+
+/// The first processes of sandboxes of launchers that this process started.
+fn inits() -> Vec<rustix::process::Pid> {
+    let of_launchers = children(std::process::id()).into_iter().flat_map(children);
+    of_launchers.filter_map(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)).collect()
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()).collect()
+}
