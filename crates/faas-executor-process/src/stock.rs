@@ -2,7 +2,7 @@
 //! runner that runner, which waits for its call.
 //!
 //! The executor takes them; one task of its own makes them, one after the other, for the specs that were asked for
-//! last.
+//! last, and more than once: what is asked for once would be made twice.
 //!
 //! Invariants: one is handed over once, and for exactly its spec, tenant included; no byte of a tenant's ran in it. There are never
 //! more than was set. None is made while a caller's own is being made: whoever waits goes first. Those of a spec
@@ -19,6 +19,9 @@ use tokio::time::Instant;
 
 /// How long they wait for somebody to ask for their spec.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// How many specs are remembered of which none are made.
+const REMEMBERED: usize = 32;
 
 /// See the module.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ struct State {
 struct Kind {
     spec: SandboxSpec,
     ready: Vec<ProcessSandbox>,
+    /// Whether it was asked for again.
+    again: bool,
     /// When nobody asked for it in a while.
     due: Instant,
 }
@@ -76,8 +81,8 @@ impl Stock {
         let mut state = self.state();
         let index = state.kinds.iter().position(|kind| kind.spec == *spec);
         let mut kind = match index {
-            Some(index) => state.kinds.remove(index),
-            None => Kind { spec: spec.clone(), ready: Vec::new(), due: Instant::now() },
+            Some(index) => Kind { again: true, ..state.kinds.remove(index) },
+            None => Kind { spec: spec.clone(), ready: Vec::new(), again: false, due: Instant::now() },
         };
         kind.due = Instant::now() + IDLE;
         let taken = std::iter::from_fn(|| kind.ready.pop()).find(|sandbox| sandbox.health() == Health::Ready);
@@ -109,7 +114,7 @@ impl Stock {
             return Next::Over;
         }
         let wanted = state.wanted(self.most);
-        let lacks = state.kinds.iter().take(self.most).find(|kind| kind.ready.len() < wanted);
+        let lacks = state.kinds.iter().filter(|kind| kind.again).take(self.most).find(|kind| kind.ready.len() < wanted);
         match lacks {
             Some(kind) if state.callers == 0 => Next::Make(kind.spec.clone()),
             _ => Next::Wait(state.kinds.iter().map(|kind| kind.due).min()),
@@ -122,12 +127,12 @@ impl Stock {
         let now = Instant::now();
         let wanted = state.wanted(self.most);
         let mut out = Vec::new();
-        for (index, kind) in state.kinds.iter_mut().enumerate() {
+        for (index, kind) in state.kinds.iter_mut().filter(|kind| kind.again).enumerate() {
             let keeps = if index < self.most && kind.due > now { wanted } else { 0 };
             out.extend(kind.ready.drain(keeps.min(kind.ready.len())..));
         }
-        state.kinds.truncate(self.most);
         state.kinds.retain(|kind| kind.due > now);
+        state.kinds.truncate(self.most.saturating_add(REMEMBERED));
         out
     }
 
@@ -147,7 +152,8 @@ impl Stock {
 impl State {
     /// How many are wanted of each spec.
     fn wanted(&self, most: usize) -> usize {
-        most.checked_div(self.kinds.len()).unwrap_or_default().max(1)
+        let kinds = self.kinds.iter().filter(|kind| kind.again).count();
+        most.checked_div(kinds).unwrap_or(most).max(1)
     }
 }
 
@@ -181,5 +187,69 @@ pub(crate) async fn keep(stock: Arc<Stock>, maker: Arc<Maker>) {
             }
             Next::Over => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Next, Stock};
+    use faas_executor_api::SandboxSpec;
+    use faas_types::{IsolationLevel, Resources, TenantId};
+
+    fn spec(pids: u32) -> SandboxSpec {
+        let resources = Resources { pids, ..Resources::default() };
+        let (tenant, isolation) = (TenantId::LOCAL, IsolationLevel::Strict);
+        SandboxSpec { tenant, language: None, resources, isolation, packages: None }
+    }
+
+    fn makes(stock: &Stock) -> Option<u32> {
+        match stock.next() {
+            Next::Make(spec) => Some(spec.resources.pids),
+            Next::Wait(_) | Next::Over => None,
+        }
+    }
+
+    #[test]
+    fn none_is_made_for_what_is_asked_for_once() {
+        let stock = Stock::new(2);
+        for pids in [11, 12, 13] {
+            assert!(stock.take(&spec(pids)).is_none());
+            assert_eq!(makes(&stock), None);
+        }
+        assert!(stock.take(&spec(12)).is_none());
+        assert_eq!(makes(&stock), Some(12));
+        assert!(stock.take(&spec(11)).is_none());
+        assert_eq!(makes(&stock), Some(11), "what was asked for last goes first");
+    }
+
+    #[test]
+    fn whoever_waits_for_his_own_goes_first() {
+        let stock = Stock::new(1);
+        assert!(stock.take(&spec(11)).is_none() && stock.take(&spec(11)).is_none());
+        let caller = stock.caller();
+        assert_eq!(makes(&stock), None);
+        drop(caller);
+        assert_eq!(makes(&stock), Some(11));
+    }
+
+    #[test]
+    fn a_stock_of_none_remembers_nothing_and_a_closed_one_makes_nothing() {
+        let none = Stock::new(0);
+        assert!(none.take(&spec(11)).is_none() && none.take(&spec(11)).is_none());
+        assert_eq!(makes(&none), None);
+        let closed = Stock::new(1);
+        assert!(closed.take(&spec(11)).is_none() && closed.take(&spec(11)).is_none());
+        closed.close();
+        assert!(matches!(closed.next(), Next::Over));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let stock = Stock::new(1);
+        for pids in 0..1000 {
+            assert!(stock.take(&spec(pids)).is_none());
+            assert!(stock.take_out().is_empty());
+        }
+        assert!(stock.state().kinds.len() <= 1 + super::REMEMBERED);
     }
 }

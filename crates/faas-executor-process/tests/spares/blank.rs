@@ -2,7 +2,7 @@
 
 use super::{end, executor, inits, spare, spec};
 use faas_executor_api::{Command, Event, Executor, Health, Origin, Sandbox, SandboxSpec};
-use faas_types::{ByteSize, Outcome, OutputLimits, Resources, TenantId};
+use faas_types::{Outcome, OutputLimits, Resources, TenantId};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ async fn the_first_is_made_when_it_is_asked_for_and_those_after_it_are_there() {
 #[tokio::test]
 async fn nobody_gets_one_of_another_spec() {
     let executor = executor();
-    let resources = Resources { memory: ByteSize::mib(192), ..Resources::default() };
+    let resources = Resources { pids: 32, ..Resources::default() };
     let others = [SandboxSpec { resources, ..spec() }, SandboxSpec { tenant: TenantId::from_bytes([7; 16]), ..spec() }];
     end(spare(&executor, &spec()).await.0).await;
     for other in others {
