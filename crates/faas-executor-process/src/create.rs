@@ -86,15 +86,38 @@ impl Executor for ProcessExecutor {
 
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
         validate(&spec, &self.maker.host)?;
-        if let Some(spare) = self.stock.take(&spec) {
-            return Ok(Box::new(spare));
-        }
-        let _caller = self.stock.caller();
+        let _caller = match self.stock.take(&spec) {
+            Ok(spare) => return Ok(Box::new(spare)),
+            Err(caller) => caller,
+        };
         Ok(Box::new(self.maker.make(SandboxId::generate(), spec, None).await?))
     }
 
     /// The launcher ended what dead launchers left before it said hello.
     async fn recover(&self) -> Result<u32, RecoverError> {
         Ok(self.maker.host.reconciled)
+    }
+}
+
+/// The same executor for what is asked for once in a while: it takes none that was made before, and has none made.
+#[derive(Debug)]
+pub struct WithoutSpares(pub Arc<ProcessExecutor>);
+
+#[async_trait]
+impl Executor for WithoutSpares {
+    fn capabilities(&self) -> &Capabilities {
+        self.0.capabilities()
+    }
+
+    fn validate(&self, spec: &SandboxSpec) -> Result<(), SpecError> {
+        self.0.validate(spec)
+    }
+
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, CreateError> {
+        self.0.create_failing_at(SandboxId::generate(), spec, None).await
+    }
+
+    async fn recover(&self) -> Result<u32, RecoverError> {
+        self.0.recover().await
     }
 }

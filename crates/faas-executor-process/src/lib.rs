@@ -21,7 +21,7 @@ mod start;
 mod stock;
 mod validate;
 
-pub use create::ProcessExecutor;
+pub use create::{ProcessExecutor, WithoutSpares};
 pub use error::{DelegateError, StartError};
 pub use faas_sandbox_linux::slot::{SLOT_UIDS, UIDS_PER_SLOT, is_server_uid};
 pub use start::{Launcher, Settings, delegate, undelegate};

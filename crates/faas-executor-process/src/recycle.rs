@@ -21,8 +21,15 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) async fn recycle(shared: &Shared) -> Result<(), CallError> {
     shared.running.send_replace(Running::Call);
     let unfinished = Unfinished::new(shared);
-    let resident = shared.resident().take();
-    match tokio::time::timeout(TIMEOUT, restore(shared, resident)).await {
+    let (waiting, resident) = (shared.waiting().take(), shared.resident().take());
+    let restored = async {
+        // It ran nothing, and waits for nobody any more.
+        if let Some(waiting) = waiting {
+            waiting.end(shared).await?;
+        }
+        restore(shared, resident).await
+    };
+    match tokio::time::timeout(TIMEOUT, restored).await {
         Ok(Ok(resident)) => {
             unfinished.finished();
             *shared.resident() = resident;

@@ -175,13 +175,13 @@ impl ProcessSandbox {
 
     /// Makes it one that was there before anybody asked: its language's runner is started, where it has one, and
     /// waits.
-    pub(crate) async fn into_spare(mut self) -> Result<Self, CallError> {
+    pub(crate) async fn make_spare(&mut self) -> Result<(), CallError> {
         if let Some(language) = self.spec.language {
             let waiting = Waiting::start(&self.shared, language, &self.host).await?;
             *self.shared.waiting() = waiting;
         }
         self.origin = Origin::Spare;
-        Ok(self)
+        Ok(())
     }
 
     pub(crate) fn control(&self) -> &Packets {

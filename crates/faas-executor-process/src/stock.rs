@@ -20,6 +20,9 @@ use tokio::time::Instant;
 /// How long they wait for somebody to ask for their spec.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// How long it may take to make one; whoever needs longer is served better by making it when it is asked for.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How many specs are remembered of which none are made.
 const REMEMBERED: usize = 32;
 
@@ -36,6 +39,8 @@ pub(crate) struct Stock {
 struct State {
     /// The spec that was asked for last first.
     kinds: Vec<Kind>,
+    /// Those that are of no use.
+    useless: Vec<ProcessSandbox>,
     /// Callers whose own is being made.
     callers: usize,
     closed: bool,
@@ -47,6 +52,8 @@ struct Kind {
     ready: Vec<ProcessSandbox>,
     /// Whether it was asked for again.
     again: bool,
+    /// One could not be made: none are until then.
+    resting: Option<Instant>,
     /// When nobody asked for it in a while.
     due: Instant,
 }
@@ -73,28 +80,37 @@ impl Stock {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One of this spec. More of it will be made, whether there was one or not.
-    pub(crate) fn take(&self, spec: &SandboxSpec) -> Option<ProcessSandbox> {
-        if self.most == 0 {
-            return None;
-        }
+    /// One of this spec, else the right to make one's own. More of it will be made, whether there was one or not.
+    pub(crate) fn take(&self, spec: &SandboxSpec) -> Result<ProcessSandbox, Caller<'_>> {
         let mut state = self.state();
+        if self.most == 0 || state.closed {
+            return Err(self.caller(&mut state));
+        }
         let index = state.kinds.iter().position(|kind| kind.spec == *spec);
         let mut kind = match index {
             Some(index) => Kind { again: true, ..state.kinds.remove(index) },
-            None => Kind { spec: spec.clone(), ready: Vec::new(), again: false, due: Instant::now() },
+            None => Kind { spec: spec.clone(), ready: Vec::new(), again: false, resting: None, due: Instant::now() },
         };
         kind.due = Instant::now() + IDLE;
-        let taken = std::iter::from_fn(|| kind.ready.pop()).find(|sandbox| sandbox.health() == Health::Ready);
+        let mut taken = None;
+        while taken.is_none() && !kind.ready.is_empty() {
+            // The one that has waited longest.
+            let sandbox = kind.ready.remove(0);
+            if sandbox.health() == Health::Ready {
+                taken = Some(sandbox);
+            } else {
+                state.useless.push(sandbox);
+            }
+        }
         state.kinds.insert(0, kind);
+        let taken = taken.ok_or_else(|| self.caller(&mut state));
         drop(state);
         self.changed.notify_one();
         taken
     }
 
-    /// While this is held, none is made.
-    pub(crate) fn caller(&self) -> Caller<'_> {
-        self.state().callers += 1;
+    fn caller(&self, state: &mut State) -> Caller<'_> {
+        state.callers += 1;
         Caller(self)
     }
 
@@ -102,9 +118,9 @@ impl Stock {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        let kinds = std::mem::take(&mut state.kinds);
+        let gone = (std::mem::take(&mut state.kinds), std::mem::take(&mut state.useless));
         drop(state);
-        drop(kinds);
+        drop(gone);
         self.changed.notify_one();
     }
 
@@ -114,7 +130,9 @@ impl Stock {
             return Next::Over;
         }
         let wanted = state.wanted(self.most);
-        let lacks = state.kinds.iter().filter(|kind| kind.again).take(self.most).find(|kind| kind.ready.len() < wanted);
+        let now = Instant::now();
+        let lacks = |kind: &&Kind| kind.ready.len() < wanted && kind.resting.is_none_or(|until| until <= now);
+        let lacks = state.kinds.iter().filter(|kind| kind.again).take(self.most).find(lacks);
         match lacks {
             Some(kind) if state.callers == 0 => Next::Make(kind.spec.clone()),
             _ => Next::Wait(state.kinds.iter().map(|kind| kind.due).min()),
@@ -126,7 +144,7 @@ impl Stock {
         let mut state = self.state();
         let now = Instant::now();
         let wanted = state.wanted(self.most);
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut state.useless);
         for (index, kind) in state.kinds.iter_mut().filter(|kind| kind.again).enumerate() {
             let keeps = if index < self.most && kind.due > now { wanted } else { 0 };
             out.extend(kind.ready.drain(keeps.min(kind.ready.len())..));
@@ -136,15 +154,15 @@ impl Stock {
         out
     }
 
-    /// One was made, or could not be: then none of its spec are, until somebody asks for it again.
+    /// One was made, or could not be: then none of its spec are for a while.
     fn made(&self, spec: &SandboxSpec, sandbox: Option<ProcessSandbox>) {
         let mut state = self.state();
         let kind = state.kinds.iter_mut().find(|kind| kind.spec == *spec);
         match (kind, sandbox) {
             (Some(kind), Some(sandbox)) => kind.ready.push(sandbox),
-            // What nobody keeps is ended by being dropped.
-            (_, Some(_)) => {}
-            (_, None) => state.kinds.retain(|kind| kind.spec != *spec),
+            (Some(kind), None) => kind.resting = Some(Instant::now() + IDLE),
+            (None, Some(sandbox)) => state.useless.push(sandbox),
+            (None, None) => {}
         }
     }
 }
@@ -165,8 +183,12 @@ impl Drop for Caller<'_> {
 }
 
 async fn make(maker: &Maker, spec: SandboxSpec) -> Option<ProcessSandbox> {
-    let sandbox = maker.make(SandboxId::generate(), spec, None).await.ok()?;
-    sandbox.into_spare().await.ok()
+    let mut sandbox = maker.make(SandboxId::generate(), spec, None).await.ok()?;
+    if let Ok(Ok(())) = tokio::time::timeout(TIMEOUT, sandbox.make_spare()).await {
+        return Some(sandbox);
+    }
+    Box::new(sandbox).destroy(DestroyReason::Unhealthy).await;
+    None
 }
 
 /// Makes and ends them until the stock is closed.
@@ -213,20 +235,21 @@ mod tests {
     fn none_is_made_for_what_is_asked_for_once() {
         let stock = Stock::new(2);
         for pids in [11, 12, 13] {
-            assert!(stock.take(&spec(pids)).is_none());
+            assert!(stock.take(&spec(pids)).is_err());
             assert_eq!(makes(&stock), None);
         }
-        assert!(stock.take(&spec(12)).is_none());
+        assert!(stock.take(&spec(12)).is_err());
         assert_eq!(makes(&stock), Some(12));
-        assert!(stock.take(&spec(11)).is_none());
+        assert!(stock.take(&spec(11)).is_err());
         assert_eq!(makes(&stock), Some(11), "what was asked for last goes first");
     }
 
     #[test]
     fn whoever_waits_for_his_own_goes_first() {
         let stock = Stock::new(1);
-        assert!(stock.take(&spec(11)).is_none() && stock.take(&spec(11)).is_none());
-        let caller = stock.caller();
+        assert!(stock.take(&spec(11)).is_err());
+        let caller = stock.take(&spec(11));
+        assert!(caller.is_err());
         assert_eq!(makes(&stock), None);
         drop(caller);
         assert_eq!(makes(&stock), Some(11));
@@ -235,10 +258,10 @@ mod tests {
     #[test]
     fn a_stock_of_none_remembers_nothing_and_a_closed_one_makes_nothing() {
         let none = Stock::new(0);
-        assert!(none.take(&spec(11)).is_none() && none.take(&spec(11)).is_none());
+        assert!(none.take(&spec(11)).is_err() && none.take(&spec(11)).is_err());
         assert_eq!(makes(&none), None);
         let closed = Stock::new(1);
-        assert!(closed.take(&spec(11)).is_none() && closed.take(&spec(11)).is_none());
+        assert!(closed.take(&spec(11)).is_err() && closed.take(&spec(11)).is_err());
         closed.close();
         assert!(matches!(closed.next(), Next::Over));
     }
@@ -247,7 +270,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let stock = Stock::new(1);
         for pids in 0..1000 {
-            assert!(stock.take(&spec(pids)).is_none());
+            assert!(stock.take(&spec(pids)).is_err());
             assert!(stock.take_out().is_empty());
         }
         assert!(stock.state().kinds.len() <= 1 + super::REMEMBERED);

@@ -8,7 +8,7 @@ use crate::{Platform, PlatformError, disk};
 use faas_build::{Builder, Indexes, Limits, MAX_BUILDS};
 use faas_config::Config;
 use faas_executor_api::Executor;
-use faas_executor_process::{Launcher, Settings};
+use faas_executor_process::{Launcher, Settings, WithoutSpares};
 use faas_orchestrator::{Logs, WarmSettings};
 use faas_store_api::{MemoryStore, Retention};
 use faas_types::{ByteSize, NodeId};
@@ -59,10 +59,11 @@ impl Bootstrap {
         let (max_sandboxes, spares) = (config.max_sandboxes.value, server.spares.value);
         // Executions have all of theirs while dependencies are fetched.
         let builds = if packages.is_some() { MAX_BUILDS } else { 0 };
+        // None goes for one that nobody asked for yet, nor while one that is of no use ends.
+        let spares = spares.min((UIDS_PER_SLOT - 1).saturating_sub(max_sandboxes + builds) / 2);
         let settings = Settings {
             runtime_dir: config.runtime_dir.value.clone(),
-            // And none goes for one that nobody asked for yet.
-            max_sandboxes: (max_sandboxes + builds + spares).min(UIDS_PER_SLOT - 1),
+            max_sandboxes: (max_sandboxes + builds + 2 * spares).min(UIDS_PER_SLOT - 1),
             packages: packages.map(Path::to_owned),
         };
         let warm = WarmSettings { sandboxes: server.warm_sandboxes.value, ttl: server.warm_ttl.value };
@@ -140,7 +141,7 @@ impl Bootstrap {
             log_retention_bytes: server.logs_bytes.value.as_bytes(),
         };
         let executor = Arc::new(self.launcher.into_executor()?.with_spares(self.spares));
-        let builds: Arc<dyn Executor> = executor.clone();
+        let builds: Arc<dyn Executor> = Arc::new(WithoutSpares(Arc::clone(&executor)));
         let packages = data.join("packages");
         let builder = Builder::open(builds, Indexes::of_host()?, &packages, Limits::default())?;
         let started =

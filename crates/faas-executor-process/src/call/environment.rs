@@ -3,8 +3,8 @@
 //! Called by the plan of a call. What is not named here is read when it is used, by the interpreter, by the C library
 //! or by children, and is as good when it is set before user code runs.
 
-/// Whole names.
-const NAMES: [&str; 6] = ["LANG", "LANGUAGE", "TZ", "TZDIR", "GLIBC_TUNABLES", "OPENSSL_CONF"];
+/// Whole names; Node looks for modules beneath `HOME`.
+const NAMES: [&str; 7] = ["LANG", "LANGUAGE", "TZ", "TZDIR", "GLIBC_TUNABLES", "GCONV_PATH", "HOME"];
 /// How names begin: of the loader and the C library, of V8's host and of certificates it reads once.
 const PREFIXES: [&str; 8] = ["LD_", "LC_", "MALLOC_", "NODE_", "UV_", "ICU_", "SSL_", "OPENSSL_"];
 
@@ -19,10 +19,12 @@ mod tests {
 
     #[test]
     fn names_of_the_loader_the_locale_and_node_act_at_start() {
-        for name in ["LD_PRELOAD", "LC_ALL", "LANG", "TZ", "NODE_OPTIONS", "UV_THREADPOOL_SIZE", "MALLOC_ARENA_MAX"] {
+        for name in
+            ["LD_PRELOAD", "LC_ALL", "LANG", "TZ", "NODE_OPTIONS", "HOME", "UV_THREADPOOL_SIZE", "MALLOC_ARENA_MAX"]
+        {
             assert!(acts_at_start(name), "{name}");
         }
-        for name in ["PATH", "HOME", "LANGUAGES", "NODE", "A", "", "ld_preload", "API_KEY"] {
+        for name in ["PATH", "HOMES", "LANGUAGES", "NODE", "A", "", "ld_preload", "API_KEY"] {
             assert!(!acts_at_start(name), "{name}");
         }
     }

@@ -4,8 +4,8 @@
 //! started, said Hello ── asked for a program of its language ──▶ files are put, Settle ──▶ Begin with the environment
 //!                     └─ asked for anything else ─────────────▶ killed; what was asked for is started
 //! ```
-//! Invariants: it has run nothing but our own runner; it is given one call, at most; what it used until it waited is
-//! nobody's usage. Made by the executor's stock, taken by the sandbox's first call.
+//! Invariants: it has run nothing but our own runner; it is given one call, at most; the processor time it took until
+//! it waited is nobody's usage. Its memory is part of the call's, as that of a runner always is. Made by the executor's stock, taken by the sandbox's first call.
 
 use super::plan::{CallPlan, runner_command};
 use super::start::{Program, START_TIMEOUT, refused, send, spawn};
@@ -14,6 +14,7 @@ use faas_executor_api::CallError;
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::launcher::Host;
 use faas_types::Language;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use rustix::process::Signal;
 
@@ -40,8 +41,7 @@ impl Waiting {
             Ok(waiting)
         });
         let waiting = waiting.await.map_err(|_| lost("its runner did not wait for a call in time"))??;
-        let (counters, _) = shared.link.renew(shared.id, true).await.ok_or_else(|| lost("it ended"))?;
-        shared.remember(counters);
+        shared.remember(shared.link.usage(shared.id).await.ok_or_else(|| lost("it ended"))?);
         Ok(Some(waiting))
     }
 
@@ -56,9 +56,12 @@ impl Waiting {
         }
     }
 
-    /// Whether it still waits, as far as can be told without asking it: init says nothing of it, and neither does it.
+    /// Whether it still waits, as far as can be told without asking it: init says nothing of it, and neither does it
+    /// but its Hello.
     pub(crate) fn is_well(&self, shared: &Shared) -> bool {
-        shared.control.is_silent() && self.program.stdout.waiting() + self.program.stderr.waiting() == 0
+        shared.control.is_silent()
+            && self.program.stdout.waiting() + self.program.stderr.waiting() == 0
+            && self.program.call_socket.as_ref().is_some_and(is_open)
     }
 
     /// Whether it can run what a call asks for.
@@ -80,9 +83,11 @@ impl Waiting {
             match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
                 Ok(FromInit::FileFailed { path, errno }) => drop(problem.get_or_insert(refused(plan, &path, errno))),
                 Ok(FromInit::Settled { failed: false }) => return Ok(waits),
-                Ok(FromInit::Settled { failed: true }) => {
+                Ok(FromInit::Settled { failed: true }) if waits => {
                     return Err(problem.unwrap_or_else(|| lost("init did not say which file failed")));
                 }
+                // It is not put back, and nobody is left who could take the call.
+                Ok(FromInit::Settled { failed: true }) => return Err(lost("its runner ended while it waited")),
                 Ok(FromInit::Exited { call, .. }) if call == self.started_by => waits = false,
                 _ => return Err(lost("init broke the protocol")),
             }
@@ -95,7 +100,7 @@ impl Waiting {
     }
 
     /// Ends it, so that something else can be started.
-    pub(super) async fn end(self, shared: &Shared) -> Result<(), CallError> {
+    pub(crate) async fn end(self, shared: &Shared) -> Result<(), CallError> {
         let signal = u8::try_from(Signal::KILL.as_raw()).unwrap_or_default();
         send(shared, &ToInit::Signal { signal }.encode().map_err(|error| lost(&error.to_string()))?).await?;
         let mut buffer = INIT_FRAME;
@@ -105,4 +110,11 @@ impl Waiting {
             _ => Err(lost("init broke the protocol")),
         }
     }
+}
+
+/// Whether nobody has closed the other end.
+fn is_open(socket: &tokio::net::UnixStream) -> bool {
+    let mut ready = [PollFd::new(socket, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut ready, Some(&now)) == Ok(0)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use faas_executor_api::{
     CallError, Done, Event, Executor, FileIn, Health, Invocation, Origin, Program, Sandbox, SandboxSpec, Stay,
 };
-use faas_types::{Contract, Language, Outcome, OutputLimits};
+use faas_types::{Contract, CpuAmount, Language, Outcome, OutputLimits, Resources};
 use std::time::{Duration, Instant};
 
 fn spec_of(language: Language) -> SandboxSpec {
@@ -120,6 +120,36 @@ async fn a_command_finds_no_runner_in_it() {
     assert_eq!(printed(sandbox.as_mut(), processes).await, "0\n");
     assert_eq!(printed(sandbox.as_mut(), "echo again").await, "again\n");
     end(sandbox).await;
+    executor.shutdown().await;
+}
+
+/// Whoever keeps one that was asked nothing makes it as new first.
+#[tokio::test]
+async fn one_that_was_asked_nothing_is_recycled_like_any_other() {
+    let executor = executor();
+    let (mut sandbox, _) = spare(&executor, &spec_of(Language::Python)).await;
+    sandbox.recycle().await.expect("as new");
+    assert_eq!(sandbox.health(), Health::Ready);
+    let (seen, _) = ran(sandbox.as_mut(), script(Language::Python, "print('runs')")).await;
+    assert_eq!(seen, "runs\n");
+    end(sandbox).await;
+    executor.shutdown().await;
+}
+
+/// Whose runner cannot start within its limits is served as if there were no spares.
+#[tokio::test]
+async fn none_are_made_in_vain_again_and_again() {
+    let executor = executor();
+    // Its runner needs a minute for what takes some milliseconds.
+    let resources = Resources { cpu: CpuAmount::from_milli(1), ..Resources::default() };
+    for _ in 0..20 {
+        let spec = SandboxSpec { resources, ..spec_of(Language::JavaScript) };
+        let sandbox = executor.create(spec).await.expect("a sandbox");
+        assert_eq!(sandbox.origin(), Origin::Cold);
+        end(sandbox).await;
+    }
+    // And others have theirs.
+    end(spare(&executor, &spec()).await.0).await;
     executor.shutdown().await;
 }
 

@@ -27,7 +27,8 @@ pub(super) fn connections(config: &Config) -> Result<u32, CliError> {
         .map_err(|errno| CliError::io("the limit of open files cannot be raised", &io::Error::from(errno)))?;
     // No maximum is no limit.
     let descriptors = limit.maximum.unwrap_or(u64::MAX);
-    let (wanted, sandboxes) = (config.server.http.connections.value, config.max_sandboxes.value);
+    let wanted = config.server.http.connections.value;
+    let sandboxes = config.max_sandboxes.value.saturating_add(config.server.spares.value);
     let Some(possible) = enough_for(descriptors, sandboxes) else {
         return Err(CliError::new(
             ErrorCode::ConfigInvalid,
