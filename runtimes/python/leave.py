@@ -42,17 +42,24 @@ class Leaving:
     collector's sight until the interpreter ends on its own."""
 
     any, dict, id, issubclass, kind_of, list = any, dict, id, issubclass, type, list
-    map, set, zip, broken, changed = map, set, zip, BaseException, (AttributeError, KeyError, TypeError)
+    map, set, zip, broken, changed = map, set, zip, BaseException, Exception
     modules, sys, threads, exits, warned = sys.modules, sys, _thread, atexit, _warnings
     leave_now, blocks, objects, freeze = posix._exit, sys.getallocatedblocks, gc.get_objects, gc.freeze
     enable, disable, enabled, debug, unfreeze = gc.enable, gc.disable, gc.isenabled, gc.get_debug, gc.unfreeze
+    referents, recursion, limit = gc.get_referents, sys.getrecursionlimit, sys.getrecursionlimit()
     function, native_function = type(lambda: None), type(posix._exit)
     module, reference = type(sys), _weakref.ReferenceType
+    looked_at, proxies = (type, module, reference), frozenset(map(id, (_weakref.ProxyType, _weakref.CallableProxyType)))
     most, has_gc, sees, native, names = MOST, HAS_GC, SEES, frozenset(NATIVE.split()), frozenset(("mode",))
     built_in, foreign = _frozen_importlib.BuiltinImporter, _frozen_importlib_external.ExtensionFileLoader
-    harmless = frozenset(map(id, (_io.StringIO, _io.BytesIO)))  # their `__del__` only closes them
+    # Their `__del__` only closes them, unless they have a `close` of their own.
+    harmless = frozenset(map(id, (_io.StringIO, _io.BytesIO)))
     # Before 3.10 what they raise is not shown as at the end; since 3.12 some things are refused there.
     may_run_exits = (3, 10) <= sys.version_info < (3, 12)
+    register, trace, profile = atexit.register, sys.settrace, sys.setprofile
+    # Called one after the other by native code, which no profile sees.
+    exiting = atexit._run_exitfuncs, gc.isenabled, gc.disable, sys.gettrace, sys.getprofile
+    exiting_collected = gc.enable, *exiting
 
     def __init__(self):
         self.namespace_of, self.bases_of, self.flags_of = (
@@ -60,12 +67,15 @@ class Leaving:
         )
         self.names_of = self.module.__dict__["__dict__"].__get__
         self.callback_of = self.reference.__dict__["__callback__"].__get__
-        self.streams, self.filters = (sys.stdin, sys.stdout, sys.stderr), list(_warnings.filters)
+        self.streams, self.filters = (sys.stdin, sys.stdout, sys.stderr), _warnings.filters
+        self.filtered = list(self.filters)
         self.hooks = gc.callbacks, gc.garbage
         self.library = sys.modules["encodings"].__file__.rpartition("encodings/")[0]
         # Whose callbacks of weak references only take these out of collections of their own.
         files = "weakref.py", "_weakrefset.py", "logging/__init__.py"
         self.tidying = frozenset([self.library + file for file in files])
+        self.tidiers = frozenset(("remove", "_remove", "_removeHandlerRef"))
+        self.collecting, self.call = False, self.native_function.__call__
         self.off = b"LD_PRELOAD" in posix.environ  # a library that may want to see exit()
         if not self.off:
             self.freeze()
@@ -87,19 +97,19 @@ class Leaving:
         run by then; that they do once."""
         if self.off:
             return
-        enabled = self.enabled()
+        # Garbage is dropped where the interpreter does it, not for what is needed here.
+        self.collecting = self.enabled()
+        self.disable()
         try:
             if self.is_plain() and self.is_alone() and self.has_run_exits():
-                enabled = self.enabled()
-                self.disable()  # garbage is dropped where the interpreter does it
                 if self.blocks() < self.most and not self.is_anything_due() and self.are_flushed():
                     self.leave_now(code)
         except self.changed:
-            pass  # a module is not what it was
+            pass  # a module or stream is not what it was, or there is no room to look
         finally:
-            if enabled:
+            self.unfreeze()
+            if self.collecting:
                 self.enable()
-            self.stay()
 
     def is_plain(self):
         """Whether the interpreter is as it was before the program."""
@@ -112,9 +122,12 @@ class Leaving:
             and interpreter.modules is self.modules
             and not self.any(self.hooks)
             and not self.debug()
-            and warnings.filters is self.warned.filters
-            and warnings.filters == self.filters
-            and not self.any(self.is_unknown(name, loaded) for name, loaded in self.list(self.modules.items()))
+            and self.recursion() >= self.limit  # exit functions are called from further down
+            and self.kind_of(warnings) is self.module
+            and warnings.filters is self.warned.filters is self.filters
+            and self.list(self.map(self.id, self.filters)) == self.list(self.map(self.id, self.filtered))
+            # Without pairs, which the collector would count.
+            and not self.any(self.map(self.is_unknown, self.list(self.modules), self.list(self.modules.values())))
         )
 
     def is_unknown(self, name, loaded):
@@ -137,6 +150,8 @@ class Leaving:
         threading = self.modules.get("threading")
         if threading is None:
             return True
+        if self.kind_of(threading) is not self.module:
+            return False
         shutdown = threading._shutdown
         if self.kind_of(shutdown) is not self.function or shutdown.__globals__ is not self.names_of(threading):
             return False
@@ -152,7 +167,16 @@ class Leaving:
             return True
         if not self.may_run_exits:
             return False
-        self.exits._run_exitfuncs()
+        steps = self.exiting_collected if self.collecting else self.exiting
+        *_, self.collecting, _, trace, profile = self.map(self.call, steps)
+        # What an exit function has begun to watch with sees nothing of this. It goes on where the interpreter runs
+        # exit functions.
+        for watch, watcher in (self.profile, profile), (self.trace, trace):
+            if watcher is not None:
+                _, = self.map(watch, (None,))
+                self.register(watch, watcher)
+        if trace is not None or profile is not None:
+            return False
         return self.is_plain() and not self.threads._count()
 
     def is_anything_due(self):
@@ -166,7 +190,7 @@ class Leaving:
         for number, kind in self.dict(self.zip(self.map(self.id, self.map(self.kind_of, objects)), kinds)).items():
             if number not in self.harmless and self.acts(kind):
                 return True
-            if self.issubclass(kind, self.kind_of) or self.issubclass(kind, self.reference):
+            if number in self.harmless or number in self.proxies or self.issubclass(kind, self.looked_at):
                 special.add(number)
         numbers = self.map(self.id, self.map(self.kind_of, objects))
         return self.any(self.is_due(found) for found, number in self.zip(objects, numbers) if number in special)
@@ -175,9 +199,16 @@ class Leaving:
         return self.any("__del__" in self.namespace_of(base) for base in self.bases_of(kind))
 
     def is_due(self, found):
-        """Of a class whether it has objects that the collector does not know and that act, of a weak reference
-        whether it calls what is not the library's own."""
-        if self.issubclass(self.kind_of(found), self.kind_of):
+        """Of a class whether it has objects that the collector does not know and that act, of a module whether it is
+        unknown, of a weak reference whether it calls what is not the library's own."""
+        kind = self.kind_of(found)
+        if self.id(kind) in self.harmless:
+            return found.__dict__ != {}
+        if self.id(kind) in self.proxies:
+            return self.referents(found) != []  # its callback
+        if self.issubclass(kind, self.module):
+            return self.is_unknown(self.names_of(found).get("__name__"), found)
+        if self.issubclass(kind, self.kind_of):
             return not self.flags_of(found) & self.has_gc and self.acts(found)
         callback = self.callback_of(found)
         if callback is None:
@@ -185,7 +216,9 @@ class Leaving:
         if self.kind_of(callback) is self.native_function:
             # Those that abstract classes and the storage of threads hang on themselves belong to such a reference.
             return self.kind_of(callback.__self__) is not self.reference
-        return self.kind_of(callback) is not self.function or callback.__code__.co_filename not in self.tidying
+        if self.kind_of(callback) is not self.function or callback.__code__.co_filename not in self.tidying:
+            return True
+        return callback.__code__.co_name not in self.tidiers
 
     def are_flushed(self):
         for stream in self.streams[1:]:

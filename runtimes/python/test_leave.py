@@ -100,6 +100,18 @@ QUICK = {
         kept = tempfile.TemporaryDirectory(dir="/workspace")
         open(kept.name + "/file", "w").close()
     """,
+    "a proxy without a callback": """
+        import weakref
+        class Thing: pass
+        thing = Thing()
+        kept = weakref.proxy(thing)
+    """,
+    "collections of weak references": """
+        import weakref
+        class Thing: pass
+        thing = Thing()
+        kept = weakref.WeakSet([thing]), weakref.WeakKeyDictionary({thing: 1}), weakref.WeakValueDictionary(a=thing)
+    """,
     "text in memory": "import io; kept = io.StringIO('x'), io.BytesIO(b'y')",
     "a thread that was joined": """
         import threading
@@ -440,6 +452,125 @@ OWN = {
         sys.modules["threading"] = types.ModuleType("threading")
         sys.modules["threading"]._shutdown = lambda: print("shutdown")
     """,
+    "threading that sees itself looked at": """
+        import sys, threading
+        class Module(type(sys)):
+            def __getattribute__(self, name):
+                print("asked for", name)
+                return super().__getattribute__(name)
+        threading.__class__ = Module
+    """,
+    "a main thread that threading takes to be over": """
+        import threading
+        threading.main_thread()._tstate_lock.release()
+    """,
+    "warnings' filters that see themselves compared": """
+        import warnings
+        class Message:
+            def __eq__(self, other): print("compared"); return True
+        first = warnings.filters[0]
+        warnings.filters[0] = (first[0], Message(), *first[2:])
+    """,
+    "the lowest recursion limit": """
+        import sys
+        for limit in range(1, 1000):
+            try: sys.setrecursionlimit(limit)
+            except RecursionError: continue
+            break
+    """,
+    "the lowest recursion limit and an exit function": """
+        import atexit, sys
+        def work(): print("worked")
+        atexit.register(lambda: (lambda: work())())
+        for limit in range(1, 1000):
+            try: sys.setrecursionlimit(limit)
+            except RecursionError: continue
+            break
+    """,
+    "no memory to look": """
+        import resource
+        kept = [[] for _ in range(400_000)]
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used, used))
+    """,
+    "standard output that was detached": "import sys; b = sys.stdout.detach(); b.write(b'x')",
+    "standard output's buffer that was detached": "import sys; kept = sys.stdout.buffer.detach()",
+    "an exit function that detaches": "import atexit, sys; atexit.register(sys.stdout.detach)",
+    "standard error that was detached": "import sys; kept = sys.stderr.detach()",
+    "text in memory with a close of its own": """
+        import io
+        kept = io.StringIO()
+        kept.close = lambda: print("closed")
+    """,
+    "bytes in memory with a close of their own": """
+        import io
+        kept = io.BytesIO()
+        kept.close = lambda: print("closed")
+    """,
+    "the C library's own buffer, without its modules": """
+        import sys
+        import ctypes
+        ctypes.CDLL(None).printf(b"x")
+        for name in list(sys.modules):
+            if "ctypes" in name:
+                del sys.modules[name]
+    """,
+    "a collection that an exit function would see": """
+        import atexit, gc
+        class Thing:
+            def __del__(self): print("gone")
+        atexit.register(lambda: print("at exit", gc.isenabled()))
+        gc.collect()
+        thing = Thing()
+        thing.itself = thing
+        del thing
+        gc.set_threshold(gc.get_count()[0] + 20)
+    """,
+    "a collector that an exit function turns off": """
+        import atexit, gc
+        class Thing:
+            def __del__(self): print("gone", gc.isenabled())
+        atexit.register(gc.disable)
+        kept = Thing()
+    """,
+    "a collector that an exit function turns on": """
+        import atexit, gc
+        class Thing:
+            def __del__(self): print("gone", gc.isenabled())
+        atexit.register(gc.enable)
+        gc.disable()
+        kept = Thing()
+    """,
+    "a trace that an exit function begins": """
+        import atexit, sys
+        class Thing:
+            def __del__(self): pass
+        kept = Thing()
+        atexit.register(getattr(sys, "set" + "trace"), lambda frame, event, value: print(event, frame.f_code.co_name))
+    """,
+    "a profile that an exit function begins": """
+        import atexit, sys
+        class Thing:
+            def __del__(self): pass
+        kept = Thing()
+        atexit.register(getattr(sys, "set" + "profile"), lambda frame, event, value: print(event, frame.f_code.co_name))
+    """,
+}
+
+# What an imported module keeps until after the program's own objects are gone.
+KEPT = {
+    "a callback of a proxy": """
+        import sys, weakref
+        def keep(thing): sys.kept = weakref.proxy(thing, called)
+    """,
+    "a callback of a proxy that is called": """
+        import sys, weakref
+        def keep(thing): sys.kept = weakref.proxy(thing.method, called), weakref.proxy(type(thing), called)
+    """,
+    "a callback of a weak method": """
+        import sys, weakref
+        def keep(thing): sys.kept = weakref.WeakMethod(thing.method, called)
+    """,
 }
 
 HANDLERS = {
@@ -496,6 +627,20 @@ class LeaveTest(RunnerTestCase):
 
     def test_what_is_due_is_done_by_the_interpreter(self):
         self.check_scripts(OWN, False)
+
+    def test_what_a_module_keeps_is_dropped_by_the_interpreter(self):
+        main = code_of("""
+            import keeper
+            class Thing:
+                def method(self): pass
+            thing = Thing()
+            keeper.keep(thing)
+        """)
+        for name, text in KEPT.items():
+            with self.subTest(name):
+                files = {"keeper.py": code_of(text).decode() + "def called(reference): print('called')\n"}
+                runners = [Running(self, call(main), files=files, leave=leave) for leave in (ITS_OWN_END, SHOWS_ITSELF)]
+                self.check(False, *runners)
 
     def test_handlers_end_as_scripts_do(self):
         for name, (quick, text) in HANDLERS.items():
