@@ -162,9 +162,11 @@ fn answer(record: &ExecutionRecord) -> Result<Option<Vec<u8>>, CliError> {
 
 /// The signal that cancels us, once it is there.
 pub(crate) async fn received(cancelled: &mut Cancelled) -> u8 {
-    match cancelled.wait_for(Option::is_some).await.as_deref() {
-        Ok(Some(signal)) => *signal,
+    // What is borrowed is given back before the next wait, so that any thread may wait here.
+    let signal = cancelled.wait_for(Option::is_some).await.ok().and_then(|signal| *signal);
+    match signal {
+        Some(signal) => signal,
         // Nobody can cancel any more.
-        Ok(None) | Err(_) => std::future::pending().await,
+        None => std::future::pending().await,
     }
 }

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 pub(crate) use options::BenchOptions;
 
-/// What `--gate` ends with where it is missed.
+/// What a missed `--gate` ends with, and a run in which every call failed.
 const MISSED: u8 = 1;
 
 pub(super) fn bench(options: &BenchOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {

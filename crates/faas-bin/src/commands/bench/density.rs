@@ -135,10 +135,13 @@ async fn compare(
     let before = look(pid).await?;
     let scaling = ScalingBody { min: Some(instances), max: Some(instances), ..ScalingBody::default() };
     let body = FunctionBody { scaling, ..handler(Language::Python, CODE) };
-    with_function(client, body, async |name| {
+    let deployed = cancelled.clone();
+    with_function(client, body, &deployed, async |name| {
         tokio::select! {
-            loaded = all_wait(client, name, instances) => loaded?,
+            // Where a signal came before there was a function, none is asked about.
+            biased;
             _ = received(&mut cancelled) => return Ok(None),
+            loaded = all_wait(client, name, instances) => loaded?,
         }
         let after = look(pid).await?;
         Ok(Some((before, after)))

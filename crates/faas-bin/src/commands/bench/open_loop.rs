@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Makes these calls, each at its time from now on, in the order of their times. `stop` ends it early, with what
-/// was answered until then.
+/// was answered until then; the calls that are in flight are counted as unanswered.
 pub(super) async fn open_loop<C, F>(
     clock: &C,
     alarm: &mut impl Alarm,
@@ -46,14 +46,18 @@ where
                 tokio::task::yield_now().await;
             }
             Some(ended) = calls.join_next() => {
-                // One that panicked has no answer.
-                if let Ok(sample) = ended {
-                    tally.add(sample);
-                    heard(tally.lags.len());
+                match ended {
+                    Ok(sample) => {
+                        tally.add(sample);
+                        heard(tally.lags.len());
+                    }
+                    // One that panicked has no answer.
+                    Err(_) => tally.add_unanswered(1),
                 }
             }
         }
     }
+    tally.add_unanswered(calls.len());
     tally
 }
 
@@ -117,6 +121,17 @@ mod tests {
         };
         let mut heard = 0;
         let tally = open_loop(&clock, &mut { clock }, evenly(1000, 10.0, call), sleep(ms(350)), |n| heard = n).await;
-        assert_eq!((tally.latencies.len(), heard), (4, 4));
+        assert_eq!((tally.latencies.len(), heard, tally.failed()), (4, 4, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_counts_what_was_in_flight() {
+        let clock = Simulated(Instant::now());
+        let call = || async {
+            sleep(ms(120)).await;
+            Answer::default()
+        };
+        let tally = open_loop(&clock, &mut { clock }, evenly(1000, 10.0, call), sleep(ms(350)), |_| {}).await;
+        assert_eq!((tally.latencies.len(), tally.errors.get("unanswered")), (3, Some(&1)));
     }
 }

@@ -4,7 +4,7 @@ use super::control::p99_ratio;
 use super::ground::Ground;
 use super::host::Host;
 use super::pace::Pace;
-use super::percentiles::Percentiles;
+use super::percentiles::{Percentiles, milliseconds};
 use super::program::Asked;
 use super::runs::Measured;
 use crate::printed::Table;
@@ -12,6 +12,7 @@ use faas_types::{Contract, Layer};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// What was measured, where, how. Its JSON form is documented in `docs/cli.md`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,6 +66,8 @@ pub(super) struct Replayed {
     pub(super) left_out: u64,
     /// Which part of the starts was cold.
     pub(super) cold_ratio: Option<f64>,
+    /// Which part was of a sandbox made beforehand.
+    pub(super) spare_ratio: Option<f64>,
     /// What calls took above their own duration.
     pub(super) overhead: Percentiles,
     /// Where everything happens on this host: what was taken of its memory.
@@ -90,9 +93,13 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// A median that there is none of does not hold.
-    pub(super) fn of(bound: f64, calls: &Percentiles) -> Self {
-        Self { p50_ms: bound, held: calls.p50_ms.is_some_and(|p50| p50 <= bound) }
+    /// Ranks the median among all calls: each that failed is above every bound, so that no failure helps to hold
+    /// one. A median that there is none of does not hold.
+    pub(super) fn of(bound: f64, times: &[Duration], failed: u64) -> Self {
+        let within = times.iter().filter(|time| milliseconds(**time) <= bound).count();
+        let without = u64::try_from(times.len() - within).unwrap_or(u64::MAX).saturating_add(failed);
+        let held = within > 0 && u64::try_from(within).is_ok_and(|within| within >= without);
+        Self { p50_ms: bound, held }
     }
 }
 
@@ -129,6 +136,11 @@ impl Report {
             calls,
             control,
         }
+    }
+
+    /// Whether calls were made and none of them succeeded.
+    pub(super) fn is_of_failures(&self) -> bool {
+        self.calls.n == 0 && !self.errors.is_empty()
     }
 
     /// For people.
@@ -224,7 +236,9 @@ impl Replayed {
                 let _ = writeln!(text, "{what}: {value}");
             }
         };
-        line("cold starts", self.cold_ratio.map(|ratio| format!("{:.1} %", ratio * 100.0)));
+        let percent = |ratio: f64| format!("{:.1} %", ratio * 100.0);
+        line("cold starts", self.cold_ratio.map(percent));
+        line("starts of sandboxes made beforehand", self.spare_ratio.map(percent));
         let memory = self.memory.map(|held| format!("{:.0} MiB, at most {:.0} MiB", held.mean_mib, held.peak_mib));
         line("memory of this host taken", memory);
         line("CPU seconds per 1,000 calls, in sandboxes", self.cpu_s_per_1000.map(|seconds| format!("{seconds:.2}")));
@@ -274,7 +288,7 @@ mod tests {
             lag: Some(control),
             throughput: None,
             trace: None,
-            gate: Some(Gate::of(5.0, &calls)),
+            gate: Some(Gate::of(5.0, &[Duration::from_millis(6); 100], 1)),
             calls,
             control,
         }
@@ -323,6 +337,7 @@ mod tests {
             functions: 3,
             left_out: 4,
             cold_ratio: Some(0.125),
+            spare_ratio: Some(0.25),
             overhead: cold.calls,
             memory: Some(MemoryHeld { mean_mib: 50.0, peak_mib: 70.0 }),
             cpu_s_per_1000: Some(1.5),
@@ -334,7 +349,8 @@ mod tests {
             "synthetic, 3 functions, speed 2, seed 7, idle instances kept 60 s; 4 calls",
             "overhead",
             "p99 of the overhead is 1.50",
-            "12.5 %",
+            "cold starts: 12.5 %",
+            "beforehand: 25.0 %",
             "50 MiB, at most 70 MiB",
             "in sandboxes: 1.50",
         ] {
@@ -342,11 +358,23 @@ mod tests {
         }
         let value = serde_json::to_value(report).expect("JSON");
         assert_eq!((&value["cold_ratio"], &value["overhead"]["n"]), (&json!(0.125), &json!(100)));
+        assert_eq!(value["spare_ratio"], json!(0.25));
         assert_eq!((&value["memory"]["peak_mib"], &value["host_cpu_s_per_1000"]), (&json!(70.0), &json!(null)));
     }
 
     #[test]
     fn a_gate_without_samples_is_missed() {
-        assert!(!Gate::of(5.0, &Percentiles::of(&mut [])).held);
+        assert!(!Gate::of(5.0, &[], 0).held);
+    }
+
+    #[test]
+    fn failures_hold_no_gate() {
+        let within = [Duration::from_millis(1); 3];
+        assert!(Gate::of(5.0, &within, 3).held, "the third of six is within");
+        assert!(!Gate::of(5.0, &within, 4).held, "the fourth of seven failed");
+        let none = Percentiles::of(&mut []);
+        assert!(Report { calls: none, ..report() }.is_of_failures());
+        assert!(!Report { calls: none, errors: BTreeMap::new(), ..report() }.is_of_failures(), "none was made");
+        assert!(!report().is_of_failures());
     }
 }

@@ -18,13 +18,14 @@ use crate::diagnostic::CliError;
 use crate::printed::json_line;
 use crate::session::{Cancelled, received};
 use crate::{console, exit};
+use faas_types::ErrorCode;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// Calls before the first that counts.
-const WARM_UP: u32 = 5;
+const WARM_UP: usize = 5;
 /// Clients pause for the control after so long.
 const SLICE: Duration = Duration::from_secs(1);
 /// Samples of the control in each pause.
@@ -56,7 +57,7 @@ async fn report(wanted: &Wanted, gate: Option<f64>, ground: &Ground, cancelled: 
             measure(wanted, ground, &target, &control, cancelled.clone()).await?
         }
         Work::Function(body) => {
-            with_function(&ground.client()?, (**body).clone(), async |name| {
+            with_function(&ground.client()?, (**body).clone(), &cancelled, async |name| {
                 let target = Arc::new(Target::Function(name.to_owned()));
                 measure(wanted, ground, &target, &control, cancelled.clone()).await
             })
@@ -73,8 +74,8 @@ async fn report(wanted: &Wanted, gate: Option<f64>, ground: &Ground, cancelled: 
         Throughput { seconds: rounded(seconds), per_second: if made > 0.0 { rounded(made / seconds) } else { 0.0 } }
     });
     let interrupted = cancelled.borrow().is_some();
+    let gate = gate.map(|bound| Gate::of(bound, &measured.tally.latencies, measured.tally.failed()));
     let report = Report::of(wanted.bench, ground, (language, contract), pace, measured);
-    let gate = gate.map(|bound| Gate::of(bound, &report.calls));
     Ok(Report { clients, interrupted, throughput, gate, ..report })
 }
 
@@ -85,7 +86,8 @@ pub(super) fn finish(report: &Report, json: bool, cancelled: &Cancelled) -> Resu
     if let Some(signal) = *cancelled.borrow() {
         return Ok(ExitCode::from(exit::of_signal(signal)));
     }
-    Ok(if report.gate.is_some_and(|gate| !gate.held) { ExitCode::from(super::MISSED) } else { printed })
+    let missed = report.gate.is_some_and(|gate| !gate.held) || report.is_of_failures();
+    Ok(if missed { ExitCode::from(super::MISSED) } else { printed })
 }
 
 async fn measure(
@@ -96,17 +98,22 @@ async fn measure(
     mut cancelled: Cancelled,
 ) -> Result<Measured, CliError> {
     let caller = Caller::new(ground.client()?, Arc::clone(target), PATIENCE);
+    let mut failures = Vec::new();
     for _ in 0..WARM_UP {
         tokio::select! {
+            // Where a signal came before there was a function, none is called.
+            biased;
+            _ = received(&mut cancelled) => return Ok(Measured::default()),
             answer = caller.call() => {
                 // What cannot be reached, or be run at all, has no numbers.
                 if let Some(refusal) = answer.refusal {
                     return Err(refusal.into());
                 }
+                failures.extend(answer.error);
             }
-            _ = received(&mut cancelled) => return Ok(Measured::default()),
         }
     }
+    refuse_what_only_fails(&failures)?;
     match wanted.load {
         Load::Samples { count, pace: Pace::Closed } => {
             closed(wanted.bench, &caller, count, control, &mut cancelled).await
@@ -118,9 +125,24 @@ async fn measure(
             let callers = (0..clients).map(|_| Ok(Caller::new(ground.client()?, Arc::clone(target), PATIENCE)));
             let callers: Vec<Caller> = callers.collect::<Result<_, CliError>>()?;
             // Once for each, so that instances and connections are there.
-            callers.iter().map(Caller::call).collect::<JoinSet<_>>().join_all().await;
+            tokio::select! {
+                _ = callers.iter().map(Caller::call).collect::<JoinSet<_>>().join_all() => {}
+                _ = received(&mut cancelled) => return Ok(Measured::default()),
+            }
             saturated(wanted.bench, &callers, Duration::from_secs(seconds.into()), control, &cancelled).await
         }
+    }
+}
+
+/// A program of which each call before the first fails has no numbers either.
+fn refuse_what_only_fails(failures: &[String]) -> Result<(), CliError> {
+    match failures.last() {
+        Some(last) if failures.len() >= WARM_UP => {
+            let detail =
+                format!("each of the {WARM_UP} calls before the first that counts failed, the last with {last}");
+            Err(CliError::new(ErrorCode::Internal, detail).help("`faas run` shows why a program fails"))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -137,7 +159,10 @@ async fn closed(
     for number in 0..count {
         tokio::select! {
             sample = caller.sample() => measured.tally.add(sample),
-            _ = received(cancelled) => break,
+            _ = received(cancelled) => {
+                measured.tally.add_unanswered(1);
+                break;
+            }
         }
         measured.control.push(control.sample().await?);
         progress.at(number + 1);
@@ -195,11 +220,14 @@ async fn saturated(
         let end = begin + SLICE.min(time.saturating_sub(measured.called));
         let mut clients = JoinSet::new();
         for caller in callers {
-            let (caller, cancelled) = (caller.clone(), cancelled.clone());
+            let (caller, mut cancelled) = (caller.clone(), cancelled.clone());
             clients.spawn(async move {
                 let mut tally = Tally::default();
                 while Instant::now() < end && cancelled.borrow().is_none() {
-                    tally.add(caller.sample().await);
+                    tokio::select! {
+                        sample = caller.sample() => tally.add(sample),
+                        _ = received(&mut cancelled) => tally.add_unanswered(1),
+                    }
                 }
                 tally
             });
@@ -212,4 +240,17 @@ async fn saturated(
         progress.at(measured.called.as_secs());
     }
     Ok(measured)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WARM_UP, refuse_what_only_fails};
+
+    #[test]
+    fn what_fails_each_time_is_refused() {
+        let failures = vec!["oom".to_owned(); WARM_UP];
+        let refused = refuse_what_only_fails(&failures).expect_err("each failed");
+        assert!(refused.to_string().contains("oom"), "{refused}");
+        assert!(refuse_what_only_fails(&failures[1..]).is_ok(), "one succeeded");
+    }
 }

@@ -5,6 +5,9 @@ use faas_types::{ExecutionRecord, IsolationReport, Layer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// What calls without an answer are counted as.
+const UNANSWERED: &str = "unanswered";
+
 /// What the answer to one call says about it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Answer {
@@ -87,6 +90,19 @@ impl Tally {
                 Some(layers) => layers.retain(|layer| report.layers.contains(layer)),
             }
         }
+    }
+
+    /// Counts calls that were begun and whose answer nobody waits for any more.
+    pub(super) fn add_unanswered(&mut self, calls: usize) {
+        if calls > 0 {
+            let calls = u64::try_from(calls).unwrap_or(u64::MAX);
+            *self.errors.entry(UNANSWERED.to_owned()).or_default() += calls;
+        }
+    }
+
+    /// How many calls have no time.
+    pub(super) fn failed(&self) -> u64 {
+        self.errors.values().sum()
     }
 
     /// Adds another one.

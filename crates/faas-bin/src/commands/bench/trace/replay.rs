@@ -64,7 +64,7 @@ async fn report(
     let here = ground.is_here();
     let before = Looks { available: memory_available().into_iter().collect(), ..Looks::default() };
     let busy = busy_time();
-    let (mut measured, looks) = with_functions(&ground.client()?, bodies, async |names| {
+    let (mut measured, looks) = with_functions(&ground.client()?, bodies, &cancelled, async |names| {
         let mut looks = Looks::default();
         let tally = tokio::select! {
             tally = calls(options, trace, names, ground, cancelled.clone()) => tally?,
@@ -79,7 +79,12 @@ async fn report(
     let per_thousand = |time: Duration| (answered > 0.0).then(|| rounded(time.as_secs_f64() * 1000.0 / answered));
     let starts = &measured.tally.starts;
     let all: u64 = starts.values().sum();
-    let cold = starts.get("cold").copied().unwrap_or(0);
+    let part = |kind: &str| {
+        let of_kind = starts.get(kind).copied().unwrap_or(0);
+        (all > 0).then(|| rounded(of_kind as f64 / all as f64))
+    };
+    let (cold_ratio, spare_ratio) = (part("cold"), part("spare"));
+    let gate = options.gate.map(|bound| Gate::of(bound, &measured.tally.overheads, measured.tally.failed()));
     let overhead = Percentiles::of(&mut measured.tally.overheads);
     let replayed = Replayed {
         source,
@@ -88,7 +93,8 @@ async fn report(
         idle_ttl_s: options.idle_ttl,
         functions: trace.memory_mib.len(),
         left_out: trace.left_out,
-        cold_ratio: (all > 0).then(|| rounded(cold as f64 / all as f64)),
+        cold_ratio,
+        spare_ratio,
         overhead,
         memory: held(before.available.first().copied(), &looks.available).filter(|_| here),
         cpu_s_per_1000: per_thousand(measured.tally.cpu),
@@ -96,7 +102,6 @@ async fn report(
     };
     let seconds = trace.span().as_secs_f64() / options.speed;
     let rate = if seconds > 0.0 { rounded(trace.rows.len() as f64 / seconds) } else { 0.0 };
-    let gate = options.gate.map(|bound| Gate::of(bound, &overhead));
     let report = Report::of("trace", ground, (Asked::Python, Contract::Handler), Pace::Open { rate }, measured);
     // What the trace itself says is no doing of the platform.
     let p99_ratio = p99_ratio(&overhead, &report.control);
