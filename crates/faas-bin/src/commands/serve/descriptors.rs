@@ -28,12 +28,13 @@ pub(super) fn connections(config: &Config) -> Result<u32, CliError> {
     // No maximum is no limit.
     let descriptors = limit.maximum.unwrap_or(u64::MAX);
     let wanted = config.server.http.connections.value;
-    let sandboxes = config.max_sandboxes.value.saturating_add(config.server.spares.value);
+    let max_sandboxes = config.max_sandboxes.value;
+    let sandboxes = max_sandboxes.saturating_add(config.server.spares.value);
     let Some(possible) = enough_for(descriptors, sandboxes) else {
         return Err(CliError::new(
             ErrorCode::ConfigInvalid,
             format!(
-                "max_sandboxes {sandboxes} leaves no descriptor for connections: the limit of open files is \
+                "max_sandboxes {max_sandboxes} leaves no descriptor for connections: the limit of open files is \
                  {descriptors}; raise it with `ulimit -Hn`, or lower max_sandboxes"
             ),
         ));
