@@ -1,8 +1,9 @@
 //! What executions cost on this machine, beside the gates of SPECIFICATION.md.
 //!
 //! `cargo bench --package faas-lib` prints the table; `-- --gate` also fails when a median misses
-//! its gate. Everything runs through the embedded platform or the built `faas` binary against the
-//! real kernel; nothing is simulated.
+//! its gate, and `-- --embedded` leaves out the row for which the command is built. Everything runs
+//! through the embedded platform or the built `faas` binary against the real kernel; nothing is
+//! simulated.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 #![expect(clippy::expect_used, reason = "a bench that cannot run has nothing to say")]
@@ -19,7 +20,8 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(150);
 
 fn main() -> ExitCode {
-    let gated = std::env::args().any(|word| word == "--gate");
+    let asked = |option: &str| std::env::args().any(|word| word == option);
+    let (gated, embedded) = (asked("--gate"), asked("--embedded"));
     let bootstrap = Bootstrap::start(&config()).expect("the launcher starts").without_spares();
     let stocked = Bootstrap::start(&config()).expect("another launcher starts");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -49,7 +51,9 @@ fn main() -> ExitCode {
             Row::time("JavaScript handler, a spare ready", 5.0, 3.0, spares(&platform, 200, javascript_handler).await),
         ]);
         platform.shutdown().await;
-        rows.push(Row::time("`faas run -c 'print(1)'` wall, cold CLI", 150.0, 80.0, cold_cli()));
+        if !embedded {
+            rows.push(Row::time("`faas run -c 'print(1)'` wall, cold CLI", 150.0, 80.0, cold_cli()));
+        }
         (rows, ratios, rate)
     });
     let (rows, ratios, rate) = rows;
