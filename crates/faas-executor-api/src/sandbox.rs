@@ -33,10 +33,9 @@ impl Health {
 }
 
 /// How a sandbox came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// Made for whoever asked.
-    #[default]
     Cold,
     /// Made before, with nothing of anybody's in it.
     Spare,

@@ -42,8 +42,7 @@ impl Packets {
 
     /// Whether the other side has said nothing that was not received, and is there.
     pub(crate) fn is_silent(&self) -> bool {
-        let mut byte = [0_u8; 1];
-        recv(&self.socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) == Err(Errno::AGAIN)
+        peek(&self.socket) == Err(Errno::AGAIN)
     }
 
     /// Receives one message into `buffer`. One that does not fit is an error.
@@ -59,6 +58,11 @@ impl Packets {
         // A side that is already gone needs not be told.
         let _ = rustix::net::shutdown(self.socket.as_fd(), rustix::net::Shutdown::Write);
     }
+}
+
+/// How much can be read without waiting, one byte at most, which stays there; 0 where the other side is gone.
+pub(crate) fn peek(socket: impl AsFd) -> Result<usize, Errno> {
+    recv(socket, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT).map(|(_, length)| length)
 }
 
 fn errno_of(error: &io::Error) -> Errno {

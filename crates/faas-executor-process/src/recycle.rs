@@ -8,7 +8,7 @@
 //! by init, which then makes the sandbox as new without it.
 
 use crate::call::{Idle, Resident};
-use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished, lost};
+use crate::sandbox::{Running, Shared, Unfinished, lost};
 use faas_executor_api::CallError;
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::leftover::Leftover;
@@ -48,12 +48,10 @@ async fn restore(shared: &Shared, mut resident: Option<Resident>) -> Result<Opti
     }
     let frame = ToInit::Recycle.encode().map_err(|error| lost(&error.to_string()))?;
     shared.control.send(&frame, &[]).await.map_err(|errno| lost(&errno.to_string()))?;
-    let mut buffer = INIT_FRAME;
     loop {
-        let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
-        match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
-            Ok(FromInit::Recycled { left }) => break as_new(left)?,
-            Ok(FromInit::Exited { call, .. }) if resident.as_ref().is_some_and(|one| one.was_started_by(call)) => {
+        match shared.hear().await?.0 {
+            Some(FromInit::Recycled { left }) => break as_new(left)?,
+            Some(FromInit::Exited { call, .. }) if resident.as_ref().is_some_and(|one| one.was_started_by(call)) => {
                 resident = None;
             }
             _ => return Err(lost("init broke the protocol")),

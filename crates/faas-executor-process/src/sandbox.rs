@@ -10,8 +10,10 @@ use faas_executor_api::{
     CallError, Command, DestroyReason, ExecSession, Health, Interrupt, Interrupter, Invocation, Origin, Sandbox,
     SandboxSpec, SharedProgram, check_command, check_invocation,
 };
+use faas_protocol::control::FromInit;
 use faas_protocol::launcher::{Counters, Host};
 use faas_types::{IsolationReport, SandboxId};
+use rustix::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,6 +93,14 @@ impl Shared {
     /// The number of the next call.
     pub(crate) fn next_call(&self) -> u32 {
         self.calls.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
+    /// The next message of init, `None` for one that cannot be read, and the descriptors that came with it.
+    pub(crate) async fn hear(&self) -> Result<(Option<FromInit>, Vec<OwnedFd>), CallError> {
+        let mut buffer = INIT_FRAME;
+        let received = self.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
+        let message = FromInit::decode(buffer.get(..received.length).unwrap_or_default()).ok();
+        Ok((message, received.descriptors))
     }
 
     /// What ends a running call from outside.

@@ -4,9 +4,9 @@
 //! The executor takes them; one task of its own makes them, one after the other, for the specs that were asked for
 //! last, and more than once: what is asked for once would be made twice.
 //!
-//! Invariants: one is handed over once, and for exactly its spec, tenant included; no byte of a tenant's ran in it. There are never
-//! more than was set. None is made while a caller's own is being made: whoever waits goes first. Those of a spec
-//! that nobody asked for in a while are ended.
+//! Invariants: one is handed over once, and for exactly its spec, tenant included; no byte of a tenant's ran in it.
+//! There are never more than was set. None is begun while a caller's own is being made: whoever waits goes first.
+//! Those of a spec that nobody asked for in a while are ended.
 
 use crate::maker::Maker;
 use crate::sandbox::ProcessSandbox;

@@ -8,13 +8,13 @@
 
 use super::plan::RunnerPlan;
 use crate::output::wait_true;
+use crate::packets::peek;
 use crate::sandbox::Shared;
 use faas_executor_api::{EventSender, OutputEvent, ResponseHead};
 use faas_protocol::call::{BeginError, FromRunner, RunnerFrames, ToRunner};
 use faas_protocol::control::ToInit;
 use faas_protocol::frame::{Decoder, FrameError};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::AsyncWriteExt as _;
@@ -83,10 +83,9 @@ impl Conversation {
 
     /// What is found at the other end between two calls.
     pub(crate) fn idle(&self) -> Idle {
-        let mut byte = [0_u8; 1];
-        match recv(&self.socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+        match peek(&self.socket) {
             Err(Errno::AGAIN) if self.calm => Idle::Waits,
-            Ok((_, length)) if length > 0 => Idle::Busy,
+            Ok(length) if length > 0 => Idle::Busy,
             Err(Errno::AGAIN | Errno::INTR) => Idle::Busy,
             Ok(_) | Err(_) => Idle::Closed,
         }

@@ -2,7 +2,7 @@
 
 use crate::link::State;
 use crate::output::StreamStats;
-use crate::sandbox::{INIT_FRAME, Shared};
+use crate::sandbox::Shared;
 use faas_executor_api::Interrupt;
 use faas_protocol::control::FromInit;
 use faas_protocol::launcher::Counters;
@@ -28,12 +28,12 @@ pub(crate) enum End {
 
 /// Waits until init says that the program ended; passes on that it took stock.
 pub(crate) async fn exit(shared: &Shared, started_by: u32, stocked: &Notify) -> End {
-    let mut buffer = INIT_FRAME;
     loop {
-        let Ok(received) = shared.control.receive(&mut buffer).await else { return End::Lost };
-        match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
-            Ok(FromInit::Kept) => stocked.notify_one(),
-            Ok(FromInit::Exited { call, code, signal }) if call == started_by => return End::Exited { code, signal },
+        match shared.hear().await {
+            Ok((Some(FromInit::Kept), _)) => stocked.notify_one(),
+            Ok((Some(FromInit::Exited { call, code, signal }), _)) if call == started_by => {
+                return End::Exited { code, signal };
+            }
             _ => return End::Lost,
         }
     }

@@ -37,7 +37,7 @@ pub(crate) struct FilePlan {
 }
 
 /// Code for a runner.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RunnerPlan {
     contract: String,
     name: String,
@@ -66,20 +66,11 @@ impl CallPlan {
 
     /// Starts a runner for whatever call comes.
     pub(super) fn of_runner(argv: Vec<String>) -> Self {
-        let runner = RunnerPlan {
-            contract: String::new(),
-            name: String::new(),
-            args: Vec::new(),
-            env: Vec::new(),
-            code: Bytes::new(),
-            request: None,
-            ahead: false,
-        };
         Self {
             files: Vec::new(),
             argv,
             env: Vec::new(),
-            runner: Some(runner),
+            runner: Some(RunnerPlan::default()),
             staying: None,
             deadline: Instant::now(),
             output: OutputLimits::default(),

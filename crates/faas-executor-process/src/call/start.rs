@@ -6,7 +6,7 @@ use super::plan::{self, CallPlan};
 use super::resident::Resident;
 use crate::link::State;
 use crate::pipes::{OutputPipe, StdinPipe};
-use crate::sandbox::{INIT_FRAME, Running, Shared, Unfinished, lost};
+use crate::sandbox::{Running, Shared, Unfinished, lost};
 use faas_executor_api::{CallError, ExecSession, Invocation, Stay, StayingProgram, event_channel, input_channel};
 use faas_protocol::control::FromInit;
 use faas_protocol::frame::FrameError;
@@ -23,7 +23,7 @@ const INPUTS: usize = 16;
 
 /// How long init may take to place files and start a program. It takes milliseconds, unless
 /// descendants of an earlier call hinder it; the call's own deadline begins to count before.
-pub(super) const START_TIMEOUT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts a call. When it returns a session the program runs, and a task of its own sees it
 /// through to its `Done`.
@@ -190,21 +190,18 @@ pub(super) async fn spawn(shared: &Shared, call: u32, plan: &CallPlan) -> Result
     let mut failed = None;
     plan.place(shared).await?;
     send(shared, &spawn).await?;
-    let mut buffer = INIT_FRAME;
     loop {
-        let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
-        let frame = buffer.get(..received.length).unwrap_or_default();
-        match FromInit::decode(frame) {
-            Ok(FromInit::FileFailed { path, errno }) => drop(failed.get_or_insert(refused(plan, &path, errno))),
-            Ok(FromInit::SpawnFailed { call: answered, errno }) if answered == call => {
+        let (message, descriptors) = shared.hear().await?;
+        match message {
+            Some(FromInit::FileFailed { path, errno }) => drop(failed.get_or_insert(refused(plan, &path, errno))),
+            Some(FromInit::SpawnFailed { call: answered, errno }) if answered == call => {
                 return Err(failed.unwrap_or_else(|| CallError::NotFound {
                     program: plan.argv.first().cloned().unwrap_or_default(),
                     reason: Errno::from_raw_os_error(errno).to_string(),
                 }));
             }
-            Ok(FromInit::Spawned { call: answered, .. }) if answered == call => {
-                return Program::new(received.descriptors, plan.runner.is_some())
-                    .map_err(|error| lost(&error.to_string()));
+            Some(FromInit::Spawned { call: answered, .. }) if answered == call => {
+                return Program::new(descriptors, plan.runner.is_some()).map_err(|error| lost(&error.to_string()));
             }
             // Whatever else it says is no answer to this: init is broken or not ours any more.
             _ => {

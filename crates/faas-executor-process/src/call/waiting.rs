@@ -5,17 +5,18 @@
 //!                     └─ asked for anything else ─────────────▶ killed; what was asked for is started
 //! ```
 //! Invariants: it has run nothing but our own runner; it is given one call, at most; the processor time it took until
-//! it waited is nobody's usage. Its memory is part of the call's, as that of a runner always is. Made by the executor's stock, taken by the sandbox's first call.
+//! it waited is nobody's usage. Its memory is part of the call's, as that of a runner always is. Made by the executor's
+//! stock, which bounds how long that may take; taken by the sandbox's first call.
 
 use super::plan::{CallPlan, runner_command};
-use super::start::{Program, START_TIMEOUT, refused, send, spawn};
-use crate::sandbox::{INIT_FRAME, Shared, lost};
+use super::start::{Program, refused, send, spawn};
+use crate::packets::peek;
+use crate::sandbox::{Shared, lost};
 use faas_executor_api::CallError;
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::launcher::Host;
 use faas_types::Language;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, recv};
 use rustix::process::Signal;
 
 /// See the module.
@@ -28,19 +29,15 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Starts a language's runner in a sandbox in which nothing runs, and returns when it waits; `None` for a language
-    /// whose programs are started by what they are asked.
+    /// Starts a language's runner in a sandbox in which nothing runs, and returns when it waits, however long that
+    /// takes; `None` for a language whose programs are started by what they are asked.
     pub(crate) async fn start(shared: &Shared, language: Language, host: &Host) -> Result<Option<Self>, CallError> {
         let Some(argv) = runner_command(language, host) else { return Ok(None) };
         let started_by = shared.next_call();
-        let waiting = tokio::time::timeout(START_TIMEOUT, async {
-            let plan = CallPlan::of_runner(argv);
-            let program = spawn(shared, started_by, &plan).await?;
-            let waiting = Self { argv: plan.argv, started_by, program };
-            waiting.has_said_hello().await?;
-            Ok(waiting)
-        });
-        let waiting = waiting.await.map_err(|_| lost("its runner did not wait for a call in time"))??;
+        let plan = CallPlan::of_runner(argv);
+        let program = spawn(shared, started_by, &plan).await?;
+        let waiting = Self { argv: plan.argv, started_by, program };
+        waiting.has_said_hello().await?;
         shared.remember(shared.link.usage(shared.id).await.ok_or_else(|| lost("it ended"))?);
         Ok(Some(waiting))
     }
@@ -49,9 +46,8 @@ impl Waiting {
     async fn has_said_hello(&self) -> Result<(), CallError> {
         let socket = self.program.call_socket.as_ref().ok_or_else(|| lost("init sent no call socket"))?;
         socket.readable().await.map_err(|error| lost(&error.to_string()))?;
-        let mut byte = [0_u8; 1];
-        match recv(socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
-            Ok((_, length)) if length > 0 => Ok(()),
+        match peek(socket) {
+            Ok(length) if length > 0 => Ok(()),
             _ => Err(lost("its runner ended before it waited for a call")),
         }
     }
@@ -75,20 +71,18 @@ impl Waiting {
             return Ok(true);
         }
         plan.place(shared).await?;
-        send(shared, &ToInit::Settle.encode().map_err(|error| lost(&error.to_string()))?).await?;
+        tell(shared, &ToInit::Settle).await?;
         let (mut problem, mut waits) = (None, true);
-        let mut buffer = INIT_FRAME;
         loop {
-            let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
-            match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
-                Ok(FromInit::FileFailed { path, errno }) => drop(problem.get_or_insert(refused(plan, &path, errno))),
-                Ok(FromInit::Settled { failed: false }) => return Ok(waits),
-                Ok(FromInit::Settled { failed: true }) if waits => {
+            match shared.hear().await?.0 {
+                Some(FromInit::FileFailed { path, errno }) => drop(problem.get_or_insert(refused(plan, &path, errno))),
+                Some(FromInit::Settled { failed: false }) => return Ok(waits),
+                Some(FromInit::Settled { failed: true }) if waits => {
                     return Err(problem.unwrap_or_else(|| lost("init did not say which file failed")));
                 }
                 // It is not put back, and nobody is left who could take the call.
-                Ok(FromInit::Settled { failed: true }) => return Err(lost("its runner ended while it waited")),
-                Ok(FromInit::Exited { call, .. }) if call == self.started_by => waits = false,
+                Some(FromInit::Settled { failed: true }) => return Err(lost("its runner ended while it waited")),
+                Some(FromInit::Exited { call, .. }) if call == self.started_by => waits = false,
                 _ => return Err(lost("init broke the protocol")),
             }
         }
@@ -102,14 +96,16 @@ impl Waiting {
     /// Ends it, so that something else can be started.
     pub(crate) async fn end(self, shared: &Shared) -> Result<(), CallError> {
         let signal = u8::try_from(Signal::KILL.as_raw()).unwrap_or_default();
-        send(shared, &ToInit::Signal { signal }.encode().map_err(|error| lost(&error.to_string()))?).await?;
-        let mut buffer = INIT_FRAME;
-        let received = shared.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
-        match FromInit::decode(buffer.get(..received.length).unwrap_or_default()) {
-            Ok(FromInit::Exited { call, .. }) if call == self.started_by => Ok(()),
+        tell(shared, &ToInit::Signal { signal }).await?;
+        match shared.hear().await?.0 {
+            Some(FromInit::Exited { call, .. }) if call == self.started_by => Ok(()),
             _ => Err(lost("init broke the protocol")),
         }
     }
+}
+
+async fn tell(shared: &Shared, message: &ToInit) -> Result<(), CallError> {
+    send(shared, &message.encode().map_err(|error| lost(&error.to_string()))?).await
 }
 
 /// Whether nobody has closed the other end.

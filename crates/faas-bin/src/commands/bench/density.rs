@@ -8,7 +8,7 @@ use super::host::Host;
 use super::options::DensityOptions;
 use super::percentiles::rounded;
 use super::processes::{listener, memory_available, proportional_set, tree};
-use super::program::handler;
+use super::program::{PYTHON_HANDLER, handler};
 use super::progress::Progress;
 use super::temporary::with_function;
 use crate::cli::GlobalOptions;
@@ -33,7 +33,6 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What is available is read so often, for other programs change it, too.
 const READS: usize = 9;
 const PATIENCE: Duration = Duration::from_secs(60);
-const CODE: &str = "def handle(request):\n    return 'hello'\n";
 
 /// What was found. Its JSON form is documented in `docs/cli.md`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -134,7 +133,7 @@ async fn compare(
     client.execute(&first, None, PATIENCE).await?;
     let before = look(pid).await?;
     let scaling = ScalingBody { min: Some(instances), max: Some(instances), ..ScalingBody::default() };
-    let body = FunctionBody { scaling, ..handler(Language::Python, CODE) };
+    let body = FunctionBody { scaling, ..handler(Language::Python, PYTHON_HANDLER) };
     let deployed = cancelled.clone();
     with_function(client, body, &deployed, async |name| {
         tokio::select! {

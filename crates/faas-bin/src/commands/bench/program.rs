@@ -6,6 +6,9 @@ use faas_client::model::{ExecuteBody, FunctionBody, ScalingBody};
 use faas_types::{Contract, Language, Mode};
 use serde::Serialize;
 
+/// The least that a handler can do.
+pub(super) const PYTHON_HANDLER: &str = "def handle(request):\n    return 'hello'\n";
+
 /// In which language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -79,7 +82,7 @@ impl Program {
             (Some(AskedContract::Handler), _) | (None, Kind::Warm) => Contract::Handler,
         };
         let code = match (asked, contract) {
-            (Asked::Python, Contract::Handler) => "def handle(request):\n    return 'hello'\n",
+            (Asked::Python, Contract::Handler) => PYTHON_HANDLER,
             (_, Contract::Handler) => "exports.handle = async (request) => 'hello';\n",
             (Asked::Python, _) => "print(1)\n",
             (_, _) => "console.log(1);\n",
