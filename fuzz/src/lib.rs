@@ -8,7 +8,7 @@ use std::str::FromStr;
 use faas_protocol::call::{FromRunner, RunnerFrames, ToRunner};
 use faas_protocol::control::{FromInit, Spawn, ToInit};
 use faas_protocol::frame::{Decoder, FrameError, MAX_BODY};
-use faas_protocol::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+use faas_protocol::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher, ZygoteEnd};
 use faas_protocol::leftover::Leftover;
 use faas_types::{ByteSize, CpuAmount, parse_count, parse_duration};
 
@@ -131,6 +131,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         ToInit::Recycle.encode(),
         ToInit::Keep.encode(),
         ToInit::Settle.encode(),
+        ToInit::Adopt { call: 7, pid: 3 }.encode(),
         FromInit::Ready { version: 1 }.encode(),
         FromInit::AssemblyFailed { step: 3, errno: 1 }.encode(),
         FromInit::FileFailed { path: b"/code/a".to_vec(), errno: 28 }.encode(),
@@ -175,12 +176,15 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
             cpu_milli: 4,
             pids: 5,
             packages: Some([0xcc; 32]),
+            zygote: Some(6),
             fail_at: Some(Step::Seal),
         })
         .encode(),
         ToLauncher::Stat { sandbox }.encode(),
         ToLauncher::Renew { sandbox, stays: true }.encode(),
         ToLauncher::Kill { sandbox }.encode(),
+        ToLauncher::Hatch { zygote: 6, language: text() }.encode(),
+        ToLauncher::Retire { zygote: 6 }.encode(),
         FromLauncher::Hello(Host {
             version: 1,
             root: true,
@@ -202,6 +206,10 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         FromLauncher::Usage { sandbox, counters }.encode(),
         FromLauncher::Ended { sandbox, counters }.encode(),
         FromLauncher::Renewed { sandbox, counters, left: Some(Leftover::Sockets) }.encode(),
+        FromLauncher::Hatched { zygote: 6 }.encode(),
+        FromLauncher::ZygoteEnded { zygote: 6, cause: ZygoteEnd::Refused { errno: 12 } }.encode(),
+        FromLauncher::Started { sandbox, pid: 3 }.encode(),
+        FromLauncher::NotStarted { sandbox, errno: 1 }.encode(),
     ]
 }
 

@@ -14,7 +14,7 @@ const fs = require('fs');
 const Module = require('module');
 const vm = require('vm');
 
-const VERSION = 6;
+const VERSION = 7;
 const SOCKET = 3;
 const HEADER = 16;
 const MAX_BODY = 128 * 1024;

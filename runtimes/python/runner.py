@@ -12,7 +12,7 @@ sees what is already loaded. start.py runs this file, among names of its own: FO
 import posix
 import sys
 
-VERSION = 6
+VERSION = 7
 HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
 BEGIN, BODY, END = 0x30, 0x31, 0x32
 CONTRACTS = ("script", "argv-json", "handler")

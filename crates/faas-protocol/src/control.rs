@@ -41,6 +41,14 @@ pub enum ToInit {
     Settle,
     /// Takes stock: the program that runs is loaded and will stay, with every file there is. Answered by `Kept`.
     Keep,
+    /// A child that init did not start is the program of a call. Not answered; its end is told as any program's, also
+    /// one before this.
+    Adopt {
+        /// Which call this is.
+        call: u32,
+        /// The child's pid inside the sandbox.
+        pid: u32,
+    },
 }
 
 /// The most file bytes in one `PutFile`.
@@ -130,6 +138,7 @@ const SIGNAL: u8 = 0x13;
 const RECYCLE: u8 = 0x14;
 const KEEP: u8 = 0x15;
 const SETTLE: u8 = 0x16;
+const ADOPT: u8 = 0x17;
 
 impl ToInit {
     /// As one frame.
@@ -163,6 +172,11 @@ impl ToInit {
             Self::Recycle => Writer::new(Header::plain(RECYCLE)).finish(),
             Self::Keep => Writer::new(Header::plain(KEEP)).finish(),
             Self::Settle => Writer::new(Header::plain(SETTLE)).finish(),
+            Self::Adopt { call, pid } => {
+                let mut body = Writer::new(Header::of_call(ADOPT, *call));
+                body.u32(*pid);
+                body.finish()
+            }
         }
     }
 
@@ -207,6 +221,7 @@ impl ToInit {
                 header.expect_plain()?;
                 Self::Settle
             }
+            ADOPT => Self::Adopt { call: header.expect_of_call()?, pid: body.u32()? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;

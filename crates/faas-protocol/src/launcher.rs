@@ -28,6 +28,19 @@ pub enum ToLauncher {
         /// Which sandbox.
         sandbox: [u8; 16],
     },
+    /// Starts a zygote: an interpreter that loads what its language's programs need and then waits to be forked.
+    /// Answered by `Hatched`, or by `ZygoteEnded`, which can follow at any time.
+    Hatch {
+        /// Its number; never reused.
+        zygote: u32,
+        /// The language, as [`Host::runtimes`] names it.
+        language: String,
+    },
+    /// Ends a zygote. Answered by `ZygoteEnded`, also when it is already gone. What was forked from it goes on.
+    Retire {
+        /// Which zygote.
+        zygote: u32,
+    },
 }
 
 /// What kind of sandbox. Every number is enforced or the creation fails.
@@ -51,6 +64,8 @@ pub struct Create {
     pub pids: u32,
     /// Packages of the tenant's, for `/packages`.
     pub packages: Option<[u8; 32]>,
+    /// The zygote from which a runner is forked into it. Answered by `Started` or `NotStarted` once init runs.
+    pub zygote: Option<u32>,
     /// Makes one step fail: how the tests walk through every failure. `None` otherwise.
     pub fail_at: Option<Step>,
 }
@@ -99,6 +114,59 @@ pub enum FromLauncher {
         /// From the kernel's accounting, final.
         counters: Counters,
     },
+    /// A zygote waits to be forked.
+    Hatched {
+        /// Which zygote.
+        zygote: u32,
+    },
+    /// A zygote is gone, or never was.
+    ZygoteEnded {
+        /// Which zygote.
+        zygote: u32,
+        /// Why.
+        cause: ZygoteEnd,
+    },
+    /// A runner was forked from a zygote into a sandbox. Carries descriptors as `Spawned` of init does. Init is to be
+    /// told that it is the sandbox's program.
+    Started {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+        /// The runner's pid inside the sandbox.
+        pid: u32,
+    },
+    /// No runner was forked into a sandbox, which is as it was made.
+    NotStarted {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+        /// The kernel's answer.
+        errno: i32,
+    },
+}
+
+/// Why there is no zygote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ZygoteEnd {
+    /// The server asked for it.
+    Retired,
+    /// It could not be started.
+    Refused {
+        /// The kernel's answer.
+        errno: i32,
+    },
+    /// It did not wait to be forked in time.
+    Late,
+    /// It ended by itself.
+    Exited {
+        /// Its exit code.
+        code: u8,
+    },
+    /// A signal ended it.
+    Killed {
+        /// The signal.
+        signal: u8,
+    },
+    /// The kernel killed it because it used more memory than a zygote may.
+    OutOfMemory,
 }
 
 /// What the kernel counted for one sandbox. `None` where the host cannot measure it.

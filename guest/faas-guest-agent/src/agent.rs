@@ -4,9 +4,11 @@
 //! Ready -> (Hello) -> [ PutFile* Spawn -> Spawned ... Exited | Recycle -> Recycled ]*      end of socket -> exit
 //!                                             Keep -> Kept [ Recycle -> Recycled ]*
 //!                          PutFile* Settle -> Settled                       while a program runs that waits for it
+//!                          Adopt ... Exited                                 of a program that the launcher put here
 //! ```
 //! Invariant: at most one main program runs; `Spawned` precedes its `Exited`; every child that
-//! ended is reaped, whosever it was.
+//! ended is reaped, whosever it was. What becomes of one that the launcher put here before init is told of it is
+//! remembered until then.
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -57,6 +59,9 @@ struct Running {
     pid: Pid,
 }
 
+/// Children of whose end init remembers while nothing runs: the one that it may be told to adopt, and few others.
+const REMEMBERED: usize = 8;
+
 struct Agent {
     control: OwnedFd,
     signals: OwnedFd,
@@ -65,6 +70,8 @@ struct Agent {
     /// Whether a file of the coming call was refused, and the host was told.
     file_failed: bool,
     running: Option<Running>,
+    /// Children that ended while nothing ran.
+    orphans: Vec<(Pid, WaitStatus)>,
     /// How the sandbox was at first; `None` where this is not a sandbox's pid 1.
     origin: Option<Origin>,
     /// What the program that stays found when it was loaded.
@@ -98,7 +105,8 @@ fn serve() -> Result<(), Ended> {
     };
     umask(Mode::from_raw_mode(0o022));
     let files = Files::default();
-    Agent { control, signals, greeted: false, files, file_failed: false, running: None, origin, stock: None }.converse()
+    let (running, orphans, stock) = (None, Vec::new(), None);
+    Agent { control, signals, greeted: false, files, file_failed: false, running, orphans, origin, stock }.converse()
 }
 
 impl Agent {
@@ -161,6 +169,7 @@ impl Agent {
                 self.stock = Stock::take(running.pid).ok();
                 self.say(&FromInit::Kept, &[])
             }
+            (true, ToInit::Adopt { call, pid }) => self.adopt(call, pid),
             (false, _) | (true, ToInit::Hello { .. }) => Err(Ended::Protocol),
         }
     }
@@ -181,7 +190,22 @@ impl Agent {
             }
         }
         self.stock = None;
-        Ok(self.origin.as_ref().and_then(Origin::restore))
+        let left = self.origin.as_ref().and_then(Origin::restore);
+        self.orphans.clear();
+        Ok(left)
+    }
+
+    /// A child that the launcher put here is the program of a call. It may have ended by now.
+    fn adopt(&mut self, call: u32, pid: u32) -> Result<(), Ended> {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Ended::Protocol)?;
+        if self.running.is_some() || pid == getpid() {
+            return Err(Ended::Protocol);
+        }
+        self.running = Some(Running { call, pid });
+        let ended = self.orphans.iter().position(|(orphan, _)| *orphan == pid);
+        let ended = ended.map(|index| self.orphans.swap_remove(index));
+        self.orphans.clear();
+        ended.map_or(Ok(()), |(pid, status)| self.ended(pid, status))
     }
 
     fn spawn(&mut self, spawn: &Spawn) -> Result<(), Ended> {
@@ -194,6 +218,7 @@ impl Agent {
         };
         match launched {
             Ok(Started { pid, host_ends }) => {
+                self.orphans.clear();
                 self.running = Some(Running { call, pid });
                 let host_ends: Vec<BorrowedFd<'_>> = host_ends.iter().map(AsFd::as_fd).collect();
                 self.say(&FromInit::Spawned { call, pid: pid.as_raw_pid().unsigned_abs() }, &host_ends)
@@ -221,6 +246,9 @@ impl Agent {
 
     fn ended(&mut self, pid: Pid, status: WaitStatus) -> Result<(), Ended> {
         let Some(Running { call, .. }) = self.running.take_if(|running| running.pid == pid) else {
+            if self.running.is_none() && self.orphans.len() < REMEMBERED {
+                self.orphans.push((pid, status));
+            }
             return Ok(());
         };
         let byte = |number: Option<i32>| number.and_then(|number| u8::try_from(number).ok()).unwrap_or(0);

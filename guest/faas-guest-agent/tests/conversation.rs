@@ -26,11 +26,14 @@ fn the_end_of_the_socket_is_its_end() {
 fn a_breach_of_the_protocol_is_its_end() {
     let hello = |version| ToInit::Hello { version }.encode().unwrap();
     let spawn = ToInit::Spawn(spawn(1, &["/bin/echo"])).encode().unwrap();
-    let breaches: [(&str, Vec<Vec<u8>>); 7] = [
+    let adopt = |pid| ToInit::Adopt { call: 1, pid }.encode().unwrap();
+    let breaches: [(&str, Vec<Vec<u8>>); 9] = [
         ("another version", vec![hello(VERSION + 1)]),
         ("no greeting", vec![spawn]),
         ("greeted twice", vec![hello(VERSION), hello(VERSION)]),
         ("stock of no program", vec![hello(VERSION), ToInit::Keep.encode().unwrap()]),
+        ("no program", vec![hello(VERSION), adopt(0)]),
+        ("no pid as a program", vec![hello(VERSION), adopt(u32::MAX)]),
         ("noise", vec![hello(VERSION), vec![0xff; 40]]),
         ("a cut frame", vec![hello(VERSION)[..17].to_vec()]),
         ("a frame too long", vec![hello(VERSION), vec![0; 140 * 1024]]),

@@ -165,6 +165,22 @@ fn orphans_are_reaped_and_leftovers_are_left_alone() {
 }
 
 #[test]
+fn a_child_that_it_did_not_start_can_be_made_the_program() {
+    let mut init = Init::start();
+    let orphan: u32 = init.shell(1, "sleep 100 >&- 2>&- & echo $!").trim().parse().unwrap();
+    init.say(&ToInit::Adopt { call: 2, pid: orphan });
+    assert_eq!(init.refused(spawn(3, &["true"])), EBUSY);
+    init.say(&ToInit::Signal { signal: 9 });
+    assert_eq!(init.hear(), FromInit::Exited { call: 2, code: 0, signal: 9 });
+
+    let orphan: u32 = init.shell(4, "(sleep 0.01; exit 7) >&- 2>&- & echo $!").trim().parse().unwrap();
+    wait_for("it ends", || children(init.pid()).is_empty());
+    init.say(&ToInit::Adopt { call: 5, pid: orphan });
+    assert_eq!(init.hear(), FromInit::Exited { call: 5, code: 7, signal: 0 }, "it ended before init was told");
+    assert_eq!(init.shell(6, "echo goes on"), "goes on\n");
+}
+
+#[test]
 fn tiny_limits_are_answers_and_not_the_end() {
     let mut init = Init::start_with("", "prlimit --nofile=9").greeted();
     assert_eq!(init.refused(spawn(1, &["true"])), EMFILE);

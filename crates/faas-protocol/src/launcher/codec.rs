@@ -1,6 +1,6 @@
 //! The bytes of the messages between server and launcher.
 
-use super::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+use super::{Counters, Create, FromLauncher, Host, Step, ToLauncher, ZygoteEnd};
 use crate::frame::{FrameError, Header, RawFrame};
 use crate::leftover::Leftover;
 use crate::wire::{Reader, Writer};
@@ -9,6 +9,8 @@ const CREATE: u8 = 0x50;
 const STAT: u8 = 0x51;
 const KILL: u8 = 0x52;
 const RENEW: u8 = 0x53;
+const HATCH: u8 = 0x54;
+const RETIRE: u8 = 0x55;
 
 impl ToLauncher {
     /// As one frame.
@@ -21,6 +23,8 @@ impl ToLauncher {
             Self::Stat { .. } => STAT,
             Self::Kill { .. } => KILL,
             Self::Renew { .. } => RENEW,
+            Self::Hatch { .. } => HATCH,
+            Self::Retire { .. } => RETIRE,
         }));
         match self {
             Self::Create(create) => create.write(&mut body),
@@ -29,6 +33,11 @@ impl ToLauncher {
                 body.raw(sandbox);
                 body.bool(*stays);
             }
+            Self::Hatch { zygote, language } => {
+                body.u32(*zygote);
+                body.string(language);
+            }
+            Self::Retire { zygote } => body.u32(*zygote),
         }
         body.finish()
     }
@@ -47,6 +56,8 @@ impl ToLauncher {
             STAT => Self::Stat { sandbox: body.array()? },
             KILL => Self::Kill { sandbox: body.array()? },
             RENEW => Self::Renew { sandbox: body.array()?, stays: body.bool("stays")? },
+            HATCH => Self::Hatch { zygote: body.u32()?, language: body.string("language")? },
+            RETIRE => Self::Retire { zygote: body.u32()? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;
@@ -60,6 +71,10 @@ const CREATE_FAILED: u8 = 0x62;
 const USAGE: u8 = 0x63;
 const ENDED: u8 = 0x64;
 const RENEWED: u8 = 0x65;
+const HATCHED: u8 = 0x66;
+const ZYGOTE_ENDED: u8 = 0x67;
+const STARTED: u8 = 0x68;
+const NOT_STARTED: u8 = 0x69;
 
 impl FromLauncher {
     /// As one frame.
@@ -74,6 +89,10 @@ impl FromLauncher {
             Self::Usage { .. } => USAGE,
             Self::Ended { .. } => ENDED,
             Self::Renewed { .. } => RENEWED,
+            Self::Hatched { .. } => HATCHED,
+            Self::ZygoteEnded { .. } => ZYGOTE_ENDED,
+            Self::Started { .. } => STARTED,
+            Self::NotStarted { .. } => NOT_STARTED,
         }));
         match self {
             Self::Hello(host) => host.write(&mut body),
@@ -94,6 +113,19 @@ impl FromLauncher {
                 body.raw(sandbox);
                 counters.write(&mut body);
                 Leftover::write(*left, &mut body);
+            }
+            Self::Hatched { zygote } => body.u32(*zygote),
+            Self::ZygoteEnded { zygote, cause } => {
+                body.u32(*zygote);
+                cause.write(&mut body);
+            }
+            Self::Started { sandbox, pid } => {
+                body.raw(sandbox);
+                body.u32(*pid);
+            }
+            Self::NotStarted { sandbox, errno } => {
+                body.raw(sandbox);
+                body.i32(*errno);
             }
         }
         body.finish()
@@ -121,6 +153,10 @@ impl FromLauncher {
                 counters: Counters::read(&mut body)?,
                 left: Leftover::read(&mut body)?,
             },
+            HATCHED => Self::Hatched { zygote: body.u32()? },
+            ZYGOTE_ENDED => Self::ZygoteEnded { zygote: body.u32()?, cause: ZygoteEnd::read(&mut body)? },
+            STARTED => Self::Started { sandbox: body.array()?, pid: body.u32()? },
+            NOT_STARTED => Self::NotStarted { sandbox: body.array()?, errno: body.i32()? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;
@@ -144,6 +180,7 @@ impl Create {
         body.u32(self.cpu_milli);
         body.u32(self.pids);
         body.optional(self.packages.as_ref(), |body, packages| body.raw(packages));
+        body.optional(self.zygote, Writer::u32);
         body.optional(self.fail_at, |body, step| body.u8(step.as_u8()));
     }
 
@@ -158,7 +195,49 @@ impl Create {
             cpu_milli: body.u32()?,
             pids: body.u32()?,
             packages: body.optional("packages", Reader::array)?,
+            zygote: body.optional("zygote", Reader::u32)?,
             fail_at: body.optional("fail_at", read_step)?,
+        })
+    }
+}
+
+const RETIRED: u8 = 0;
+const REFUSED_TO_START: u8 = 1;
+const LATE: u8 = 2;
+const EXITED: u8 = 3;
+const KILLED: u8 = 4;
+const OUT_OF_MEMORY: u8 = 5;
+
+impl ZygoteEnd {
+    fn write(self, body: &mut Writer) {
+        match self {
+            Self::Retired => body.u8(RETIRED),
+            Self::Refused { errno } => {
+                body.u8(REFUSED_TO_START);
+                body.i32(errno);
+            }
+            Self::Late => body.u8(LATE),
+            Self::Exited { code } => {
+                body.u8(EXITED);
+                body.u8(code);
+            }
+            Self::Killed { signal } => {
+                body.u8(KILLED);
+                body.u8(signal);
+            }
+            Self::OutOfMemory => body.u8(OUT_OF_MEMORY),
+        }
+    }
+
+    fn read(body: &mut Reader<'_>) -> Result<Self, FrameError> {
+        Ok(match body.u8()? {
+            RETIRED => Self::Retired,
+            REFUSED_TO_START => Self::Refused { errno: body.i32()? },
+            LATE => Self::Late,
+            EXITED => Self::Exited { code: body.u8()? },
+            KILLED => Self::Killed { signal: body.u8()? },
+            OUT_OF_MEMORY => Self::OutOfMemory,
+            value => return Err(FrameError::BadValue { field: "cause", value }),
         })
     }
 }

@@ -4,7 +4,7 @@ use crate::VERSION;
 use crate::call::{FromRunner, ToRunner};
 use crate::control::{FromInit, Spawn, ToInit};
 use crate::frame::FrameError;
-use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher, ZygoteEnd};
 use crate::leftover::Leftover;
 
 /// One direction of one conversation.
@@ -74,6 +74,7 @@ fn to_init() -> Vec<Example> {
         ("recycle", ToInit::Recycle),
         ("keep", ToInit::Keep),
         ("settle", ToInit::Settle),
+        ("adopt call", ToInit::Adopt { call: 7, pid: 3 }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToInit, frame: message.encode().unwrap() })
     .into()
@@ -156,6 +157,7 @@ fn to_launcher() -> Vec<Example> {
         cpu_milli: 4,
         pids: 5,
         packages: Some([0xcc; 32]),
+        zygote: Some(6),
         fail_at: Some(Step::Seal),
     };
     [
@@ -163,6 +165,8 @@ fn to_launcher() -> Vec<Example> {
         ("stat", ToLauncher::Stat { sandbox: [0xaa; 16] }),
         ("kill", ToLauncher::Kill { sandbox: [0xaa; 16] }),
         ("renew", ToLauncher::Renew { sandbox: [0xaa; 16], stays: true }),
+        ("hatch", ToLauncher::Hatch { zygote: 6, language: "python".into() }),
+        ("retire", ToLauncher::Retire { zygote: 6 }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToLauncher, frame: message.encode().unwrap() })
     .into()
@@ -192,13 +196,17 @@ fn from_launcher() -> Vec<Example> {
         ("usage", FromLauncher::Usage { sandbox: [0xaa; 16], counters }),
         ("ended", FromLauncher::Ended { sandbox: [0xaa; 16], counters }),
         ("renewed", FromLauncher::Renewed { sandbox: [0xaa; 16], counters, left: Some(Leftover::Sockets) }),
+        ("hatched", FromLauncher::Hatched { zygote: 6 }),
+        ("zygote ended", FromLauncher::ZygoteEnded { zygote: 6, cause: ZygoteEnd::Killed { signal: 9 } }),
+        ("started", FromLauncher::Started { sandbox: [0xaa; 16], pid: 3 }),
+        ("not started", FromLauncher::NotStarted { sandbox: [0xaa; 16], errno: 1 }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromLauncher, frame: message.encode().unwrap() })
     .into()
 }
 
 /// The version these bytes belong to.
-const PINNED_VERSION: u16 = 6;
+const PINNED_VERSION: u16 = 7;
 
 /// Name, header and body of each example in hexadecimal.
 const PINNED: &[(&str, &str)] = &[
@@ -213,6 +221,7 @@ const PINNED: &[(&str, &str)] = &[
     ("recycle", "00000000140000000000000000000000"),
     ("keep", "00000000150000000000000000000000"),
     ("settle", "00000000160000000000000000000000"),
+    ("adopt call", "0400000017000000070000000000000003000000"),
     ("ready", "020000002000000000000000000000000100"),
     ("assembly failed", "0500000021000000000000000000000003ffffffff"),
     ("file failed", "0d000000220000000000000000000000050000002f636f64651c000000"),
@@ -245,14 +254,16 @@ const PINNED: &[(&str, &str)] = &[
     ("printed call", "03000000470000000700000000000000026e6f"),
     (
         "create",
-        "64000000500000000000000000000000 \
+        "69000000500000000000000000000000 \
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb01010000000000000002000000000000 \
          000300000000000000040000000500000001cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc \
-         0119",
+         01060000000119",
     ),
     ("stat", "10000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("kill", "10000000520000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("renew", "11000000530000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"),
+    ("hatch", "0e0000005400000000000000000000000600000006000000707974686f6e"),
+    ("retire", "0400000055000000000000000000000006000000"),
     (
         "host",
         "74000000600000000000000000000000 \
@@ -277,6 +288,10 @@ const PINNED: &[(&str, &str)] = &[
         "25000000650000000000000000000000 \
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa010900000000000000000100000000000000000005",
     ),
+    ("hatched", "0400000066000000000000000000000006000000"),
+    ("zygote ended", "06000000670000000000000000000000060000000409"),
+    ("started", "14000000680000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa03000000"),
+    ("not started", "14000000690000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01000000"),
 ];
 
 #[test]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::call::{FromRunner, ToRunner};
 use crate::control::{FromInit, Spawn, ToInit};
-use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher};
+use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher, ZygoteEnd};
 use crate::leftover::Leftover;
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -48,6 +48,7 @@ pub(crate) fn to_init() -> impl Strategy<Value = ToInit> {
         Just(ToInit::Recycle),
         Just(ToInit::Keep),
         Just(ToInit::Settle),
+        any::<(u32, u32)>().prop_map(|(call, pid)| ToInit::Adopt { call, pid }),
     ]
 }
 
@@ -126,10 +127,14 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
     let create = (
         any::<([u8; 16], [u8; 16], bool)>(),
         any::<(u64, u64, u64, u32, u32, Option<[u8; 32]>)>(),
-        prop::option::of(step()),
+        (any::<Option<u32>>(), prop::option::of(step())),
     )
         .prop_map(
-            |((sandbox, tenant, strict), (memory_bytes, disk_bytes, inodes, cpu_milli, pids, packages), fail_at)| {
+            |(
+                (sandbox, tenant, strict),
+                (memory_bytes, disk_bytes, inodes, cpu_milli, pids, packages),
+                (zygote, fail_at),
+            )| {
                 ToLauncher::Create(Create {
                     sandbox,
                     tenant,
@@ -140,6 +145,7 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
                     cpu_milli,
                     pids,
                     packages,
+                    zygote,
                     fail_at,
                 })
             },
@@ -149,6 +155,19 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Stat { sandbox }),
         any::<([u8; 16], bool)>().prop_map(|(sandbox, stays)| ToLauncher::Renew { sandbox, stays }),
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Kill { sandbox }),
+        (any::<u32>(), text()).prop_map(|(zygote, language)| ToLauncher::Hatch { zygote, language }),
+        any::<u32>().prop_map(|zygote| ToLauncher::Retire { zygote }),
+    ]
+}
+
+fn cause() -> impl Strategy<Value = ZygoteEnd> {
+    prop_oneof![
+        Just(ZygoteEnd::Retired),
+        any::<i32>().prop_map(|errno| ZygoteEnd::Refused { errno }),
+        Just(ZygoteEnd::Late),
+        any::<u8>().prop_map(|code| ZygoteEnd::Exited { code }),
+        any::<u8>().prop_map(|signal| ZygoteEnd::Killed { signal }),
+        Just(ZygoteEnd::OutOfMemory),
     ]
 }
 
@@ -208,5 +227,9 @@ pub(crate) fn from_launcher() -> impl Strategy<Value = FromLauncher> {
             counters,
             left
         }),
+        any::<u32>().prop_map(|zygote| FromLauncher::Hatched { zygote }),
+        (any::<u32>(), cause()).prop_map(|(zygote, cause)| FromLauncher::ZygoteEnded { zygote, cause }),
+        any::<([u8; 16], u32)>().prop_map(|(sandbox, pid)| FromLauncher::Started { sandbox, pid }),
+        any::<([u8; 16], i32)>().prop_map(|(sandbox, errno)| FromLauncher::NotStarted { sandbox, errno }),
     ]
 }
