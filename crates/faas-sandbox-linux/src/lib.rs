@@ -17,4 +17,5 @@ pub mod root;
 pub mod sealed;
 pub mod seccomp;
 pub mod slot;
+pub mod stem;
 pub mod sys;

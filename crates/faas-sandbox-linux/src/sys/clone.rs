@@ -13,6 +13,14 @@ impl CloneFlags {
     pub const SANDBOX: Self = Self(
         (libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS) as u64,
     );
+
+    /// As [`CloneFlags::SANDBOX`], and a network namespace that belongs to the new user namespace.
+    pub const SHELL: Self = Self(Self::SANDBOX.0 | libc::CLONE_NEWNET as u64);
+
+    /// What keeps a zygote from the host: mount, network, ipc and uts namespaces of its own. It stays in
+    /// the caller's user and pid namespaces, from which its copies can enter any sandbox's.
+    pub const ZYGOTE: Self =
+        Self((libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS) as u64);
 }
 
 /// Which side of the clone this is.

@@ -25,6 +25,18 @@ pub fn execveat(file: BorrowedFd<'_>, argv: &[&CStr], env: &[&CStr]) -> Errno {
     last_error()
 }
 
+/// Replaces the process with the program at the path that is its first argument. Returns only when that
+/// failed.
+#[must_use]
+pub fn execute(argv: &[&CStr], env: &[&CStr]) -> Errno {
+    let Some(path) = argv.first() else { return Errno::INVAL };
+    let argv = null_terminated(argv);
+    let env = null_terminated(env);
+    // SAFETY: both arrays end with a null pointer and their strings outlive the call.
+    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    last_error()
+}
+
 fn null_terminated(strings: &[&CStr]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ptr()).chain(std::iter::once(std::ptr::null())).collect()
 }

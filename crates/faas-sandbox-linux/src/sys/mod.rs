@@ -12,10 +12,19 @@
 mod clone;
 mod exec;
 mod misc;
+mod ptrace;
+mod wait;
 
 pub use clone::{CloneFlags, Cloned, clone3};
-pub use exec::execveat;
+pub use exec::{execute, execveat};
 pub use misc::{
     close_range, detached_read_only, dup_onto, exit_now, install_filter, join_new_session_keyring, loopback_up,
     mount_read_only, unshare, with_descriptor,
+};
+pub(crate) use ptrace::{
+    RestartableArea, go_on, let_go, new_child, read_registers, read_word, restartable_area, step_on, trace_all,
+    trace_me, write_registers, write_word,
+};
+pub(crate) use wait::{
+    Change, bury, child_signals, look_at_child, raise_child_signal, usual_signals, wait_for_child_signal,
 };
