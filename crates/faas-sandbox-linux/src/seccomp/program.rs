@@ -15,6 +15,8 @@ pub enum Action {
     Errno(i32),
     /// The process is killed.
     Kill,
+    /// The process's tracer is asked, if it wants to be; without one the call returns `ENOSYS`.
+    Trace,
 }
 
 /// Which calls a rule matches.
@@ -26,6 +28,9 @@ pub enum Condition {
     Calls(libc::c_long, libc::c_long),
     /// This call when any of these bits is set in the low half of an argument.
     CallWithBits(libc::c_long, u32, u32),
+    /// This call when any of the first bits is set in the low half of an argument, or the second bits are
+    /// exactly so: (which of them, what they are).
+    CallWithBitsOrExactly(libc::c_long, u32, u32, (u32, u32)),
     /// This call unless the low half of an argument is one of these.
     CallUnless(libc::c_long, u32, &'static [u32]),
     /// This call unless the low halves of two arguments are each one of these.
@@ -56,6 +61,7 @@ const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
 const ABOVE: u16 = (libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K) as u16;
 const ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
 /// Offsets in `struct seccomp_data` (`include/uapi/linux/seccomp.h`).
@@ -156,6 +162,13 @@ fn draft_rule(rule: &Rule, drafts: &mut Vec<Draft>) {
             drafts.push(load(argument(index)));
             drafts.push(jump(ANY_BIT, bits, hit, allow));
         }
+        Condition::CallWithBitsOrExactly(call, index, bits, (mask, value)) => {
+            drafts.push(jump(EQUAL, number(call), To::Next, To::Skip(4)));
+            drafts.push(load(argument(index)));
+            drafts.push(jump(ANY_BIT, bits, hit, To::Next));
+            drafts.push(Draft { code: AND, value: mask, yes: To::Next, no: To::Next });
+            drafts.push(jump(EQUAL, value, hit, allow));
+        }
         Condition::CallUnless(call, index, values) => draft_values(call, index, values, allow, hit, drafts),
         Condition::CallWith(call, index, values) => draft_values(call, index, values, hit, allow, drafts),
         Condition::CallWithPair(call, [first, second], pairs) => {
@@ -243,6 +256,7 @@ fn link(drafts: &[Draft]) -> Vec<sock_filter> {
             Return::Allow => libc::SECCOMP_RET_ALLOW,
             Return::Action(Action::Errno(errno)) => libc::SECCOMP_RET_ERRNO | *errno as u32,
             Return::Action(Action::Kill) => libc::SECCOMP_RET_KILL_PROCESS,
+            Return::Action(Action::Trace) => libc::SECCOMP_RET_TRACE,
         },
     }));
     instructions

@@ -1,6 +1,6 @@
 //! The filters interpreted as the kernel would.
 
-use super::{base, seal};
+use super::{base, seal, seal_traced};
 use libc::{c_long, sock_filter};
 
 const X86_64: u32 = 0xC000_003E;
@@ -22,6 +22,9 @@ fn answer(program: &[sock_filter], architecture: u32, call: u32, arguments: [u64
                     u32::try_from(argument & 0xffff_ffff).expect("half")
                 }
             };
+        } else if class == libc::BPF_ALU {
+            assert_eq!(u32::from(instruction.code) & 0xf0, libc::BPF_AND, "an operation no filter of ours has");
+            accumulator &= instruction.k;
         } else if class == libc::BPF_RET {
             return instruction.k;
         } else {
@@ -50,8 +53,57 @@ const NONE: [u64; 6] = [0; 6];
 
 #[test]
 fn seal_is_short() {
-    let length = seal().instructions().len();
-    assert!(length <= 30, "{length} instructions: installing the seal is on the path of every sandbox");
+    for seal in [seal(), seal_traced()] {
+        let length = seal.instructions().len();
+        assert!(length <= 30, "{length} instructions: installing the seal is on the path of every sandbox");
+    }
+}
+
+/// Flags of `clone` alone and two at a time, as programs and attackers combine them.
+fn clone_flags() -> impl Iterator<Item = u64> {
+    let bits = || (8..32).map(|bit| 1_u64 << bit).chain([0]);
+    bits().flat_map(move |one| bits().map(move |other| one | other | 17))
+}
+
+#[test]
+fn both_seals_deny_the_same_calls() {
+    let (seal, traced) = (seal(), seal_traced());
+    let same = |number: c_long, arguments: [u64; 6]| {
+        let (plain, traced) = (call(&seal, number, arguments), call(&traced, number, arguments));
+        // Without a tracer the kernel answers ENOSYS.
+        let alike = plain == traced || (plain == errno(libc::EPERM) && traced == libc::SECCOMP_RET_TRACE);
+        assert!(alike, "call {number} {arguments:x?}: {plain:#x} and {traced:#x}");
+    };
+    for number in 0..500 {
+        for first in [0, 1, 17, u64::MAX] {
+            same(number, [first, first, first, first, first, first]);
+        }
+    }
+    clone_flags().for_each(|flags| same(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]));
+}
+
+#[test]
+fn a_tracer_is_asked_for_what_joins_a_sandbox_and_nothing_else() {
+    let traced = seal_traced();
+    for number in 0..500 {
+        let asked = call(&traced, number, [u64::MAX; 6]) == libc::SECCOMP_RET_TRACE;
+        assert_eq!(asked, [libc::SYS_clone, libc::SYS_setns].contains(&number), "call {number}");
+    }
+    for program in [seal(), base()] {
+        assert!((0..500).all(|number| call(&program, number, [u64::MAX; 6]) != libc::SECCOMP_RET_TRACE));
+    }
+}
+
+#[test]
+fn memory_is_shared_by_threads_and_until_execution_only() {
+    let seal = seal();
+    let (vm, vfork, thread) = (0x100_u64, 0x4000, 0x1_0000);
+    for flags in clone_flags() {
+        let namespaces_or_parent = flags & 0x7E02_8000 != 0;
+        let lasting = flags & vm != 0 && flags & (vfork | thread) == 0;
+        let expected = if namespaces_or_parent || lasting { errno(libc::EPERM) } else { ALLOW };
+        assert_eq!(call(&seal, libc::SYS_clone, [flags, 0, 0, 0, 0, 0]), expected, "{flags:#x}");
+    }
 }
 
 #[test]
