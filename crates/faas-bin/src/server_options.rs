@@ -55,6 +55,10 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     spares_sandboxes: Option<String>,
 
+    /// Whether Python programs begin in a copy of a warm interpreter [default: true]
+    #[arg(long, value_name = "TRUTH", allow_hyphen_values = true)]
+    zygotes_enabled: Option<String>,
+
     /// How long a kept sandbox waits for its next execution [default: 300s]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     warm_ttl: Option<String>,
@@ -176,6 +180,7 @@ impl ServerOptions {
             .with(Key::QueueWaiting, self.queue_waiting.as_deref())
             .with(Key::WarmSandboxes, self.warm_sandboxes.as_deref())
             .with(Key::Spares, self.spares_sandboxes.as_deref())
+            .with(Key::Zygotes, self.zygotes_enabled.as_deref())
             .with(Key::WarmTtl, self.warm_ttl.as_deref())
             .with(Key::ColdStartTimeout, self.cold_start_timeout.as_deref())
             .with(Key::HistoryRows, self.history_rows.as_deref())

@@ -209,7 +209,7 @@ fn is_section(dotted: &str) -> bool {
 /// A value as text. A key that takes several takes them as a list too, and one that is true or false as such.
 fn text_of(key: Key, value: &toml::Value) -> Option<String> {
     match (key, value) {
-        (Key::CompatPorts, toml::Value::Boolean(value)) => Some(value.to_string()),
+        (Key::CompatPorts | Key::Zygotes, toml::Value::Boolean(value)) => Some(value.to_string()),
         (Key::Listen | Key::FunctionRoots, toml::Value::Array(parts)) => {
             parts.iter().map(scalar_text).collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
         }

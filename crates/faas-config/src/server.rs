@@ -53,6 +53,8 @@ pub struct ServerConfig {
     pub warm_sandboxes: Setting<u32>,
     /// See [`Key::Spares`].
     pub spares: Setting<u32>,
+    /// See [`Key::Zygotes`].
+    pub zygotes: Setting<bool>,
     /// See [`Key::WarmTtl`].
     pub warm_ttl: Setting<Duration>,
     /// See [`Key::ColdStartTimeout`].
@@ -117,6 +119,7 @@ impl ServerConfig {
             })?,
             warm_sandboxes: pick(layers, Key::WarmSandboxes, DEFAULT_WARM, |text| none_or(text, MOST_WARM))?,
             spares: pick(layers, Key::Spares, DEFAULT_SPARES, |text| none_or(text, MOST_SPARES))?,
+            zygotes: pick(layers, Key::Zygotes, true, |text| text.parse().ok())?,
             warm_ttl: pick(layers, Key::WarmTtl, DEFAULT_WARM_TTL, duration)?,
             cold_start_timeout: pick(layers, Key::ColdStartTimeout, DEFAULT_COLD_START_TIMEOUT, duration)?,
             history_rows: pick(layers, Key::HistoryRows, DEFAULT_HISTORY_ROWS, |text| {

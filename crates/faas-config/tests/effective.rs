@@ -22,6 +22,8 @@ max_sandboxes = 3
 waiting = 7
 [spares]
 sandboxes = 3
+[zygotes]
+enabled = false
 [warm]
 sandboxes = 0
 ttl = "9s"

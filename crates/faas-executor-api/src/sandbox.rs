@@ -39,6 +39,8 @@ pub enum Origin {
     Cold,
     /// Made before, with nothing of anybody's in it.
     Spare,
+    /// Made for whoever asked, with a runner that was forked from a zygote.
+    Zygote,
 }
 
 impl Origin {
@@ -48,6 +50,7 @@ impl Origin {
         match self {
             Self::Cold => "cold",
             Self::Spare => "spare",
+            Self::Zygote => "zygote",
         }
     }
 }

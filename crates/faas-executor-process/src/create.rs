@@ -4,12 +4,14 @@ use crate::link::Link;
 use crate::maker::Maker;
 use crate::stock::{self, Stock};
 use crate::validate::validate;
+use crate::zygotes::{self, ZygoteEnded};
 use async_trait::async_trait;
 use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError};
 use faas_protocol::launcher::{Host, Step};
 use faas_types::SandboxId;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
 
 /// The process executor. Dropping it ends the launcher and every sandbox.
 #[derive(Debug)]
@@ -35,6 +37,20 @@ impl ProcessExecutor {
             tokio::spawn(stock::keep(Arc::clone(&self.stock), Arc::clone(&self.maker)));
         }
         self
+    }
+
+    /// Has a zygote ready from which Python's runners are forked. Called inside a tokio runtime.
+    #[must_use]
+    pub fn with_zygotes(self) -> Self {
+        self.maker.link.zygotes.want(&self.maker.host);
+        tokio::spawn(zygotes::keep(Arc::clone(&self.maker.link)));
+        self
+    }
+
+    /// What happens to zygotes, for one listener.
+    #[must_use]
+    pub fn zygote_events(&self) -> Option<mpsc::Receiver<ZygoteEnded>> {
+        self.maker.link.zygotes.events()
     }
 
     /// The uid a server of real root becomes; 0 for an ordinary user's.
@@ -63,7 +79,7 @@ impl ProcessExecutor {
         fail_at: Option<Step>,
     ) -> Result<Box<dyn Sandbox>, CreateError> {
         validate(&spec, &self.maker.host)?;
-        Ok(Box::new(self.maker.make(id, spec, fail_at).await?))
+        Ok(Box::new(self.maker.make_with(id, spec, None, fail_at).await?))
     }
 }
 
@@ -90,7 +106,7 @@ impl Executor for ProcessExecutor {
             Ok(spare) => return Ok(Box::new(spare)),
             Err(caller) => caller,
         };
-        Ok(Box::new(self.maker.make(SandboxId::generate(), spec, None).await?))
+        Ok(Box::new(self.maker.make(spec).await?))
     }
 
     /// The launcher ended what dead launchers left before it said hello.

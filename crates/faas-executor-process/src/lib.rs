@@ -20,8 +20,10 @@ mod share;
 mod start;
 mod stock;
 mod validate;
+mod zygotes;
 
 pub use create::{ProcessExecutor, WithoutSpares};
 pub use error::{DelegateError, StartError};
 pub use faas_sandbox_linux::slot::{SLOT_UIDS, UIDS_PER_SLOT, is_server_uid};
 pub use start::{Launcher, Settings, delegate, undelegate};
+pub use zygotes::ZygoteEnded;

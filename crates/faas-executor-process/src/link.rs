@@ -1,8 +1,9 @@
 //! The conversation with the launcher, shared by every sandbox.
 
 use crate::packets::Packets;
+use crate::zygotes::Zygotes;
 use faas_protocol::frame::{HEADER, MAX_BODY};
-use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
+use faas_protocol::launcher::{Counters, Create, FromLauncher, Step, ToLauncher};
 use faas_protocol::leftover::Leftover;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use std::collections::HashMap;
@@ -42,6 +43,16 @@ struct Watched {
     state: watch::Sender<State>,
     usage: Vec<oneshot::Sender<Counters>>,
     renewal: Option<oneshot::Sender<(Counters, Option<Leftover>)>>,
+    fork: Option<oneshot::Sender<Option<Forked>>>,
+}
+
+/// A runner that was forked from a zygote into a sandbox.
+#[derive(Debug)]
+pub(crate) struct Forked {
+    /// Inside the sandbox.
+    pub(crate) pid: u32,
+    /// Our ends, as init sends them for a program.
+    pub(crate) descriptors: Vec<OwnedFd>,
 }
 
 type Table = HashMap<[u8; 16], Watched>;
@@ -52,6 +63,7 @@ pub(crate) struct Link {
     socket: Packets,
     table: Mutex<Option<Table>>,
     lost: watch::Sender<bool>,
+    pub(crate) zygotes: Zygotes,
 }
 
 impl std::fmt::Debug for Watched {
@@ -67,6 +79,7 @@ impl Link {
             socket: Packets::new(socket)?,
             table: Mutex::new(Some(HashMap::new())),
             lost: watch::Sender::new(false),
+            zygotes: Zygotes::new(),
         });
         tokio::spawn(Arc::clone(&link).listen());
         Ok(link)
@@ -77,7 +90,7 @@ impl Link {
         while let Ok(received) = self.socket.receive(&mut buffer).await {
             let frame = buffer.get(..received.length).unwrap_or_default();
             match FromLauncher::decode(frame) {
-                Ok(message) => self.hear(message),
+                Ok(message) => self.hear(message, received.descriptors),
                 // The end of the conversation, or nonsense from the one process we trust.
                 Err(_) => break,
             }
@@ -89,7 +102,7 @@ impl Link {
         self.lost.send_replace(true);
     }
 
-    fn hear(&self, message: FromLauncher) {
+    fn hear(&self, message: FromLauncher, descriptors: Vec<OwnedFd>) {
         let mut table = self.table();
         let Some(table) = table.as_mut() else { return };
         match message {
@@ -117,6 +130,7 @@ impl Link {
                 if let Some(watched) = table.get_mut(&sandbox) {
                     watched.usage.clear();
                     watched.renewal = None;
+                    watched.fork = None;
                     watched.state.send_if_modified(|state| {
                         let first = *state == State::Alive;
                         if first {
@@ -126,31 +140,55 @@ impl Link {
                     });
                 }
             }
+            FromLauncher::Started { sandbox, pid } => {
+                if let Some(asker) = table.get_mut(&sandbox).and_then(|watched| watched.fork.take()) {
+                    // Nobody waits for it any more: then the sandbox is about to end.
+                    let _ = asker.send(Some(Forked { pid, descriptors }));
+                }
+            }
+            FromLauncher::NotStarted { sandbox, errno: _ } => {
+                if let Some(asker) = table.get_mut(&sandbox).and_then(|watched| watched.fork.take()) {
+                    let _ = asker.send(None);
+                }
+            }
+            FromLauncher::Hatched { zygote } => self.zygotes.hatched(zygote),
+            FromLauncher::ZygoteEnded { zygote, cause } => self.zygotes.ended(zygote, cause),
             FromLauncher::Hello(_) | FromLauncher::Refused { .. } => {}
         }
     }
 
-    /// Asks for a sandbox; what becomes of it shows in the returned state.
+    /// Asks for a sandbox; what becomes of it shows in the returned state, and what of the runner that is forked into
+    /// it, where one is: `None` for one that is not, the channel's end for a sandbox that is gone.
     pub(crate) async fn create(
         &self,
-        request: ToLauncher,
-        sandbox: [u8; 16],
+        request: Create,
         control: BorrowedFd<'_>,
-    ) -> Result<watch::Receiver<State>, AskError> {
+    ) -> Result<(watch::Receiver<State>, oneshot::Receiver<Option<Forked>>), AskError> {
+        let sandbox = request.sandbox;
         let (state, receiver) = watch::channel(State::Alive);
+        let (asker, fork) = oneshot::channel();
+        let asker = request.zygote.is_some().then_some(asker);
         match self.table().as_mut().ok_or(AskError::LauncherLost)?.entry(sandbox) {
             Entry::Occupied(_) => return Err(AskError::Exists),
-            Entry::Vacant(entry) => entry.insert(Watched { state, usage: Vec::new(), renewal: None }),
+            Entry::Vacant(entry) => entry.insert(Watched { state, usage: Vec::new(), renewal: None, fork: asker }),
         };
-        let sent = match request.encode() {
+        let sent = match ToLauncher::Create(request).encode() {
             Ok(frame) => self.socket.send(&frame, &[control]).await.is_ok(),
             Err(_) => false,
         };
         if sent {
-            Ok(receiver)
+            Ok((receiver, fork))
         } else {
             self.forget(sandbox);
             Err(AskError::LauncherLost)
+        }
+    }
+
+    /// Says something that no sandbox waits for an answer to; whether the launcher is there to hear it.
+    pub(crate) async fn tell(&self, message: &ToLauncher) -> bool {
+        match message.encode() {
+            Ok(frame) => self.socket.send(&frame, &[]).await.is_ok(),
+            Err(_) => false,
         }
     }
 
@@ -204,6 +242,11 @@ impl Link {
     /// Ends the conversation and returns when the launcher has ended it too.
     pub(crate) async fn close(&self) {
         self.hang_up();
+        self.lost().await;
+    }
+
+    /// Until the launcher is gone.
+    pub(crate) async fn lost(&self) {
         // The sender lives in `self`, so this ends only with the value.
         let _ = self.lost.subscribe().wait_for(|lost| *lost).await;
     }

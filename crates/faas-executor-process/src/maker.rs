@@ -3,18 +3,19 @@
 //! Called by the executor for whoever asks, and by its stock.
 
 use crate::capabilities::report;
-use crate::link::{AskError, Link, State};
+use crate::link::{AskError, Forked, Link, State};
 use crate::packets::Packets;
 use crate::sandbox::{INIT_FRAME, ProcessSandbox};
 use faas_executor_api::{CreateError, DestroyReason, Sandbox as _, SandboxSpec, SpecError};
 use faas_protocol::control::{FromInit, ToInit};
-use faas_protocol::launcher::{Create, Host, Step, ToLauncher};
+use faas_protocol::launcher::{Create, Host, Step};
 use faas_sandbox_linux::packet;
 use faas_types::{IsolationLevel, PackagesId, SandboxId};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// How long an assembly may take. It takes milliseconds; this is for a host that hardly runs at all.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,14 +30,25 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    /// Makes one of a spec that passes validation; failing at a step of the assembly, where one is given.
+    /// Makes one of a spec that passes validation, with its language's runner in it where a zygote can be forked.
+    ///
+    /// # Errors
+    /// As [`Maker::make_with`].
+    pub(crate) async fn make(&self, spec: SandboxSpec) -> Result<ProcessSandbox, CreateError> {
+        let zygote = self.link.zygotes.serving(spec.language, spec.resources.pids);
+        self.make_with(SandboxId::generate(), spec, zygote, None).await
+    }
+
+    /// Makes one of a spec that passes validation, with a runner forked from a zygote, where one is given; failing at a
+    /// step of the assembly, where one is given.
     ///
     /// # Errors
     /// The step that failed, or that the launcher is gone. Nothing is left behind.
-    pub(crate) async fn make(
+    pub(crate) async fn make_with(
         &self,
         id: SandboxId,
         spec: SandboxSpec,
+        zygote: Option<u32>,
         fail_at: Option<Step>,
     ) -> Result<ProcessSandbox, CreateError> {
         let (ours, theirs) = packet::pair().map_err(|errno| failed("socket", errno.raw_os_error()))?;
@@ -51,18 +63,16 @@ impl Maker {
             cpu_milli: spec.resources.cpu.as_milli(),
             pids: spec.resources.pids,
             packages: spec.packages.map(|packages| *packages.as_bytes()),
+            zygote,
             fail_at,
         };
         let hello = ToInit::Hello { version: faas_protocol::VERSION }
             .encode()
             .map_err(|_| failed("hello", Errno::MSGSIZE.raw_os_error()))?;
-        let state =
-            self.link.create(ToLauncher::Create(request), *id.as_bytes(), theirs.as_fd()).await.map_err(|error| {
-                match error {
-                    AskError::LauncherLost => CreateError::LauncherLost,
-                    AskError::Exists => failed(Step::Check.as_str(), Errno::EXIST.raw_os_error()),
-                }
-            })?;
+        let (state, fork) = self.link.create(request, theirs.as_fd()).await.map_err(|error| match error {
+            AskError::LauncherLost => CreateError::LauncherLost,
+            AskError::Exists => failed(Step::Check.as_str(), Errno::EXIST.raw_os_error()),
+        })?;
         drop(theirs);
         let packages = spec.packages;
         let isolation = report(&self.host, spec.isolation);
@@ -70,7 +80,14 @@ impl Maker {
             ProcessSandbox::new(id, spec, Arc::clone(&self.host), isolation, Arc::clone(&self.link), control, state);
         // Init reads it once it runs; a sandbox that fails before is heard below.
         let _ = sandbox.control().send(&hello, &[]).await;
-        let ready = tokio::time::timeout(READY_TIMEOUT, sandbox.wait_ready()).await;
+        let made = async {
+            sandbox.wait_ready().await?;
+            match zygote {
+                Some(zygote) => sandbox.adopt(zygote, fork).await,
+                None => Ok(()),
+            }
+        };
+        let ready = tokio::time::timeout(READY_TIMEOUT, made).await;
         match ready.unwrap_or(Err(Failure::Step { step: Some(Step::Exec), errno: Errno::TIMEDOUT.raw_os_error() })) {
             Ok(()) => Ok(sandbox),
             Err(error) => {
@@ -113,7 +130,34 @@ pub(crate) enum Failure {
     LauncherLost,
 }
 
+impl Failure {
+    /// It ended as soon as it was there.
+    const BROKEN: Self = Self::Step { step: Some(Step::Exec), errno: Errno::CONNRESET.raw_os_error() };
+}
+
 impl ProcessSandbox {
+    /// Takes the runner that the launcher forked into it, where that worked. Otherwise it is as without a zygote.
+    async fn adopt(&mut self, zygote: u32, fork: oneshot::Receiver<Option<Forked>>) -> Result<(), Failure> {
+        let forked = fork.await;
+        if let Ok(forked) = &forked {
+            self.link().zygotes.forked(zygote, forked.is_some());
+        }
+        match forked {
+            Ok(Some(forked)) => self.take_runner(forked).await.map_err(|_| Failure::BROKEN),
+            Ok(None) => Ok(()),
+            Err(_) => Err(self.why_gone().await),
+        }
+    }
+
+    /// It is not there any more: the launcher knows why, or will in a moment.
+    async fn why_gone(&self) -> Failure {
+        match self.state().wait_for(|state| *state != State::Alive).await.map(|state| *state) {
+            Ok(State::Failed { step, errno }) => Failure::Step { step: Some(step), errno },
+            Ok(State::Alive | State::Ended(_)) => Failure::BROKEN,
+            Ok(State::LauncherLost) | Err(_) => Failure::LauncherLost,
+        }
+    }
+
     /// Waits until init runs, or somebody says why it does not.
     async fn wait_ready(&mut self) -> Result<(), Failure> {
         let mut state = self.state();
@@ -127,14 +171,8 @@ impl ProcessSandbox {
         match message {
             Some(FromInit::Ready { version }) if version == faas_protocol::VERSION => Ok(()),
             Some(FromInit::AssemblyFailed { step, errno }) => Err(Failure::Step { step: Step::from_u8(step), errno }),
-            // Init ended without a word: the launcher knows more, or will in a moment.
-            _ => match state.wait_for(|state| *state != State::Alive).await.map(|state| *state) {
-                Ok(State::Failed { step, errno }) => Err(Failure::Step { step: Some(step), errno }),
-                Ok(State::Alive | State::Ended(_)) => {
-                    Err(Failure::Step { step: Some(Step::Exec), errno: Errno::CONNRESET.raw_os_error() })
-                }
-                Ok(State::LauncherLost) | Err(_) => Err(Failure::LauncherLost),
-            },
+            // Init ended without a word.
+            _ => Err(self.why_gone().await),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One sandbox: its sockets, its health, its calls.
 
 use crate::call::{self, CallPlan, Idle, Resident, Waiting};
-use crate::link::{Link, State};
+use crate::link::{Forked, Link, State};
 use crate::packets::Packets;
 use crate::recycle::recycle;
 use crate::share::{Caller, Hub};
@@ -186,12 +186,31 @@ impl ProcessSandbox {
     /// Makes it one that was there before anybody asked: its language's runner is started, where it has one, and
     /// waits.
     pub(crate) async fn make_spare(&mut self) -> Result<(), CallError> {
-        if let Some(language) = self.spec.language {
-            let waiting = Waiting::start(&self.shared, language, &self.host).await?;
-            *self.shared.waiting() = waiting;
+        let forked = self.shared.waiting().take();
+        let waiting = match (forked, self.spec.language) {
+            (Some(forked), _) => Some(forked),
+            (None, Some(language)) => Waiting::start(&self.shared, language, &self.host).await?,
+            (None, None) => None,
+        };
+        if let Some(waiting) = waiting {
+            waiting.settle(&self.shared).await?;
+            *self.shared.waiting() = Some(waiting);
         }
         self.origin = Origin::Spare;
         Ok(())
+    }
+
+    /// Its language's runner was forked into it, and waits for its call.
+    pub(crate) async fn take_runner(&mut self, forked: Forked) -> Result<(), CallError> {
+        let language = self.spec.language.ok_or_else(|| lost("there is no runner without a language"))?;
+        let waiting = Waiting::adopt(&self.shared, language, &self.host, forked).await?;
+        *self.shared.waiting() = waiting;
+        self.origin = Origin::Zygote;
+        Ok(())
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.shared.link
     }
 
     pub(crate) fn control(&self) -> &Packets {

@@ -11,7 +11,6 @@
 use crate::maker::Maker;
 use crate::sandbox::ProcessSandbox;
 use faas_executor_api::{DestroyReason, Health, Sandbox as _, SandboxSpec};
-use faas_types::SandboxId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -183,7 +182,7 @@ impl Drop for Caller<'_> {
 }
 
 async fn make(maker: &Maker, spec: SandboxSpec) -> Option<ProcessSandbox> {
-    let mut sandbox = maker.make(SandboxId::generate(), spec, None).await.ok()?;
+    let mut sandbox = maker.make(spec).await.ok()?;
     if let Ok(Ok(())) = tokio::time::timeout(TIMEOUT, sandbox.make_spare()).await {
         return Some(sandbox);
     }

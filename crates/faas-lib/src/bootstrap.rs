@@ -8,7 +8,7 @@ use crate::{Platform, PlatformError, disk};
 use faas_build::{Builder, Indexes, Limits, MAX_BUILDS};
 use faas_config::Config;
 use faas_executor_api::Executor;
-use faas_executor_process::{Launcher, Settings, WithoutSpares};
+use faas_executor_process::{Launcher, ProcessExecutor, Settings, WithoutSpares};
 use faas_orchestrator::{Logs, WarmSettings};
 use faas_store_api::{MemoryStore, Retention};
 use faas_types::{ByteSize, NodeId};
@@ -33,6 +33,7 @@ pub struct Bootstrap {
     queue: u32,
     warm: WarmSettings,
     spares: u32,
+    zygotes: bool,
     cold_start_timeout: Duration,
 }
 
@@ -73,14 +74,21 @@ impl Bootstrap {
             queue: server.queue_waiting.value,
             warm,
             spares,
+            zygotes: server.zygotes.value,
             cold_start_timeout: server.cold_start_timeout.value,
         })
     }
 
-    /// Makes no sandbox before it is asked for.
+    /// Makes nothing before it is asked for: no sandbox and no zygote.
     #[must_use]
     pub fn without_spares(self) -> Self {
-        Self { spares: 0, ..self }
+        Self { spares: 0, zygotes: false, ..self }
+    }
+
+    /// Has a zygote, or none.
+    #[must_use]
+    pub fn with_zygotes(self, zygotes: bool) -> Self {
+        Self { zygotes, ..self }
     }
 
     /// What this host gives to sandboxes.
@@ -113,7 +121,7 @@ impl Bootstrap {
             retention: EMBEDDED_HISTORY,
             log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
         };
-        let executor = Arc::new(self.launcher.into_executor()?.with_spares(self.spares));
+        let executor = Arc::new(executor(self.launcher, self.spares, self.zygotes)?);
         let store = Arc::new(MemoryStore::new(EMBEDDED_HISTORY));
         Platform::on_process_executor(executor, store, None, Logs::memory(), settings).await
     }
@@ -140,7 +148,7 @@ impl Bootstrap {
             },
             log_retention_bytes: server.logs_bytes.value.as_bytes(),
         };
-        let executor = Arc::new(self.launcher.into_executor()?.with_spares(self.spares));
+        let executor = Arc::new(executor(self.launcher, self.spares, self.zygotes)?);
         let builds: Arc<dyn Executor> = Arc::new(WithoutSpares(Arc::clone(&executor)));
         let packages = data.join("packages");
         let builder = Builder::open(builds, Indexes::of_host()?, &packages, Limits::default())?;
@@ -148,4 +156,9 @@ impl Bootstrap {
             Platform::on_process_executor(executor, Arc::new(store), Some(Arc::new(builder)), logs, settings).await;
         started.map_err(|error| disk::explained(error, database))
     }
+}
+
+fn executor(launcher: Launcher, spares: u32, zygotes: bool) -> Result<ProcessExecutor, StartError> {
+    let executor = launcher.into_executor()?.with_spares(spares);
+    Ok(if zygotes { executor.with_zygotes() } else { executor })
 }

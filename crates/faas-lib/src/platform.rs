@@ -69,7 +69,11 @@ impl Platform {
         settings: Settings,
     ) -> Result<Self, PlatformError> {
         let executor: Arc<dyn Executor> = process.clone();
-        Ok(Self { process: Some(process), ..Self::new(executor, store, builder, logs, settings).await? })
+        let platform = Self::new(executor, store, builder, logs, settings).await?;
+        if let Some(ends) = process.zygote_events() {
+            platform.orchestrator.note_zygotes(ends);
+        }
+        Ok(Self { process: Some(process), ..platform })
     }
 
     /// What runs the executions; what a gateway serves.

@@ -39,6 +39,8 @@ pub enum EventKind {
     RouteRefused,
     /// A function that the configuration declares is not deployed.
     FunctionRefused,
+    /// A zygote, from which runners are forked, ended; programs start the slow way until there is another.
+    ZygoteEnded,
     /// The platform takes nothing new and ends.
     Draining,
 }
@@ -61,6 +63,7 @@ impl EventKind {
             Self::PackagesKept => "packages_kept",
             Self::RouteRefused => "route_refused",
             Self::FunctionRefused => "function_refused",
+            Self::ZygoteEnded => "zygote_ended",
             Self::Draining => "draining",
         }
     }

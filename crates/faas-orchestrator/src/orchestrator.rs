@@ -8,6 +8,7 @@ use crate::{CallStats, Readiness, StartError, Stats, loader, standing, upkeep};
 use faas_executor_api::Capabilities;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::sync::mpsc;
 
 /// Runs executions. A cheap handle: when the last one is dropped, everything ends at once, as if the
 /// process had.
@@ -110,6 +111,16 @@ impl Orchestrator {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         Readiness { draining: self.house.state().is_draining(), store_fails: self.house.store_fails() }
+    }
+
+    /// Notes every end of a zygote that is told of, until there is nobody who could tell.
+    pub fn note_zygotes<E: ToString + Send + 'static>(&self, mut ends: mpsc::Receiver<E>) {
+        let events = self.house.events.clone();
+        tokio::spawn(async move {
+            while let Some(end) = ends.recv().await {
+                events.note(EventKind::ZygoteEnded, None, end.to_string());
+            }
+        });
     }
 
     /// The events of the platform.

@@ -24,13 +24,16 @@ pub const INNER_ID: u32 = 1000;
 const CONTROL: i32 = 3;
 /// Init's own program, closed on exec.
 const PROGRAM: i32 = 4;
+/// What the launcher said go on, closed on exec: so it learns that init runs.
+const GO: i32 = 5;
 /// The packages, where there are some, until they are mounted.
-const PACKAGES: i32 = 5;
+const PACKAGES: i32 = 6;
 
 /// What the child needs to know. Everything that takes time to make is made by the launcher once.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    /// One byte arrives here when ids are mapped and the cgroup is set; its end means give up.
+    /// One byte arrives here when ids are mapped and the cgroup is set; its end means give up. It is closed when init
+    /// runs, or will not.
     pub go: BorrowedFd<'a>,
     /// Init's end of the control socket.
     pub control: BorrowedFd<'a>,
@@ -188,11 +191,12 @@ fn attach_packages(plan: &Plan<'_>) -> Result<(), Errno> {
     sys::close_range(PACKAGES.unsigned_abs())
 }
 
-/// Leaves exactly: 0, 1, 2 on `/dev/null`, 3 the control socket, 4 init's program, and 5 where there are
-/// packages to mount.
+/// Leaves exactly: 0, 1, 2 on `/dev/null`, 3 the control socket, 4 init's program, 5 the launcher's pipe, and 6 where
+/// there are packages to mount.
 fn arrange_descriptors(plan: &Plan<'_>) -> Result<(), Errno> {
     let control = out_of_the_way(plan.control)?;
     let program = out_of_the_way(plan.init)?;
+    let go = out_of_the_way(plan.go)?;
     let packages = plan.packages.map(out_of_the_way).transpose()?;
     let null = out_of_the_way(rustix::fs::open(NULL_DEVICE, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?.as_fd())?;
     for target in 0..3 {
@@ -200,13 +204,14 @@ fn arrange_descriptors(plan: &Plan<'_>) -> Result<(), Errno> {
     }
     sys::dup_onto(control.as_fd(), CONTROL)?;
     sys::dup_onto(program.as_fd(), PROGRAM)?;
-    let mut last = PROGRAM;
+    sys::dup_onto(go.as_fd(), GO)?;
+    let mut last = GO;
     if let Some(packages) = &packages {
         sys::dup_onto(packages.as_fd(), PACKAGES)?;
         last = PACKAGES;
     }
     // What owned the numbers above must not close them again: this process executes or exits.
-    std::mem::forget((control, program, null, packages));
+    std::mem::forget((control, program, go, null, packages));
     sys::close_range(last.unsigned_abs() + 1)
 }
 
@@ -215,10 +220,13 @@ fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 }
 
 fn execute_init() -> Errno {
+    let close_on_exec = |number| {
+        sys::with_descriptor(number, |descriptor| rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC))
+    };
+    if let Err(errno) = close_on_exec(PROGRAM).and_then(|()| close_on_exec(GO)) {
+        return errno;
+    }
     sys::with_descriptor(PROGRAM, |program| {
-        if let Err(errno) = rustix::io::fcntl_setfd(program, rustix::io::FdFlags::CLOEXEC) {
-            return errno;
-        }
         let argv: [&CStr; 1] = [c"faas-init"];
         sys::execveat(program, &argv, &[])
     })

@@ -51,6 +51,26 @@ pub fn become_user(uid: u32) -> Result<(), Errno> {
     rustix::thread::set_no_new_privs(true)
 }
 
+/// Does something as another user, whose what it makes then is. The calling process must be that user, or have the
+/// capability to become it; it has no capability meanwhile.
+///
+/// # Errors
+/// The kernel's answer. A caller that cannot become itself again has ended.
+pub fn as_user<T>(uid: u32, action: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    let ourselves = rustix::process::geteuid();
+    if ourselves.as_raw() == uid {
+        return action();
+    }
+    let become_user = |user| rustix::thread::set_thread_res_uid(None, user, None);
+    become_user(rustix::process::Uid::from_raw(uid))?;
+    let result = action();
+    // The saved user makes this possible without a capability, and brings them back.
+    if become_user(ourselves).is_err() {
+        crate::sys::exit_now(125);
+    }
+    result
+}
+
 fn empty_bounding_set() -> Result<(), Errno> {
     for capability in CapabilitySet::all().iter() {
         match rustix::thread::remove_capability_from_bounding_set(capability) {

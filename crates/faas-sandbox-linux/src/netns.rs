@@ -1,18 +1,23 @@
 //! Network namespaces with nothing but loopback, pooled.
 //!
 //! A fresh one costs 0.4 ms with millisecond tails and hundreds of kilobytes of kernel memory, so
-//! clean ones are kept. They belong to the launcher's user namespace: a sandbox has no privilege
-//! over its own network and cannot leave anything in it but connections that the kernel still closes.
+//! clean ones are kept. Each belongs to a user namespace of its own in which nobody is, and whose owner is the zygotes'
+//! user, so that what is forked from a zygote can join it: a sandbox has no privilege over its own network and cannot
+//! leave anything in it but connections that the kernel still closes.
 //! Those are short here, where no packet comes late: one that was closed holds no port, and one whose
 //! other end does not answer is tried once more. One that was used goes back to the same tenant only,
 //! and only when nothing is left in it.
 //!
 //! Invariant: a namespace is in at most one live sandbox. None that is kept holds a socket.
 
+use crate::packet;
+use crate::stem::clone_as_owner;
+use crate::sys::{self, CloneFlags, Cloned};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::thread::LinkNameSpaceType;
 use std::collections::VecDeque;
 use std::ffi::CStr;
 
@@ -20,13 +25,20 @@ use std::ffi::CStr;
 const KEEP: usize = 64;
 
 /// Network namespaces ready for use. Owned by the launcher's one thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct NetNsPool {
+    owner: u32,
     fresh: Vec<OwnedFd>,
     used: VecDeque<([u8; 16], OwnedFd)>,
 }
 
 impl NetNsPool {
+    /// None yet; they will belong to this user, the zygotes'.
+    #[must_use]
+    pub const fn new(owner: u32) -> Self {
+        Self { owner, fresh: Vec::new(), used: VecDeque::new() }
+    }
+
     /// Moves the calling process into a namespace for a sandbox of this tenant: one the tenant used
     /// before, a fresh one, or a new one. Children are born in it.
     ///
@@ -42,7 +54,7 @@ impl NetNsPool {
             .or_else(|| self.fresh.pop());
         let namespace = match kept {
             Some(namespace) => namespace,
-            None => create()?,
+            None => create(self.owner)?,
         };
         rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
         Ok(namespace)
@@ -78,22 +90,36 @@ impl NetNsPool {
         if self.fresh.len() + self.used.len() >= wanted {
             return Ok(false);
         }
-        self.fresh.push(create()?);
+        self.fresh.push(create(self.owner)?);
         Ok(true)
     }
 }
 
-/// A new namespace with loopback up; the calling process is left in it.
-fn create() -> Result<OwnedFd, Errno> {
-    crate::sys::unshare(UnshareFlags::NEWNET)?;
+/// A new namespace with loopback up, made by a child, which is gone again.
+fn create(owner: u32) -> Result<OwnedFd, Errno> {
+    let (ours, theirs) = packet::pair()?;
+    match clone_as_owner(owner, CloneFlags::NETWORK, None)? {
+        Cloned::Child => {
+            let sent = furnish().and_then(|namespace| packet::send(theirs.as_fd(), b"n", &[namespace.as_fd()]));
+            sys::exit_now(i32::from(sent.is_err()))
+        }
+        Cloned::Parent { pidfd, .. } => {
+            drop(theirs);
+            let received = packet::receive(&ours, &mut [0]);
+            // It ends whether it could send or not.
+            while let Err(Errno::INTR) = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {}
+            received?.descriptors.pop().ok_or(Errno::IO)
+        }
+    }
+}
+
+/// Makes the calling process's namespace what a sandbox's is.
+fn furnish() -> Result<OwnedFd, Errno> {
     let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    crate::sys::loopback_up(socket.as_fd())?;
+    sys::loopback_up(socket.as_fd())?;
     shorten_closing();
-    rustix::fs::open(
-        c"/proc/self/ns/net",
-        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    rustix::fs::open(c"/proc/self/ns/net", flags, rustix::fs::Mode::empty())
 }
 
 /// A connection that was closed is forgotten at once, and one that nobody owns any more is given up after

@@ -17,8 +17,10 @@ const LONG_JOURNAL: u32 = 4096;
 
 /// How many launchers can run at once on a host.
 const SLOTS: u32 = 4096;
-/// Host uids of one slot: the first is the server's, the others are for sandboxes.
+/// Host uids of one slot: the first is the server's, the last the zygotes', the others are for sandboxes.
 pub const UIDS_PER_SLOT: u32 = 1024;
+/// How many sandboxes one launcher can have: so many uids there are for them.
+pub const MOST_SANDBOXES: u32 = UIDS_PER_SLOT - 2;
 /// Where the slots' uids begin: above what distributions and directory services hand out, below
 /// 2^31, where some programs stop counting.
 const FIRST_UID: u32 = 1_610_612_736;
@@ -138,7 +140,13 @@ impl Slot {
         FIRST_UID + self.index * UIDS_PER_SLOT
     }
 
-    /// The uid of the sandbox with this number, from 1 to [`UIDS_PER_SLOT`] - 1.
+    /// The uid of every zygote, which owns the sandboxes' user namespaces.
+    #[must_use]
+    pub fn zygote_uid(&self) -> u32 {
+        self.server_uid() + UIDS_PER_SLOT - 1
+    }
+
+    /// The uid of the sandbox with this number, from 1 to [`MOST_SANDBOXES`].
     #[must_use]
     pub fn sandbox_uid(&self, number: u32) -> u32 {
         self.server_uid() + number

@@ -22,7 +22,7 @@ impl Args {
         let valid = runtime_dir.is_absolute()
             && packages.as_ref().is_none_or(|packages| packages.is_absolute())
             && max_sandboxes > 0
-            && max_sandboxes < faas_sandbox_linux::slot::UIDS_PER_SLOT
+            && max_sandboxes <= faas_sandbox_linux::slot::MOST_SANDBOXES
             && words.next().is_none();
         valid.then_some(Self { runtime_dir, max_sandboxes, packages })
     }
@@ -48,7 +48,7 @@ mod tests {
             &["faas-launcher", "/run/faas"],
             &["faas-launcher", "run/faas", "64"],
             &["faas-launcher", "/run/faas", "0"],
-            &["faas-launcher", "/run/faas", "1024"],
+            &["faas-launcher", "/run/faas", "1023"],
             &["faas-launcher", "/run/faas", "64", "more"],
             &["faas-launcher", "/run/faas", "64", "/data/packages", "more"],
         ] {

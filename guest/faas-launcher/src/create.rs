@@ -8,7 +8,8 @@ use faas_sandbox_linux::assemble::{self, INNER_ID, Plan, StandIn};
 use faas_sandbox_linux::cgroup::{Controller, Leaf, LeafPool, Limits};
 use faas_sandbox_linux::netns::NetNsPool;
 use faas_sandbox_linux::root::packages;
-use faas_sandbox_linux::sys::{self, CloneFlags, Cloned};
+use faas_sandbox_linux::stem::clone_as_owner;
+use faas_sandbox_linux::sys::{CloneFlags, Cloned};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
@@ -25,6 +26,14 @@ pub(crate) struct Maker {
 
 type Failure = (Step, Errno);
 
+/// A sandbox that is being made, and what becomes of it once init runs.
+pub(crate) struct Begun {
+    pub(crate) live: Live,
+    /// The launcher's end of a pipe whose other end init's start closes.
+    pub(crate) go: OwnedFd,
+    pub(crate) stand_in: StandIn,
+}
+
 /// What has been taken for a sandbox that is being made; given back if it fails.
 #[derive(Default)]
 struct Taken {
@@ -32,27 +41,31 @@ struct Taken {
     leaf: Option<Leaf>,
     network: Option<OwnedFd>,
     child: Option<(i32, OwnedFd)>,
+    go: Option<OwnedFd>,
     journalled: bool,
 }
 
 impl Maker {
     pub(crate) fn new(running: Running) -> Self {
         let uids = UidNumbers::new(running.host.max_sandboxes);
-        Self { running, networks: NetNsPool::default(), cgroups: LeafPool::default(), uids, sequence: 0 }
+        let networks = NetNsPool::new(running.zygote_uid());
+        Self { running, networks, cgroups: LeafPool::default(), uids, sequence: 0 }
     }
 
     /// Makes a sandbox; its init or its failure speaks on `control`.
     ///
     /// # Errors
     /// The step that failed; nothing is left of it.
-    pub(crate) fn create(&mut self, request: &Create, control: OwnedFd, table: &Table) -> Result<Live, Failure> {
+    pub(crate) fn create(&mut self, request: &Create, control: OwnedFd, table: &Table) -> Result<Begun, Failure> {
         let mut taken = Taken::default();
         self.sequence += 1;
         let sequence = self.sequence;
         match self.steps(request, &control, table, sequence, &mut taken) {
-            Ok(()) => match (taken.uid_number, taken.leaf, taken.network, taken.child) {
-                (Some(uid_number), Some(leaf), Some(network), Some((_, pidfd))) => {
-                    Ok(Live { id: request.sandbox, tenant: request.tenant, sequence, uid_number, pidfd, leaf, network })
+            Ok(()) => match (taken.uid_number, taken.leaf, taken.network, taken.child, taken.go) {
+                (Some(uid_number), Some(leaf), Some(network), Some((_, pidfd)), Some(go)) => {
+                    let (id, tenant) = (request.sandbox, request.tenant);
+                    let live = Live { id, tenant, sequence, uid_number, pidfd, leaf, network };
+                    Ok(Begun { live, go, stand_in: self.stand_in(request) })
                 }
                 _ => Err((Step::Go, Errno::IO)),
             },
@@ -91,7 +104,10 @@ impl Maker {
 
         let step = at(Step::Clone)?;
         let (go, told) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| (step, errno))?;
-        let (pid, pidfd) = match sys::clone3(CloneFlags::SANDBOX, leaf.birthplace()).map_err(|errno| (step, errno))? {
+        // Whoever is the zygotes' user owns the sandbox's user namespace, so that what is forked from one can join it.
+        let owner = self.running.zygote_uid();
+        let cloned = clone_as_owner(owner, CloneFlags::SANDBOX, leaf.birthplace());
+        let (pid, pidfd) = match cloned.map_err(|errno| (step, errno))? {
             Cloned::Child => {
                 // The copy of the launcher's end would keep the pipe from ending with the launcher.
                 drop(told);
@@ -121,7 +137,9 @@ impl Maker {
         self.running.slot.record_start(sequence, pid).map_err(|errno| (step, errno))?;
         taken.journalled = true;
         let step = at(Step::Go)?;
-        rustix::io::write(&told, b"g").map(drop).map_err(|errno| (step, errno))
+        rustix::io::write(&told, b"g").map_err(|errno| (step, errno))?;
+        taken.go = Some(told);
+        Ok(())
     }
 
     fn check(&self, request: &Create, table: &Table) -> Result<(), Errno> {
@@ -162,12 +180,17 @@ impl Maker {
         }
     }
 
-    fn write_id_maps(&self, pid: i32, uid_number: u32) -> Result<(), Errno> {
-        let outer = match self.running.identity {
+    /// The user of the sandbox's processes, as the launcher sees it.
+    pub(crate) fn outer_uid(&self, uid_number: u32) -> u32 {
+        match self.running.identity {
             Identity::Root => self.running.slot.sandbox_uid(uid_number),
             // The only id of the launcher's own namespace.
             Identity::Rootless { .. } => 0,
-        };
+        }
+    }
+
+    fn write_id_maps(&self, pid: i32, uid_number: u32) -> Result<(), Errno> {
+        let outer = self.outer_uid(uid_number);
         let map = format!("{INNER_ID} {outer} 1");
         for file in ["uid_map", "gid_map"] {
             std::fs::write(format!("/proc/{pid}/{file}"), &map)

@@ -63,10 +63,23 @@ pub(crate) struct Running {
     pub(crate) init: OwnedFd,
     pub(crate) masks: Vec<Mask>,
     pub(crate) seal: seccomp::Program,
+    /// The seal of zygotes and of what is forked from them.
+    pub(crate) zygote_seal: seccomp::Program,
     pub(crate) landlock: Option<landlock::Rules>,
     pub(crate) host: Host,
     /// The directory of all installed packages.
     pub(crate) packages: Option<OwnedFd>,
+}
+
+impl Running {
+    /// Who zygotes are, and who owns the user namespaces of sandboxes: nobody else is.
+    pub(crate) fn zygote_uid(&self) -> u32 {
+        match self.identity {
+            Identity::Root => self.slot.zygote_uid(),
+            // The only id of the launcher's own namespace.
+            Identity::Rootless { .. } => 0,
+        }
+    }
 }
 
 /// The launcher cannot work here; the server was told why.
@@ -130,6 +143,7 @@ impl Parts {
             init,
             masks,
             seal: seccomp::seal(),
+            zygote_seal: seccomp::seal_traced(),
             landlock,
             host,
             packages,

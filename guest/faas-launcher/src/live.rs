@@ -54,6 +54,10 @@ impl Table {
         self.by_sequence.get(self.by_id.get(id)?)
     }
 
+    pub(crate) fn of_sequence(&self, sequence: u64) -> Option<&Live> {
+        self.by_sequence.get(&sequence)
+    }
+
     pub(crate) fn get_mut(&mut self, id: &[u8; 16]) -> Option<&mut Live> {
         self.by_sequence.get_mut(self.by_id.get(id)?)
     }

@@ -8,10 +8,12 @@
 mod args;
 mod compiled;
 mod create;
+mod fork;
 mod host;
 mod identity;
 mod live;
 mod serve;
+mod zygotes;
 
 use std::process::ExitCode;
 

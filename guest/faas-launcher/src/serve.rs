@@ -1,8 +1,10 @@
 //! The launcher's loop: requests from the server, deaths of sandboxes.
 
-use crate::create::{Maker, reap};
+use crate::create::{Begun, Maker, reap};
+use crate::fork::{Fork, Forked, Forks};
 use crate::host::Running;
 use crate::live::{Live, Table};
+use crate::zygotes::{News, Zygotes};
 use faas_protocol::frame::{HEADER, MAX_BODY};
 use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
 use faas_protocol::leftover::Leftover;
@@ -10,24 +12,34 @@ use faas_sandbox_linux::cgroup::Leaf;
 use faas_sandbox_linux::netns::NetNsPool;
 use faas_sandbox_linux::packet;
 use rustix::event::epoll;
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 use rustix::time::Timespec;
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// The server's number among the event sources; sandboxes count from 1.
 const SERVER: u64 = 0;
+/// Children that are no sandbox's init.
+const CHILDREN: u64 = u64::MAX;
+/// A sandbox's number with this bit stands for the start of its init.
+const INIT_RUNS: u64 = 1 << 63;
 /// Memory that may be charged to a sandbox in which nothing runs: init, and what the kernel remembers of
 /// files. What is above it was left by a call, and would be counted as the next one's.
 const MOST_CHARGED: u64 = 16 << 20;
+/// When directories that were busy are tried again.
+const BUSY_AGAIN: Duration = Duration::from_millis(10);
 /// How many cgroups and network namespaces are kept ready.
 const READY: usize = 4;
 
 struct Launcher {
     maker: Maker,
     table: Table,
+    zygotes: Zygotes,
+    /// What is to be forked into sandboxes whose init does not run yet.
+    forks: Forks,
     events: OwnedFd,
     /// Cgroup directories that were still busy.
     busy: Vec<Leaf>,
@@ -41,8 +53,10 @@ enum End {
 
 /// Serves until the server is gone, then ends every sandbox.
 pub(crate) fn run(running: Running) -> ExitCode {
-    let Ok(events) = epoll::create(epoll::CreateFlags::CLOEXEC) else { return ExitCode::from(125) };
-    let mut launcher = Launcher { maker: Maker::new(running), table: Table::default(), events, busy: Vec::new() };
+    let events = epoll::create(epoll::CreateFlags::CLOEXEC);
+    let (Ok(events), Ok(zygotes)) = (events, Zygotes::new()) else { return ExitCode::from(125) };
+    let (maker, table, forks, busy) = (Maker::new(running), Table::default(), Forks::default(), Vec::new());
+    let mut launcher = Launcher { maker, table, zygotes, forks, events, busy };
     if launcher.watch_server().is_ok() {
         let End::Server = launcher.serve();
     }
@@ -53,18 +67,22 @@ pub(crate) fn run(running: Running) -> ExitCode {
 impl Launcher {
     fn watch_server(&self) -> Result<(), Errno> {
         let data = epoll::EventData::new_u64(SERVER);
-        epoll::add(&self.events, &self.maker.running.server, data, epoll::EventFlags::IN)
+        epoll::add(&self.events, &self.maker.running.server, data, epoll::EventFlags::IN)?;
+        let data = epoll::EventData::new_u64(CHILDREN);
+        epoll::add(&self.events, self.zygotes.children(), data, epoll::EventFlags::IN)
     }
 
     fn serve(&mut self) -> End {
         let mut buffer = vec![0_u8; HEADER + MAX_BODY];
         loop {
             for source in self.wait() {
-                if source == SERVER {
-                    if let Err(end) = self.request(&mut buffer) {
-                        return end;
-                    }
-                } else if let Err(end) = self.death(source) {
+                let served = match source {
+                    SERVER => self.request(&mut buffer),
+                    CHILDREN => self.look_at_zygotes(),
+                    _ if source & INIT_RUNS != 0 => self.fork(source & !INIT_RUNS),
+                    _ => self.death(source),
+                };
+                if let Err(end) = served {
                     return end;
                 }
             }
@@ -77,21 +95,27 @@ impl Launcher {
         let mut space = [MaybeUninit::<epoll::Event>::uninit(); 64];
         let mut timeout = Some(Timespec { tv_sec: 0, tv_nsec: 0 });
         loop {
-            let ready: Vec<u64> = match epoll::wait(&self.events, &mut space, timeout.as_ref()) {
+            let mut ready: Vec<u64> = match epoll::wait(&self.events, &mut space, timeout.as_ref()) {
                 Ok((events, _)) => events.iter().map(|event| event.data.u64()).collect(),
                 Err(_) => Vec::new(),
             };
+            let late = self.zygotes.due().is_some_and(|due| due <= Instant::now());
+            if late && !ready.contains(&CHILDREN) {
+                ready.push(CHILDREN);
+            }
             if !ready.is_empty() {
                 return ready;
             }
             let tree = &self.maker.running.tree;
             let more = self.maker.cgroups.prepare(tree, READY) || self.maker.networks.prepare(READY).unwrap_or(false);
             self.busy.retain(|leaf| !tree.remove_leaf(leaf));
+            let until_due = self.zygotes.due().map(|due| due.saturating_duration_since(Instant::now()));
             timeout = match (more, self.busy.is_empty()) {
-                (true, _) => Some(Timespec { tv_sec: 0, tv_nsec: 0 }),
-                (false, false) => Some(Timespec { tv_sec: 0, tv_nsec: 10_000_000 }),
-                (false, true) => None,
-            };
+                (true, _) => Some(Duration::ZERO),
+                (false, false) => Some(BUSY_AGAIN),
+                (false, true) => until_due,
+            }
+            .and_then(|timeout| Timespec::try_from(timeout).ok());
         }
     }
 
@@ -108,7 +132,8 @@ impl Launcher {
                         errno: Errno::BADF.raw_os_error(),
                     });
                 };
-                match self.maker.create(&request, control, &self.table).and_then(|live| self.watch(live)) {
+                let begun = self.maker.create(&request, control, &self.table);
+                match begun.and_then(|begun| self.watch(begun, request.zygote)) {
                     Ok(()) => Ok(()),
                     Err((step, errno)) => self.answer(&FromLauncher::CreateFailed {
                         sandbox: request.sandbox,
@@ -129,6 +154,47 @@ impl Launcher {
                 }
                 None => self.answer(&FromLauncher::Ended { sandbox, counters: Counters::default() }),
             },
+            ToLauncher::Hatch { zygote, language } => {
+                let Maker { running, cgroups, .. } = &mut self.maker;
+                let news = self.zygotes.hatch(running, cgroups, zygote, &language);
+                self.tell(news)
+            }
+            ToLauncher::Retire { zygote } => {
+                let news = self.zygotes.retire(zygote);
+                self.tell([news])
+            }
+        }
+    }
+
+    fn look_at_zygotes(&mut self) -> Result<(), End> {
+        let news = self.zygotes.look();
+        self.tell(news)
+    }
+
+    fn tell(&mut self, news: impl IntoIterator<Item = News>) -> Result<(), End> {
+        for News { message, leaf } in news {
+            self.busy.extend(leaf);
+            self.answer(&message)?;
+        }
+        Ok(())
+    }
+
+    /// Init of a sandbox runs that gets its program from a zygote, or will never run.
+    fn fork(&mut self, sequence: u64) -> Result<(), End> {
+        let (Some(fork), Some(live)) = (self.forks.take(sequence), self.table.of_sequence(sequence)) else {
+            return Ok(());
+        };
+        let landlock = self.maker.running.landlock.as_ref();
+        match fork.run(live, self.maker.outer_uid(live.uid_number), landlock, &mut self.zygotes) {
+            Ok(Forked { pid, ends }) => {
+                let message = FromLauncher::Started { sandbox: live.id, pid };
+                self.answer_with(&message, &ends.each_ref().map(AsFd::as_fd))
+            }
+            Err((errno, news)) => {
+                let message = FromLauncher::NotStarted { sandbox: live.id, errno: errno.raw_os_error() };
+                self.answer(&message)?;
+                self.tell(news)
+            }
         }
     }
 
@@ -150,13 +216,23 @@ impl Launcher {
         self.answer(&FromLauncher::Renewed { sandbox, counters, left })
     }
 
-    fn watch(&mut self, live: Live) -> Result<(), (Step, Errno)> {
-        let data = epoll::EventData::new_u64(live.sequence);
-        let watched = epoll::add(&self.events, &live.pidfd, data, epoll::EventFlags::IN);
+    fn watch(&mut self, begun: Begun, zygote: Option<u32>) -> Result<(), (Step, Errno)> {
+        let Begun { live, go, stand_in } = begun;
+        let add = |source: &OwnedFd, number, flags| {
+            epoll::add(&self.events, source, epoll::EventData::new_u64(number), flags)
+        };
+        let watched = add(&live.pidfd, live.sequence, epoll::EventFlags::IN).and_then(|()| match zygote {
+            // That nobody reads from it any more is always told.
+            Some(_) => add(&go, live.sequence | INIT_RUNS, epoll::EventFlags::empty()),
+            None => Ok(()),
+        });
         if let Err(errno) = watched {
             kill(&live);
             self.give_back(live);
             return Err((Step::Go, errno));
+        }
+        if let Some(zygote) = zygote {
+            self.forks.insert(live.sequence, Fork { zygote, stand_in, _go: go });
         }
         self.table.insert(live);
         Ok(())
@@ -164,6 +240,7 @@ impl Launcher {
 
     fn death(&mut self, sequence: u64) -> Result<(), End> {
         let Some(live) = self.table.remove(sequence) else { return Ok(()) };
+        drop(self.forks.take(sequence));
         let counters = live.counters();
         let sandbox = live.id;
         let told = self.answer(&FromLauncher::Ended { sandbox, counters });
@@ -186,8 +263,12 @@ impl Launcher {
     }
 
     fn answer(&self, message: &FromLauncher) -> Result<(), End> {
+        self.answer_with(message, &[])
+    }
+
+    fn answer_with(&self, message: &FromLauncher, descriptors: &[BorrowedFd<'_>]) -> Result<(), End> {
         let frame = message.encode().map_err(|_| End::Server)?;
-        packet::send(self.maker.running.server.as_fd(), &frame, &[]).map_err(|_| End::Server)
+        packet::send(self.maker.running.server.as_fd(), &frame, descriptors).map_err(|_| End::Server)
     }
 
     fn end_everything(mut self) {
@@ -198,6 +279,7 @@ impl Launcher {
                 self.give_back(live);
             }
         }
+        drop(self.zygotes);
         let running = self.maker.running;
         running.tree.reconcile();
         running.tree.remove();

@@ -119,6 +119,12 @@ keys! {
         default: "2",
         about: "How many sandboxes are made before anybody asks, for what was asked for last; 0 makes none.",
     }
+    Zygotes {
+        name: "zygotes.enabled", env: "FAAS_ZYGOTES_ENABLED", flag: "--zygotes-enabled",
+        accepted: "true or false",
+        default: "true",
+        about: "Whether Python programs begin in a copy of an interpreter that has loaded what they need, instead of one that loads it for each.",
+    }
     ColdStartTimeout {
         name: "cold_start.timeout", env: "FAAS_COLD_START_TIMEOUT", flag: "--cold-start-timeout",
         accepted: "a duration such as 30s, 500ms, 5m or 1h, from 1ms to 24h; a bare number is seconds",

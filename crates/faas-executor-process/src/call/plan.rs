@@ -8,6 +8,7 @@ use faas_protocol::call::ToRunner;
 use faas_protocol::control::{MAX_PIECE, Spawn, ToInit};
 use faas_protocol::frame::{FrameError, MAX_BODY};
 use faas_protocol::launcher::Host;
+use faas_sandbox_linux::root::PYTHON_RUNNER;
 use faas_types::{Contract, Language, OutputLimits};
 use std::time::Instant;
 
@@ -230,10 +231,8 @@ pub(super) fn runner_command(language: Language, host: &Host) -> Option<Vec<Stri
     }
 }
 
-/// Isolated from files and variables of the program's, without `site`, which the runner stands in for, and UTF-8
-/// whatever the environment says.
 fn python(interpreter: &str) -> Vec<String> {
-    argv(&[interpreter, "-I", "-S", "-X", "utf8", "/opt/faas/start.py"])
+    std::iter::once(interpreter).chain(PYTHON_RUNNER).map(str::to_owned).collect()
 }
 
 /// One thread for V8's background work instead of one for each processor.

@@ -164,7 +164,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    fn new(descriptors: Vec<OwnedFd>, runner: bool) -> std::io::Result<Self> {
+    pub(super) fn new(descriptors: Vec<OwnedFd>, runner: bool) -> std::io::Result<Self> {
         let mut descriptors = descriptors.into_iter();
         let mut next = || descriptors.next().ok_or_else(|| std::io::Error::other("init sent too few descriptors"));
         let (stdin, stdout, stderr) = (StdinPipe::new(next()?)?, OutputPipe::new(next()?)?, OutputPipe::new(next()?)?);

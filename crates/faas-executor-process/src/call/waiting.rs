@@ -10,6 +10,7 @@
 
 use super::plan::{CallPlan, runner_command};
 use super::start::{Program, refused, send, spawn};
+use crate::link::Forked;
 use crate::packets::peek;
 use crate::sandbox::{Shared, lost};
 use faas_executor_api::CallError;
@@ -29,27 +30,41 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Starts a language's runner in a sandbox in which nothing runs, and returns when it waits, however long that
-    /// takes; `None` for a language whose programs are started by what they are asked.
+    /// Starts a language's runner in a sandbox in which nothing runs; `None` for a language whose programs are started
+    /// by what they are asked.
     pub(crate) async fn start(shared: &Shared, language: Language, host: &Host) -> Result<Option<Self>, CallError> {
         let Some(argv) = runner_command(language, host) else { return Ok(None) };
         let started_by = shared.next_call();
         let plan = CallPlan::of_runner(argv);
         let program = spawn(shared, started_by, &plan).await?;
-        let waiting = Self { argv: plan.argv, started_by, program };
-        waiting.has_said_hello().await?;
-        shared.remember(shared.link.usage(shared.id).await.ok_or_else(|| lost("it ended"))?);
-        Ok(Some(waiting))
+        Ok(Some(Self { argv: plan.argv, started_by, program }))
     }
 
-    /// What it said stays to be read by whoever has it run something.
-    async fn has_said_hello(&self) -> Result<(), CallError> {
+    /// Takes one that was forked into the sandbox, and has init know it.
+    pub(crate) async fn adopt(
+        shared: &Shared,
+        language: Language,
+        host: &Host,
+        forked: Forked,
+    ) -> Result<Option<Self>, CallError> {
+        let Some(argv) = runner_command(language, host) else { return Ok(None) };
+        let call = shared.next_call();
+        tell(shared, &ToInit::Adopt { call, pid: forked.pid }).await?;
+        let program = Program::new(forked.descriptors, true).map_err(|error| lost(&error.to_string()))?;
+        Ok(Some(Self { argv, started_by: call, program }))
+    }
+
+    /// Returns when it waits, however long that takes; from then on what it uses is its call's. What it said stays to
+    /// be read by whoever has it run something.
+    pub(crate) async fn settle(&self, shared: &Shared) -> Result<(), CallError> {
         let socket = self.program.call_socket.as_ref().ok_or_else(|| lost("init sent no call socket"))?;
         socket.readable().await.map_err(|error| lost(&error.to_string()))?;
         match peek(socket) {
-            Ok(length) if length > 0 => Ok(()),
-            _ => Err(lost("its runner ended before it waited for a call")),
+            Ok(length) if length > 0 => {}
+            _ => return Err(lost("its runner ended before it waited for a call")),
         }
+        shared.remember(shared.link.usage(shared.id).await.ok_or_else(|| lost("it ended"))?);
+        Ok(())
     }
 
     /// Whether it still waits, as far as can be told without asking it: init says nothing of it, and neither does it

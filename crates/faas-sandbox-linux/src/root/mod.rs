@@ -27,3 +27,6 @@ pub const WORKSPACE: &str = "/workspace";
 pub const CODE: &str = "/code";
 /// Where the runners are.
 pub const RUNNERS: &str = "/opt/faas";
+/// How Python's runner is started, behind its interpreter: isolated from files and variables of the program's, without
+/// `site`, which the runner stands in for, and UTF-8 whatever the environment says.
+pub const PYTHON_RUNNER: [&str; 5] = ["-I", "-S", "-X", "utf8", "/opt/faas/start.py"];

@@ -17,6 +17,9 @@ impl CloneFlags {
     /// As [`CloneFlags::SANDBOX`], and a network namespace that belongs to the new user namespace.
     pub const SHELL: Self = Self(Self::SANDBOX.0 | libc::CLONE_NEWNET as u64);
 
+    /// A network namespace, and the user namespace that it belongs to.
+    pub const NETWORK: Self = Self((libc::CLONE_NEWUSER | libc::CLONE_NEWNET) as u64);
+
     /// What keeps a zygote from the host: mount, network, ipc and uts namespaces of its own. It stays in
     /// the caller's user and pid namespaces, from which its copies can enter any sandbox's.
     pub const ZYGOTE: Self =
