@@ -128,7 +128,7 @@ fn assemble(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     Err((Step::Exec, Errno::NOEXEC))
 }
 
-fn die_with_launcher() -> Result<(), Errno> {
+pub(crate) fn die_with_launcher() -> Result<(), Errno> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
 }
 
@@ -160,7 +160,7 @@ fn become_inner_user() -> Result<(), Errno> {
 }
 
 /// Limits of each process. A limit is never raised: lowering needs no privilege.
-fn set_rlimits(stand_in: StandIn) -> Result<(), Errno> {
+pub(crate) fn set_rlimits(stand_in: StandIn) -> Result<(), Errno> {
     let fixed = [
         // One byte: no file is that small, and a core handler behind a pipe, which would run as the
         // host's root, is started for a limit of 0 but not for this one (core(5)).
@@ -215,7 +215,7 @@ fn arrange_descriptors(plan: &Plan<'_>) -> Result<(), Errno> {
     sys::close_range(last.unsigned_abs() + 1)
 }
 
-fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+pub(crate) fn out_of_the_way(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     rustix::io::fcntl_dupfd_cloexec(fd, 64)
 }
 

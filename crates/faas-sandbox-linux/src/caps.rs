@@ -14,6 +14,19 @@ pub fn drop_all() -> Result<(), Errno> {
     empty_sets()
 }
 
+/// Empties the capability sets, and the bounding set where the caller may: under `no_new_privs`, which
+/// must follow, nothing can be gained from it.
+///
+/// # Errors
+/// The kernel's answer.
+pub(crate) fn drop_what_can_be_used() -> Result<(), Errno> {
+    if rustix::thread::capabilities(None)?.effective.contains(CapabilitySet::SETPCAP) {
+        empty_bounding_set()?;
+    }
+    rustix::thread::clear_ambient_capability_set()?;
+    empty_sets()
+}
+
 /// Whether the calling process can do what assembling sandboxes as real root takes.
 #[must_use]
 pub fn is_real_root() -> bool {

@@ -10,10 +10,26 @@ use rustix::io::Errno;
 /// The newest rules this crate asks for; an older kernel enforces the part it knows.
 const WANTED: ABI = ABI::V6;
 
+/// What the kernel may know, newest first.
+const KNOWN: [ABI; 6] = [WANTED, ABI::V5, ABI::V4, ABI::V3, ABI::V2, ABI::V1];
+
 /// What a sandbox's processes may do with which paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     readable: Vec<&'static str>,
+    /// What this kernel enforces of [`WANTED`].
+    enforced: ABI,
+    signals: bool,
+}
+
+/// The rules as the kernel's own numbers (`include/uapi/linux/landlock.h`), for a process that is made to
+/// call it from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawRules {
+    /// `struct landlock_ruleset_attr`: accesses of files, of the network, scopes.
+    pub(crate) handled: [u64; 3],
+    /// What is allowed beneath which paths.
+    pub(crate) allowed: Vec<(&'static str, u64)>,
 }
 
 impl Rules {
@@ -21,17 +37,19 @@ impl Rules {
     /// landlock or it is switched off.
     #[must_use]
     pub fn prepare() -> Option<Self> {
-        // Making a ruleset and dropping it restricts nothing.
-        Ruleset::default()
-            .set_compatibility(CompatLevel::HardRequirement)
-            .handle_access(AccessFs::from_all(ABI::V1))
-            .and_then(Ruleset::create)
-            .ok()?;
+        let enforced = KNOWN.into_iter().find(|abi| knows(*abi))?;
         // A link is resolved to what it points to, which has a rule of its own.
         let readable = READABLE
             .into_iter()
             .filter(|path| std::fs::symlink_metadata(format!("{SANDBOX_ROOT}{path}")).is_ok_and(|file| file.is_dir()));
-        Some(Self { readable: readable.collect() })
+        Some(Self { readable: readable.collect(), enforced, signals: false })
+    }
+
+    /// The same rules for the init of a shell: it may send signals to processes that do not descend from
+    /// it, which a program that was started from a zygote does not.
+    #[must_use]
+    pub fn letting_signals_out(self) -> Self {
+        Self { signals: true, ..self }
     }
 
     /// Restricts the calling process: programs and libraries can be read and executed, `/proc`
@@ -44,26 +62,49 @@ impl Rules {
     }
 
     fn restrict(&self) -> Result<(), ::landlock::RulesetError> {
-        let all = AccessFs::from_all(WANTED);
-        let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
-        let devices = AccessFs::ReadFile | AccessFs::WriteFile;
         let mut rules = Ruleset::default()
-            .handle_access(all)?
-            .scope(Scope::AbstractUnixSocket | Scope::Signal)?
+            .handle_access(AccessFs::from_all(WANTED))?
+            .scope(self.scopes())?
             .create()?
             .no_new_privs(false);
-        // Any directory may be listed; what is in it is another matter.
-        rules = allow(rules, "/", AccessFs::ReadDir.into())?;
-        for path in &self.readable {
-            rules = allow(rules, path, read)?;
-        }
-        rules = allow(rules, "/dev", devices)?;
-        for path in WRITABLE {
-            rules = allow(rules, path, all)?;
+        for (path, access) in self.allowed() {
+            rules = allow(rules, path, access)?;
         }
         rules.restrict_self()?;
         Ok(())
     }
+
+    fn scopes(&self) -> BitFlags<Scope> {
+        if self.signals { Scope::AbstractUnixSocket.into() } else { Scope::AbstractUnixSocket | Scope::Signal }
+    }
+
+    /// What is allowed beneath which paths of the sandbox's root.
+    fn allowed(&self) -> impl Iterator<Item = (&'static str, BitFlags<AccessFs>)> {
+        let read: BitFlags<AccessFs> = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+        // Any directory may be listed; what is in it is another matter.
+        std::iter::once(("/", AccessFs::ReadDir.into()))
+            .chain(self.readable.iter().map(move |path| (*path, read)))
+            .chain([("/dev", AccessFs::ReadFile | AccessFs::WriteFile)])
+            .chain(WRITABLE.into_iter().map(|path| (path, AccessFs::from_all(WANTED))))
+    }
+
+    /// The rules as this kernel takes them.
+    pub(crate) fn raw(&self) -> RawRules {
+        let files = AccessFs::from_all(self.enforced);
+        let scopes = if self.enforced == WANTED { self.scopes().bits() } else { 0 };
+        RawRules {
+            handled: [files.bits(), 0, scopes],
+            allowed: self.allowed().map(|(path, access)| (path, (access & files).bits())).collect(),
+        }
+    }
+}
+
+/// Whether the kernel enforces all of this. Making a ruleset and dropping it restricts nothing.
+fn knows(abi: ABI) -> bool {
+    let files =
+        Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::from_all(abi));
+    let all = if abi == WANTED { files.and_then(|rules| rules.scope(Scope::from_all(abi))) } else { files };
+    all.and_then(Ruleset::create).is_ok()
 }
 
 fn allow(

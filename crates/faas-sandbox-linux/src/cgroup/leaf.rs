@@ -139,9 +139,14 @@ impl Leaf {
     /// # Errors
     /// The kernel's answer.
     pub fn place(&self, pid: i32) -> Result<(), Errno> {
-        if self.birthplace().is_some() {
-            return Ok(());
-        }
+        if self.birthplace().is_some() { Ok(()) } else { self.adopt(pid) }
+    }
+
+    /// Moves a process in that was born elsewhere.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn adopt(&self, pid: i32) -> Result<(), Errno> {
         let pid = pid.to_string();
         self.twigs.iter().try_for_each(|twig| files::write(&twig.dir, "cgroup.procs", &pid))
     }

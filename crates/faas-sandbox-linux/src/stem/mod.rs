@@ -26,9 +26,14 @@
 //! The launcher calls this. Needs x86-64, as everything here does that counts system calls.
 
 mod hatch;
+mod letter;
+mod park;
+mod script;
 mod shell;
 mod start;
+mod tracee;
 mod waiter;
+mod walker;
 
 pub use hatch::{HatchError, HatchStep, Hatching, STEM, ZygotePlan, hatch};
 pub use shell::{Fault, Shell, clone_as_owner};

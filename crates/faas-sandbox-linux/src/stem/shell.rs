@@ -44,6 +44,14 @@ pub enum Fault {
     Dies(StartStep),
 }
 
+impl Fault {
+    /// Where.
+    pub(super) fn step(self) -> StartStep {
+        let (Self::Fails(step) | Self::Hangs(step) | Self::Dies(step)) = self;
+        step
+    }
+}
+
 /// Clones the calling process into namespaces that belong to `owner`, the user of the zygotes, whose
 /// copies may then join them. The caller keeps its capabilities while it passes for that user, and its
 /// own effective user is back afterwards; the child goes on as the owner, with every capability in its

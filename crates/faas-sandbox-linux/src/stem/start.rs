@@ -1,18 +1,113 @@
 //! Starting a program from a zygote.
 
-use super::{Shell, Waiter};
+use super::park::{Thread, receiving_at, write};
+use super::script::{Script, Setting, mask_of, wrong_call};
+use super::shell::{Fault, Shell};
+use super::tracee::{Stop, Tracee};
+use super::walker::{END_ERRNO, Halt, Walker};
+use super::{Waiter, letter};
+use crate::sys;
+use libc::user_regs_struct;
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
+use rustix::thread::CpuSet;
+use std::time::{Duration, Instant};
+
+/// How much longer a zygote may take than the start to come to rest.
+const REST: Duration = Duration::from_secs(1);
 
 /// A parked zygote. Dropping it ends it.
 #[derive(Debug)]
-pub struct Parked {}
+pub struct Parked {
+    process: Tracee,
+    stem: OwnedFd,
+    walker: Walker,
+    /// With these it goes on where it parked.
+    registers: user_regs_struct,
+    thread: Thread,
+    /// The processor that its mask names.
+    processor: Option<usize>,
+    state: State,
+}
+
+/// What the zygote does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It stands still, and can be made to walk.
+    Still,
+    /// It walks to the end of its table.
+    Walking,
+    /// It cannot be used any more.
+    Lost,
+}
 
 /// A step of a start, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum StartStep {
-    /// Copying the zygote.
+    /// Z is copied: X.
     Copy,
+    /// X is sent its script and descriptors.
+    Send,
+    /// X receives them, and has no others.
+    Receive,
+    /// X joins the shell's namespaces.
+    Join,
+    /// Descriptors 0 to 3, and no others.
+    Descriptors,
+    /// Landlock's rules.
+    Landlock,
+    /// The sandbox's user.
+    Ids,
+    /// An empty bounding set.
+    Bounds,
+    /// Limits that stand in for missing controllers.
+    Limits,
+    /// X makes Y in the shell.
+    Father,
+    /// Y makes P.
+    Program,
+    /// A session of P's own.
+    Session,
+    /// What belongs to P's thread.
+    Thread,
+    /// P may use every processor again.
+    Processors,
+    /// P has no capability.
+    Caps,
+    /// P's memory is as when Z parked.
+    Unmap,
+    /// X and Y are gone.
+    Collect,
+    /// P is in the sandbox's cgroup.
+    Place,
+    /// P goes on where Z parked.
+    Release,
+}
+
+impl StartStep {
+    /// Every step, in order.
+    pub const ALL: [Self; 19] = [
+        Self::Copy,
+        Self::Send,
+        Self::Receive,
+        Self::Join,
+        Self::Descriptors,
+        Self::Landlock,
+        Self::Ids,
+        Self::Bounds,
+        Self::Limits,
+        Self::Father,
+        Self::Program,
+        Self::Session,
+        Self::Thread,
+        Self::Processors,
+        Self::Caps,
+        Self::Unmap,
+        Self::Collect,
+        Self::Place,
+        Self::Release,
+    ];
 }
 
 /// A program could not be started. Nothing is left of it.
@@ -27,20 +122,233 @@ pub struct StartError {
     pub zygote_lost: bool,
 }
 
+type Failure = (StartStep, Errno);
+
+/// The calling thread on one processor, where every process that it waits for is too: to wake one on
+/// another processor takes longer than what it then does.
+struct Pinned {
+    before: CpuSet,
+    processor: usize,
+}
+
 impl Parked {
+    pub(super) fn new(
+        process: Tracee,
+        stem: OwnedFd,
+        walker: Walker,
+        registers: user_regs_struct,
+        thread: Thread,
+    ) -> Self {
+        Self { process, stem, walker, registers, thread, processor: None, state: State::Still }
+    }
+
     /// Whether it can still be copied.
     pub fn is_alive(&mut self) -> bool {
-        false
+        // A parked process changes only by being killed.
+        if !matches!(self.process.look(), Ok(None)) {
+            self.state = State::Lost;
+        }
+        self.state == State::Still
     }
 
     /// Starts a program in a shell: a copy of the zygote, which goes on where it parked, with pid 3 (the
-    /// returned number) in the shell, as a child of its init. Its descriptors 0 to 3 are those of the shell.
+    /// returned number) in a new shell, as a child of its init. Its descriptors 0 to 3 are those of the shell.
     /// Afterwards [`Waiter::descriptor`] may be readable without a cause.
     ///
     /// # Errors
     /// Names the step that failed.
     pub fn start(&mut self, waiter: &Waiter, shell: &Shell<'_>) -> Result<u32, StartError> {
-        let _ = (waiter, shell);
-        Err(StartError { step: StartStep::Copy, errno: Errno::NOSYS, zygote_lost: false })
+        let deadline = Instant::now() + shell.bound;
+        let started = Pinned::here().map_err(|errno| (StartStep::Copy, errno)).and_then(|pinned| {
+            let started = self.copy_into(waiter, shell, deadline, &pinned);
+            self.come_to_rest(waiter, deadline + REST);
+            started
+        });
+        // Without it a change of another child could go unheard; there is no reason for it to fail.
+        let _ = waiter.disturb();
+        started.map_err(|(step, errno)| StartError { step, errno, zygote_lost: self.state == State::Lost })
+    }
+
+    fn copy_into(
+        &mut self,
+        waiter: &Waiter,
+        shell: &Shell<'_>,
+        deadline: Instant,
+        pinned: &Pinned,
+    ) -> Result<u32, Failure> {
+        let walker = self.walker;
+        let rules = shell.landlock.map(crate::landlock::Rules::raw);
+        let setting = Setting {
+            thread: &self.thread,
+            landlock: rules.as_ref(),
+            stand_in: shell.stand_in,
+            processors: &pinned.before,
+            fault: shell.fault,
+        };
+        let script = Script::write(walker, &setting);
+        let message = script.message().map_err(|errno| (StartStep::Send, errno))?;
+        let at = |step| move |errno| (step, errno);
+        let due = |step| check(shell.fault, step);
+
+        due(StartStep::Copy)?;
+        let mut copy = self.copy(waiter, deadline, pinned.processor).map_err(at(StartStep::Copy))?;
+        self.prepare(&copy, shell.fault).map_err(at(StartStep::Copy))?;
+        due(StartStep::Send)?;
+        letter::send(&self.stem, &message, shell.descriptors, shell.init).map_err(at(StartStep::Send))?;
+        self.receive(&mut copy, &script, waiter, deadline)?;
+        let mut father = child(&mut copy, StartStep::Father, &script, waiter, deadline)?;
+        let mut program = child(&mut father, StartStep::Program, &script, waiter, deadline)?;
+        match program.walk_on(waiter, deadline, walker).map_err(at(StartStep::Unmap))? {
+            Stop::Halted(Halt::Unmapped) => {}
+            stop => return Err(halted(stop, &script)),
+        }
+        due(StartStep::Collect)?;
+        drop((copy, father));
+        due(StartStep::Place)?;
+        // Memory is charged to the group of the process that owns it, which P is now that it is alone, so
+        // that moving it alone is enough. Nothing of the start is charged to, or slowed down by, the sandbox.
+        shell.leaf.adopt(program.pid()).map_err(at(StartStep::Place))?;
+        due(StartStep::Release)?;
+        self.release(program).map_err(at(StartStep::Release))
+    }
+
+    /// Has the zygote make a copy of itself, which stands still.
+    fn copy(&mut self, waiter: &Waiter, deadline: Instant, processor: usize) -> Result<Tracee, Errno> {
+        if self.state != State::Still {
+            return Err(Errno::CHILD);
+        }
+        self.state = State::Lost;
+        let pid = self.process.pid();
+        if self.processor != Some(processor) {
+            let mut mask = CpuSet::new();
+            mask.set(processor);
+            write(pid, self.walker.mask(), mask_of(&mask))?;
+            self.processor = Some(processor);
+        }
+        sys::write_registers(pid, &self.walker.registers(&self.registers, self.walker.table()))?;
+        match self.process.walk_on(waiter, deadline, self.walker)? {
+            Stop::Cloned(copy) => {
+                // It comes to rest while the copy works.
+                sys::go_on(pid, 0)?;
+                self.state = State::Walking;
+                Tracee::born(copy, waiter, deadline)
+            }
+            Stop::Halted(Halt::Failed { errno, .. }) => {
+                self.state = State::Still;
+                Err(Errno::from_raw_os_error(errno))
+            }
+            Stop::Halted(_) | Stop::Asks => Err(Errno::FAULT),
+        }
+    }
+
+    /// Makes a copy begin where it receives its script.
+    fn prepare(&self, copy: &Tracee, fault: Option<Fault>) -> Result<(), Errno> {
+        let begin = receiving_at(self.walker);
+        if let Some(fault) = fault
+            && fault.step() == StartStep::Receive
+        {
+            write(copy.pid(), begin, wrong_call(fault))?;
+        }
+        sys::write_registers(copy.pid(), &self.walker.registers(&self.registers, begin))
+    }
+
+    /// Until the copy has its script, and asks to join the shell. What it has not taken from the socket
+    /// would be found by the next copy, so the zygote is lost when it does not come so far.
+    fn receive(
+        &mut self,
+        copy: &mut Tracee,
+        script: &Script,
+        waiter: &Waiter,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let state = std::mem::replace(&mut self.state, State::Lost);
+        match copy.walk(waiter, deadline, self.walker) {
+            Ok(Stop::Asks) => {
+                self.state = state;
+                Ok(())
+            }
+            Ok(stop) => {
+                let (step, errno) = halted(stop, script);
+                if step != StartStep::Receive {
+                    self.state = state;
+                }
+                Err((step, errno))
+            }
+            Err(errno) => Err((StartStep::Receive, errno)),
+        }
+    }
+
+    /// Lets the program go on where the zygote parked, as its own number in the shell.
+    fn release(&self, program: Tracee) -> Result<u32, Errno> {
+        // The kernel has written it there.
+        let number = sys::read_word(program.pid(), self.thread.number)? & 0xffff_ffff;
+        let number = u32::try_from(number).map_err(|_| Errno::RANGE)?;
+        sys::write_registers(program.pid(), &self.registers)?;
+        program.let_go()?;
+        Ok(number)
+    }
+
+    /// Waits until the zygote stands still again; where it does not, it is lost.
+    fn come_to_rest(&mut self, waiter: &Waiter, deadline: Instant) {
+        if self.state == State::Walking {
+            self.state = match self.process.stops(waiter, deadline, self.walker) {
+                Ok(Stop::Halted(Halt::Failed { errno: END_ERRNO, .. })) => State::Still,
+                _ => State::Lost,
+            };
+        }
+        if self.state == State::Lost {
+            self.process.kill();
+        }
+    }
+}
+
+impl Pinned {
+    fn here() -> Result<Self, Errno> {
+        let before = rustix::thread::sched_getaffinity(None)?;
+        let processor = rustix::thread::sched_getcpu();
+        let mut here = CpuSet::new();
+        here.set(processor);
+        rustix::thread::sched_setaffinity(None, &here)?;
+        Ok(Self { before, processor })
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // It may use what it could before, so there is no reason for this to fail.
+        let _ = rustix::thread::sched_setaffinity(None, &self.before);
+    }
+}
+
+/// Lets a process walk until it makes the next one, and ends it. Its child stands still.
+fn child(
+    process: &mut Tracee,
+    step: StartStep,
+    script: &Script,
+    waiter: &Waiter,
+    deadline: Instant,
+) -> Result<Tracee, Failure> {
+    match process.walk_on(waiter, deadline, script.walker()).map_err(|errno| (step, errno))? {
+        Stop::Cloned(child) => {
+            process.kill();
+            Tracee::born(child, waiter, deadline).map_err(|errno| (step, errno))
+        }
+        stop => Err(halted(stop, script)),
+    }
+}
+
+/// The step that a process stopped at too early.
+fn halted(stop: Stop, script: &Script) -> Failure {
+    match stop {
+        Stop::Halted(Halt::Failed { behind, errno }) => (script.step_before(behind), Errno::from_raw_os_error(errno)),
+        Stop::Halted(_) | Stop::Cloned(_) | Stop::Asks => (StartStep::Unmap, Errno::FAULT),
+    }
+}
+
+/// The failure that a test asked for at this step.
+fn check(fault: Option<Fault>, step: StartStep) -> Result<(), Failure> {
+    match fault {
+        Some(fault) if fault.step() == step => Err((step, Errno::IO)),
+        _ => Ok(()),
     }
 }

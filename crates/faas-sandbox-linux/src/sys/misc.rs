@@ -15,8 +15,16 @@ fn check(result: libc::c_long) -> Result<(), Errno> {
 /// # Errors
 /// The kernel's answer.
 pub fn close_range(first: u32) -> Result<(), Errno> {
+    close_between(first, u32::MAX)
+}
+
+/// Closes the descriptors from `first` to `last`, as [`close_range`] does.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn close_between(first: u32, last: u32) -> Result<(), Errno> {
     // SAFETY: closing touches no memory; the contract above covers owners of the descriptors.
-    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) })
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })
 }
 
 /// Makes `target` a duplicate of `source`, not closed on exec.

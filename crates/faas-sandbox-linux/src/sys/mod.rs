@@ -18,8 +18,8 @@ mod wait;
 pub use clone::{CloneFlags, Cloned, clone3};
 pub use exec::{execute, execveat};
 pub use misc::{
-    close_range, detached_read_only, dup_onto, exit_now, install_filter, join_new_session_keyring, loopback_up,
-    mount_read_only, unshare, with_descriptor,
+    close_between, close_range, detached_read_only, dup_onto, exit_now, install_filter, join_new_session_keyring,
+    loopback_up, mount_read_only, unshare, with_descriptor,
 };
 pub(crate) use ptrace::{
     RestartableArea, go_on, let_go, new_child, read_registers, read_word, restartable_area, step_on, trace_all,
