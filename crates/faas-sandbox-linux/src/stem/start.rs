@@ -42,7 +42,7 @@ enum State {
 }
 
 /// A step of a start, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum StartStep {
     /// Z is copied: X.
@@ -145,7 +145,7 @@ impl Parked {
     /// Whether it can still be copied.
     pub fn is_alive(&mut self) -> bool {
         // A parked process changes only by being killed.
-        if !matches!(self.process.look(), Ok(None)) {
+        if self.state == State::Still && !matches!(self.process.look(), Ok(None)) {
             self.state = State::Lost;
         }
         self.state == State::Still
@@ -297,7 +297,7 @@ impl Parked {
             };
         }
         if self.state == State::Lost {
-            self.process.kill();
+            self.process.end();
         }
     }
 }

@@ -108,6 +108,15 @@ impl Tracee {
         }
     }
 
+    /// Ends and collects it.
+    pub(super) fn end(&mut self) {
+        if !self.ended {
+            self.kill();
+            sys::bury(self.pid);
+            self.ended = true;
+        }
+    }
+
     /// Lets it run for good; ends it where that fails.
     pub(super) fn let_go(mut self) -> Result<(), Errno> {
         sys::let_go(self.pid)?;
@@ -118,9 +127,6 @@ impl Tracee {
 
 impl Drop for Tracee {
     fn drop(&mut self) {
-        if !self.ended {
-            self.kill();
-            sys::bury(self.pid);
-        }
+        self.end();
     }
 }

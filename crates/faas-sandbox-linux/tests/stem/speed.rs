@@ -1,1 +1,33 @@
-pub(crate) fn measure() {}
+//! How long a start takes: `cargo test --release -p faas-sandbox-linux --test stem -- --speed`.
+
+use crate::world::{World, ZYGOTE};
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 20;
+const SHELLS: usize = 20;
+
+/// Prints percentiles over shells that were assembled before: until a start has returned, and until the
+/// program's first output arrives.
+pub(crate) fn measure() {
+    let world = World::enter();
+    let mut zygote = world.python(ZYGOTE);
+    let (mut started, mut answered) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let shells: Vec<_> = (0..SHELLS).map(|_| world.shell()).collect();
+        for shell in &shells {
+            let begin = Instant::now();
+            let program = shell.start(&mut zygote);
+            started.push(begin.elapsed());
+            assert_eq!(program.run("print('works')"), "works");
+            answered.push(begin.elapsed());
+        }
+    }
+    print("start", started);
+    print("start and answer", answered);
+}
+
+fn print(name: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |percent: usize| times[times.len() * percent / 100].as_micros();
+    println!("{name}: p50 {} us, p95 {} us, p99 {} us of {}", at(50), at(95), at(99), times.len());
+}

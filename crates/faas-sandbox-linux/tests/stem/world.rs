@@ -115,6 +115,8 @@ impl World {
         }
         root::private_mounts().expect("mounts of our own");
         let cheap_moves = (!rootless).then(|| cgroup::favor_dynamic_moves(&scratch)).flatten();
+        // It remembers the kernel's answer there, for the next launcher; this directory has none.
+        let _ = std::fs::remove_file(scratch.join("cheap-moves"));
         let read = |path: &str| std::fs::read_to_string(path).expect("a file of /proc");
         let found = if rootless {
             cgroup::Found::default()
