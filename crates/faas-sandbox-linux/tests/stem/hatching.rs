@@ -48,7 +48,7 @@ fn parked() {
 
 fn does_not_park() {
     let world = World::enter();
-    let error = |program: &[&str]| world.park(world.hatch(program)).err().expect("no zygote");
+    let error = |program: &[&str]| world.park(world.hatch(program)).expect_err("no zygote");
     assert_eq!(error(&["/usr/bin/no-such"]), HatchError::Setup { step: HatchStep::Exec, errno: Errno::NOENT });
     assert_eq!(error(&["/etc/passwd"]), HatchError::Setup { step: HatchStep::Exec, errno: Errno::ACCESS });
     assert_eq!(error(&python("import os; os._exit(4)")), HatchError::Exited { code: 4 });

@@ -300,19 +300,6 @@ impl Program {
     pub(crate) fn send(&self, code: &str) {
         assert_eq!(rustix::io::write(&self.code, code.as_bytes()), Ok(code.len()));
     }
-
-    /// The next line it prints.
-    pub(crate) fn line(&self) -> String {
-        let mut line = Vec::new();
-        let mut byte = [0_u8];
-        loop {
-            patiently(self.output.as_fd());
-            match rustix::io::read(&self.output, &mut byte).expect("output") {
-                1 if byte != *b"\n" => line.extend_from_slice(&byte),
-                _ => return String::from_utf8(line).expect("text"),
-            }
-        }
-    }
 }
 
 fn pipe() -> (OwnedFd, OwnedFd) {
