@@ -35,7 +35,7 @@ impl Maker {
     /// # Errors
     /// As [`Maker::make_with`].
     pub(crate) async fn make(&self, spec: SandboxSpec) -> Result<ProcessSandbox, CreateError> {
-        let zygote = self.link.zygotes.serving(spec.language, spec.resources.pids);
+        let zygote = self.link.zygotes.serving(spec.language);
         self.make_with(SandboxId::generate(), spec, zygote, None).await
     }
 

@@ -31,8 +31,6 @@ const REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
 /// How many forks may fail in a row before a zygote is ended for it.
 const FAILURES: u32 = 3;
-/// The processes and threads that a fork needs for a moment: init, the runner, and two that help it into the sandbox.
-const LEAST_PIDS: u32 = 4;
 /// How much of what happens to zygotes waits for whoever listens; what is more is not told.
 const EVENTS: usize = 64;
 
@@ -137,9 +135,9 @@ impl Zygotes {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The one from which a sandbox of this language and so many processes gets its runner.
-    pub(crate) fn serving(&self, language: Option<Language>, pids: u32) -> Option<u32> {
-        if language != Some(Language::Python) || pids < LEAST_PIDS {
+    /// The one from which a sandbox of this language gets its runner.
+    pub(crate) fn serving(&self, language: Option<Language>) -> Option<u32> {
+        if language != Some(Language::Python) {
             return None;
         }
         let mut state = self.state();
@@ -267,7 +265,7 @@ pub(crate) async fn keep(link: Arc<Link>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{AGE, FORKS, LEAST_PIDS, Next, REST, Zygotes};
+    use super::{AGE, FORKS, Next, REST, Zygotes};
     use faas_protocol::launcher::ZygoteEnd;
     use faas_types::Language;
     use std::path::PathBuf;
@@ -284,9 +282,9 @@ mod tests {
     /// One that serves.
     fn hatch(zygotes: &Zygotes) -> u32 {
         let Next::Hatch(zygote) = zygotes.next() else { panic!("none is hatched") };
-        assert_eq!(zygotes.serving(PYTHON, 64), None, "it is not there yet");
+        assert_eq!(zygotes.serving(PYTHON), None, "it is not there yet");
         zygotes.hatched(zygote);
-        assert_eq!(zygotes.serving(PYTHON, 64), Some(zygote));
+        assert_eq!(zygotes.serving(PYTHON), Some(zygote));
         zygote
     }
 
@@ -295,9 +293,8 @@ mod tests {
         assert_eq!(Zygotes::new().next(), Next::Wait(None));
         let zygotes = wanted();
         hatch(&zygotes);
-        assert_eq!(zygotes.serving(Some(Language::JavaScript), 64), None);
-        assert_eq!(zygotes.serving(None, 64), None);
-        assert_eq!(zygotes.serving(PYTHON, LEAST_PIDS - 1), None, "what forks it does not fit in there");
+        assert_eq!(zygotes.serving(Some(Language::JavaScript)), None);
+        assert_eq!(zygotes.serving(None), None);
         assert!(matches!(zygotes.next(), Next::Wait(Some(_))));
     }
 
@@ -309,16 +306,16 @@ mod tests {
             if age {
                 advance(AGE).await;
             } else {
-                (0..FORKS).for_each(|_| assert_eq!(zygotes.serving(PYTHON, 64), Some(old)));
+                (0..FORKS).for_each(|_| assert_eq!(zygotes.serving(PYTHON), Some(old)));
             }
             let Next::Hatch(new) = zygotes.next() else { panic!("none is hatched") };
             assert_eq!(zygotes.next(), Next::Wait(None), "one is enough");
-            assert_eq!(zygotes.serving(PYTHON, 64), Some(old));
+            assert_eq!(zygotes.serving(PYTHON), Some(old));
             zygotes.hatched(new);
-            assert_eq!(zygotes.serving(PYTHON, 64), Some(new));
+            assert_eq!(zygotes.serving(PYTHON), Some(new));
             assert_eq!(zygotes.next(), Next::Retire(old));
             zygotes.ended(old, ZygoteEnd::Retired);
-            assert_eq!(zygotes.serving(PYTHON, 64), Some(new));
+            assert_eq!(zygotes.serving(PYTHON), Some(new));
         }
     }
 
@@ -343,7 +340,7 @@ mod tests {
         let zygotes = wanted();
         let zygote = hatch(&zygotes);
         zygotes.ended(zygote, ZygoteEnd::Killed { signal: 9 });
-        assert_eq!(zygotes.serving(PYTHON, 64), None);
+        assert_eq!(zygotes.serving(PYTHON), None);
         advance(REST).await;
         assert_ne!(hatch(&zygotes), zygote, "numbers are not used again");
     }
@@ -354,10 +351,10 @@ mod tests {
         let zygote = hatch(&zygotes);
         for worked in [false, false, true, false, false] {
             zygotes.forked(zygote, worked);
-            assert_eq!(zygotes.serving(PYTHON, 64), Some(zygote));
+            assert_eq!(zygotes.serving(PYTHON), Some(zygote));
         }
         zygotes.forked(zygote, false);
-        assert_eq!(zygotes.serving(PYTHON, 64), None);
+        assert_eq!(zygotes.serving(PYTHON), None);
         assert_eq!(zygotes.next(), Next::Retire(zygote));
         assert_eq!(zygotes.next(), Next::Wait(Some(Instant::now() + REST)));
     }
@@ -371,9 +368,9 @@ mod tests {
         zygotes.state().interpreter = Some(path.clone());
         let zygote = hatch(&zygotes);
         std::fs::write(&path, "another").unwrap();
-        assert_eq!(zygotes.serving(PYTHON, 64), Some(zygote), "it is looked at once in a while");
+        assert_eq!(zygotes.serving(PYTHON), Some(zygote), "it is looked at once in a while");
         advance(super::LOOK).await;
-        assert_eq!(zygotes.serving(PYTHON, 64), None);
+        assert_eq!(zygotes.serving(PYTHON), None);
         assert_eq!(zygotes.next(), Next::Retire(zygote));
         hatch(&zygotes);
     }

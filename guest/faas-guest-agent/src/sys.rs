@@ -136,6 +136,26 @@ pub(crate) fn scheduling() -> Result<Scheduling, Errno> {
     if answers.iter().any(|answer| *answer < 0) { Err(last_error()) } else { Ok(scheduling) }
 }
 
+/// `struct landlock_ruleset_attr` of `linux/landlock.h`, as of its version 6.
+#[repr(C)]
+struct Ruleset {
+    files: u64,
+    network: u64,
+    scoped: u64,
+}
+
+/// What keeps a program from sending signals to anything but its descendants: init itself has to send them to programs
+/// that are not its descendants' either. `None` where the kernel has no such rule.
+pub(crate) fn signal_scope() -> Option<OwnedFd> {
+    const SCOPE_SIGNAL: u64 = 2;
+    let ruleset = Ruleset { files: 0, network: 0, scoped: SCOPE_SIGNAL };
+    // SAFETY: the kernel reads the structure, which outlives the call.
+    let raw =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::from_ref(&ruleset), size_of::<Ruleset>(), 0) };
+    // SAFETY: the kernel made the descriptor, and nobody else knows it.
+    (raw >= 0).then(|| unsafe { OwnedFd::from_raw_fd(raw as c_int) })
+}
+
 /// A program ready to start: everything the child needs, allocated before it exists.
 pub(crate) struct Plan<'a> {
     /// Files to try in this order.
@@ -148,6 +168,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) cwd: &'a CString,
     /// Descriptors that become 0, 1, 2 and so on. Each is above all of those numbers.
     pub(crate) descriptors: &'a [OwnedFd],
+    /// From [`signal_scope`].
+    pub(crate) scope: Option<&'a OwnedFd>,
 }
 
 /// What the child reads, and the one cell it writes. Lives in the parent's frame.
@@ -216,6 +238,11 @@ unsafe fn become_program(birth: &Birth<'_>) -> i32 {
             return last_error().raw_os_error();
         }
         if libc::sigprocmask(libc::SIG_SETMASK, &raw const birth.no_signals, ptr::null_mut()) < 0 {
+            return last_error().raw_os_error();
+        }
+        if let Some(scope) = birth.plan.scope
+            && libc::syscall(libc::SYS_landlock_restrict_self, scope.as_raw_fd(), 0) < 0
+        {
             return last_error().raw_os_error();
         }
         let mut number: c_int = 0;

@@ -165,13 +165,16 @@ fn begin(running: &Running, leaf: &Leaf, language: &str) -> Result<Hatching, Err
     let (stdin, _) = pipe_with(PipeFlags::CLOEXEC)?;
     let (_, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
     let (_, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
-    hatch(&ZygotePlan {
+    let hatching = hatch(&ZygotePlan {
         seal: &running.zygote_seal,
         uid: running.zygote_uid(),
         argv: &argv,
         env: &[],
         stdio: [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
-    })
+    })?;
+    // On cgroup v2 it was not born there either.
+    hatching.pid().map_or(Ok(()), |pid| leaf.adopt(pid))?;
+    Ok(hatching)
 }
 
 fn cause(error: &HatchError) -> ZygoteEnd {

@@ -138,6 +138,12 @@ pub fn hatch(plan: &ZygotePlan<'_>) -> Result<Hatching, Errno> {
 }
 
 impl Hatching {
+    /// Its process, which is its tracer's child; `None` once it is parked.
+    #[must_use]
+    pub fn pid(&self) -> Option<i32> {
+        self.process.as_ref().map(Tracee::pid)
+    }
+
     /// Whether it is parked by now. To be called whenever [`Waiter::descriptor`] was readable; not again
     /// once it is.
     ///

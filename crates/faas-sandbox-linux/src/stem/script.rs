@@ -161,7 +161,7 @@ impl Script {
         for (resource, limit) in limits {
             let Some(limit) = limit else { continue };
             let limit = self.words(&[limit, limit]);
-            self.call(StartStep::Limits, libc::SYS_prlimit64, [0, u64::from(resource), limit, 0, 0, 0]);
+            self.call(StartStep::Limits, libc::SYS_prlimit64, [0, resource as u64, limit, 0, 0, 0]);
         }
     }
 
