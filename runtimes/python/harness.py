@@ -7,6 +7,7 @@ import os
 import pathlib
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ BOUND = 30
 BEGIN, BODY, END, CREDIT, REQUEST = 0x30, 0x31, 0x32, 0x33, 0x34
 HEAD, ANSWER, ANSWER_END, FAILED, LOADED, BUSY, PRINTED = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47
 PIECE = 131072
+COLD, WAITING, PARKED = "cold", "waiting", "parked"
 HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0700")
 ASSEMBLE = """
 set -e; cd "$0"
@@ -94,9 +96,12 @@ def code_of(text):
 
 
 class Running:
-    """One runner that has been sent its call."""
+    """One runner that has been sent its call: at once, after it waited for it, or after it was parked before."""
 
-    def __init__(self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m", compiled=None, leave=None):
+    def __init__(
+        self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m", compiled=None, leave=None, way=None
+    ):
+        way = way or test.way
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="faas-runner-"))
         test.addCleanup(shutil.rmtree, self.root)
         for folder in ("usr", "proc", "dev/shm", "tmp", "code", "workspace", "opt/faas", "files"):
@@ -104,7 +109,7 @@ class Running:
         for link in ("bin", "lib", "lib64"):
             (self.root / link).symlink_to("usr/" + link)
         (self.root / "dev/null").touch()
-        for file in ("start.py", "runner.py", "leave.py", "handler.py", "shared.py"):
+        for file in ("start.py", "runner.py", "leave.py", "ahead.py", "handler.py", "shared.py"):
             shutil.copy(HERE / file, self.root / "opt/faas" / file)
         if leave is not None:
             (self.root / "opt/faas/leave.py").write_text(leave)
@@ -117,7 +122,7 @@ class Running:
         self.socket.settimeout(BOUND)
         namespaces = ["unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c", ASSEMBLE, self.root, code_size]
         self.process = subprocess.Popen(
-            [*namespaces, *env, INTERPRETER, *flags, "/opt/faas/start.py"],
+            [*namespaces, *env, INTERPRETER, *flags, "/opt/faas/start.py", *(["--park"] if way == PARKED else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -126,6 +131,12 @@ class Running:
         )
         test.addCleanup(self.end)
         inside.close()
+        if way == PARKED:
+            _, status = os.waitpid(self.process.pid, os.WUNTRACED)
+            test.assertTrue(os.WIFSTOPPED(status), status)
+            self.process.send_signal(signal.SIGCONT)
+        if way != COLD:
+            test.assertEqual(self.socket.recv(len(HELLO), socket.MSG_PEEK), HELLO)
         self.socket.sendall(frames)
 
     def end(self):
@@ -150,6 +161,8 @@ class Running:
 
 @unittest.skipIf(may_assemble(), "no namespaces here: %s" % may_assemble())
 class RunnerTestCase(unittest.TestCase):
+    way = COLD
+
     @classmethod
     def setUpClass(cls):
         # Descriptor 3 must be taken here, so that nothing of subprocess's own lands on it.

@@ -79,13 +79,14 @@ class Leaving:
         self.off = b"LD_PRELOAD" in posix.environ  # a library that may want to see exit()
         if not self.off:
             self.freeze()
-        self.oldest = []
+        self.oldest, self.first = [], self.blocks()
 
     def read(self, source):
-        """Looks at the program, before it runs."""
+        """Looks at the program, before it runs. Whether it looks closely itself."""
         if self.any(word in source for word in self.sees):
             self.off = True
             self.unfreeze()
+        return self.off
 
     def stay(self):
         """The interpreter ends on its own, and sees every object."""
@@ -102,7 +103,7 @@ class Leaving:
         self.disable()
         try:
             if self.is_plain() and self.is_alone() and self.has_run_exits():
-                if self.blocks() < self.most and not self.is_anything_due() and self.are_flushed():
+                if self.blocks() - self.first < self.most and not self.is_anything_due() and self.are_flushed():
                     self.leave_now(code)
         except self.changed:
             pass  # a module or stream is not what it was, or there is no room to look

@@ -1,12 +1,14 @@
 """The Python runner: holds user code, speaks call frames on descriptor 3.
 
-Three steps, kept apart so that an initialised runner can be forked between them:
-initialise() once, wait_for_call() until the host has sent one, run it and never come back. A handler
-answers its requests in handler.py.
+Steps kept apart, so that a runner can be forked between them: initialise() and load_ahead(), which know nothing of
+a sandbox; enter() the one it is in; wait_for_call() until the host has sent one; run it and never come back. A
+handler answers its requests in handler.py. With `--park` it stops itself before enter(): whoever has it go on, or
+go on in a copy, has given it a sandbox by then, with descriptors 0 to 3 of its own.
 No thread, no shared mapping, no epoll is held between them.
 
-Only built-in modules are imported: each import is paid in every cold start, and user code
-sees what is already loaded. start.py runs this file, among names of its own: FOLDER and code_of().
+Only built-in modules are imported where a call is there: each import is paid in every cold start, and user code
+sees what is already loaded. What is loaded ahead of a call is kept out of its sight by ahead.py. start.py runs this
+file, among names of its own: FOLDER and code_of().
 """
 
 import posix
@@ -17,10 +19,15 @@ HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
 BEGIN, BODY, END = 0x30, 0x31, 0x32
 CONTRACTS = ("script", "argv-json", "handler")
 PACKAGES = "/packages"
+PARK = "--park"
+SIGSTOP = 19
+# A runner that waits is ready after this long at the latest, whatever its processor share.
+LONGEST_AHEAD = 0.5
 
 
 def initialise():
-    """Makes the interpreter what a program expects, whatever the flags it was started with. Gives what ends it."""
+    """Makes the interpreter what a program expects, whatever the flags it was started with. Gives what makes what
+    ends it."""
     sys.dont_write_bytecode = True
     for stream in (sys.stdin, sys.stdout):
         if stream is not None and stream.encoding != "utf-8":
@@ -30,13 +37,63 @@ def initialise():
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
     if sys.flags.no_site:
-        add_what_site_adds()
-    sys.path.insert(0, "/workspace")
+        add_built_ins_of_site()
     forget_coerced_locale()
-    half = {"__name__": "leave", "__builtins__": sys.modules["builtins"]}
+    half = half_of("leave")
     exec(code_of("leave.py"), half)
-    end = half["Leaving"]()
-    keep_only_builtins(half)
+    return half
+
+
+def half_of(name):
+    return {"__name__": name, "__builtins__": sys.modules["builtins"]}
+
+
+def load_ahead(goes_on):
+    """What programs need most, and the half that answers; None where there is no time for it."""
+    if not goes_on():
+        return None
+    half = half_of("ahead")
+    exec(code_of("ahead.py"), half)
+    ahead = half["Ahead"]()
+    ahead.load(goes_on)
+    ahead.handler = half_of("handler")
+    exec(code_of("handler.py"), ahead.handler)
+    return ahead
+
+
+def park():
+    """Stops until there is a sandbox. This may be another process by then, whose descriptors are others."""
+    posix.kill(posix.getpid(), SIGSTOP)
+    posix.chdir("/workspace")
+    open_streams()
+
+
+def open_streams():
+    """As the interpreter does when it starts: what a stream knows of its descriptor it asked for once."""
+    io = sys.modules["io"]
+    for descriptor, name, mode in ((0, "stdin", "rb"), (1, "stdout", "wb"), (2, "stderr", "wb")):
+        errors = "backslashreplace" if name == "stderr" else "surrogateescape"
+        try:
+            file = io.open(descriptor, mode, closefd=False)
+        except OSError:  # it is closed
+            stream = None
+        else:
+            file.raw.name = "<%s>" % name
+            stream = io.TextIOWrapper(file, "utf-8", errors, "\n", line_buffering=mode == "wb" or file.isatty())
+            stream.mode = mode[0]
+        setattr(sys, name, stream)
+        setattr(sys, "__%s__" % name, stream)
+
+
+def enter(leave, ahead):
+    """Finds its way about the sandbox. Gives what ends the process."""
+    if sys.flags.no_site:
+        add_folders_of_site()
+    sys.path.insert(0, "/workspace")
+    if ahead is not None:
+        ahead.enter()
+    end = leave["Leaving"]()
+    keep_only_builtins(leave)
     return end
 
 
@@ -47,14 +104,18 @@ def keep_only_builtins(names):
     names["__builtins__"] = builtins
 
 
-def add_what_site_adds():
-    """The function's own packages, the distribution's, and the interactive built-ins, without the cost of `site`."""
+def add_built_ins_of_site():
+    """The interactive built-ins, without the cost of `site`."""
     import builtins
     from _sitebuiltins import Quitter, _Helper
 
     builtins.exit = Quitter("exit", "Ctrl-D (i.e. EOF)")
     builtins.quit = Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _Helper()
+
+
+def add_folders_of_site():
+    """The function's own packages, and the distribution's."""
     version = "%d.%d" % sys.version_info[:2]
     own = sys.prefix + "/lib/"
     folders = (PACKAGES, own + "python3/dist-packages", own + "python" + version + "/site-packages")
@@ -104,6 +165,21 @@ class Host:
     def __init__(self):
         self.socket = 3
         self.ahead = b""
+
+    def is_silent(self):
+        """Whether nothing has come yet, and not the stream's end."""
+        if self.ahead:
+            return False
+        self.posix.set_blocking(self.socket, False)
+        try:
+            self.ahead = self.posix.read(self.socket, self.READ)
+        except BlockingIOError:
+            return True
+        except OSError:  # shows again where it is read
+            return False
+        finally:
+            self.posix.set_blocking(self.socket, True)
+        return False
 
     def frame(self):
         """The next frame as (type, call, body); None where the stream ends between two frames."""
@@ -210,8 +286,9 @@ def set_variable(name, value):
     by now or not."""
     posix.putenv(name, value)
     posix.environ[name] = value
-    if "os" in sys.modules:
-        sys.modules["os"].environb[name] = value
+    os = sys.modules.get("os") or ahead and ahead.known.get("os")
+    if os:
+        os.environb[name] = value
 
 
 def run_script(end, name, arguments, code):
@@ -230,7 +307,8 @@ def run_script(end, name, arguments, code):
     sys.modules["__main__"] = module
     interpreter, hide, without_runner = sys, hide_frames, frames_without(FOLDER)
     kind_of, exiting, number, status = type, SystemExit, int, 0
-    end.read(code)
+    if end.read(code) and ahead is not None:
+        ahead.stand_aside()
     del name, arguments, module
     keep_only_builtins(globals())
     try:
@@ -282,8 +360,10 @@ def run_handler(end, host, number, name, arguments, code):
     afterwards."""
     path = "/code/" + name
     keep_source(path, code)
-    half = {"__name__": "handler", "__builtins__": sys.modules["builtins"]}
-    exec(code_of("handler.py"), half)
+    half = ahead and ahead.handler
+    if not half:
+        half = half_of("handler")
+        exec(code_of("handler.py"), half)
     kind = "Handler"
     if len(arguments) > 2:
         exec(code_of("shared.py"), half)
@@ -291,7 +371,8 @@ def run_handler(end, host, number, name, arguments, code):
     handler = half[kind](host, Fields, hide_frames, frames_without(FOLDER))
     sys.modules["__main__"] = type(sys)("__main__")
     interpreter = sys
-    end.read(code)
+    if end.read(code) and ahead is not None:
+        ahead.stand_aside()
     keep = keep_only_builtins
     keep(half)
     keep(globals())
@@ -337,6 +418,17 @@ def hide_frames(interpreter, without_runner):
 
 
 if __name__ == "__main__":
-    end = initialise()
-    run, call = wait_for_call(Host())
+    host, leave = Host(), initialise()
+    if sys.argv[1:] == [PARK]:
+        for words in sys.argv, getattr(sys, "orig_argv", []):
+            words.pop()
+        ahead = load_ahead(lambda: True)
+        park()
+    else:
+        clock = sys.modules["time"].monotonic
+        until = clock() + LONGEST_AHEAD
+        ahead = load_ahead(lambda: host.is_silent() and clock() < until)
+        del clock, until
+    end = enter(leave, ahead)
+    run, call = wait_for_call(host)
     run(end, *call)

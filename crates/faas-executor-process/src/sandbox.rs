@@ -187,10 +187,9 @@ impl ProcessSandbox {
     /// waits.
     pub(crate) async fn make_spare(&mut self) -> Result<(), CallError> {
         let forked = self.shared.waiting().take();
-        let waiting = match (forked, self.spec.language) {
-            (Some(forked), _) => Some(forked),
-            (None, Some(language)) => Waiting::start(&self.shared, language, &self.host).await?,
-            (None, None) => None,
+        let waiting = match forked {
+            Some(forked) => Some(forked),
+            None => Waiting::start(&self.shared, &self.spec, &self.host).await?,
         };
         if let Some(waiting) = waiting {
             waiting.settle(&self.shared).await?;

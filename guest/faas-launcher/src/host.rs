@@ -30,9 +30,10 @@ const RUNNERS: [RunnerFile<'static>; 5] = [
 ];
 
 /// The Python runner, which is compiled where that is possible, and its file names then.
-const PYTHON: [(RunnerFile<'static>, &str); 4] = [
+const PYTHON: [(RunnerFile<'static>, &str); 5] = [
     (source("runner.py", include_bytes!("../../../runtimes/python/runner.py")), "runner.pyc"),
     (source("leave.py", include_bytes!("../../../runtimes/python/leave.py")), "leave.pyc"),
+    (source("ahead.py", include_bytes!("../../../runtimes/python/ahead.py")), "ahead.pyc"),
     (source("handler.py", include_bytes!("../../../runtimes/python/handler.py")), "handler.pyc"),
     (source("shared.py", include_bytes!("../../../runtimes/python/shared.py")), "shared.pyc"),
 ];

@@ -6,19 +6,23 @@
 //! ```
 //! Invariants: it has run nothing but our own runner; it is given one call, at most; the processor time it took until
 //! it waited is nobody's usage. Its memory is part of the call's, as that of a runner always is. Made by the executor's
-//! stock, which bounds how long that may take; taken by the sandbox's first call.
+//! stock, which bounds how long that may take; taken by the sandbox's first call. None waits where the memory of
+//! what it loads ahead would be a good part of what the program may have.
 
 use super::plan::{CallPlan, runner_command};
 use super::start::{Program, refused, send, spawn};
 use crate::link::Forked;
 use crate::packets::peek;
 use crate::sandbox::{Shared, lost};
-use faas_executor_api::CallError;
+use faas_executor_api::{CallError, SandboxSpec};
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::launcher::Host;
-use faas_types::Language;
+use faas_types::{ByteSize, Language};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
+
+/// The least memory with which a runner waits: it takes 10 MiB for modules that the program may not need.
+const LEAST_MEMORY: ByteSize = ByteSize::mib(64);
 
 /// See the module.
 #[derive(Debug)]
@@ -30,9 +34,13 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Starts a language's runner in a sandbox in which nothing runs; `None` for a language whose programs are started
+    /// Starts the runner of the spec's language in a sandbox in which nothing runs; `None` where programs are started
     /// by what they are asked.
-    pub(crate) async fn start(shared: &Shared, language: Language, host: &Host) -> Result<Option<Self>, CallError> {
+    pub(crate) async fn start(shared: &Shared, spec: &SandboxSpec, host: &Host) -> Result<Option<Self>, CallError> {
+        let Some(language) = spec.language else { return Ok(None) };
+        if language == Language::Python && spec.resources.memory < LEAST_MEMORY {
+            return Ok(None);
+        }
         let Some(argv) = runner_command(language, host) else { return Ok(None) };
         let started_by = shared.next_call();
         let plan = CallPlan::of_runner(argv);
