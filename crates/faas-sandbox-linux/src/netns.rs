@@ -95,22 +95,28 @@ impl NetNsPool {
     }
 }
 
-/// A new namespace with loopback up, made by a child, which is gone again.
+/// A new namespace with loopback up that belongs to a new user namespace of this user's. Only a process in that one can
+/// make it, and no process stays there.
 fn create(owner: u32) -> Result<OwnedFd, Errno> {
     let (ours, theirs) = packet::pair()?;
-    match clone_as_owner(owner, CloneFlags::NETWORK, None)? {
+    let child = match clone_as_owner(owner, CloneFlags::NETWORK, None)? {
         Cloned::Child => {
             let sent = furnish().and_then(|namespace| packet::send(theirs.as_fd(), b"n", &[namespace.as_fd()]));
-            sys::exit_now(i32::from(sent.is_err()))
+            sys::exit_now(sent.map_or_else(|errno| errno.raw_os_error(), |()| 0))
         }
-        Cloned::Parent { pidfd, .. } => {
-            drop(theirs);
-            let received = packet::receive(&ours, &mut [0]);
-            // It ends whether it could send or not.
-            while let Err(Errno::INTR) = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {}
-            received?.descriptors.pop().ok_or(Errno::IO)
+        Cloned::Parent { pidfd, .. } => pidfd,
+    };
+    drop(theirs);
+    let received = packet::receive(&ours, &mut [0]);
+    let ended = loop {
+        match waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED) {
+            Err(Errno::INTR) => {}
+            other => break other?,
         }
-    }
+    };
+    // Errors are small numbers, as exit codes are.
+    let errno = ended.and_then(|status| status.exit_status()).map_or(Errno::IO, sys::error_of);
+    received?.descriptors.pop().ok_or(errno)
 }
 
 /// Makes the calling process's namespace what a sandbox's is.

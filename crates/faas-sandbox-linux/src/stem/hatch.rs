@@ -182,7 +182,7 @@ fn failure(stem: &OwnedFd) -> Option<HatchError> {
     let received = packet::receive(stem, &mut said).ok()?;
     let (step, errno) = said.split_first()?;
     let step = HatchStep::ALL.into_iter().find(|known| *known as u8 == *step)?;
-    let errno = Errno::from_raw_os_error(i32::from_le_bytes(*errno.as_array()?));
+    let errno = sys::error_of(i32::from_le_bytes(*errno.as_array()?));
     (received.length == said.len()).then_some(HatchError::Setup { step, errno })
 }
 

@@ -108,7 +108,7 @@ fn step_over(
     let answer = sys::read_registers(process.pid())?.rax.cast_signed();
     if (-4095..0).contains(&answer) {
         let errno = i32::try_from(-answer).unwrap_or(libc::EIO);
-        return Err(HatchError::Kernel(Errno::from_raw_os_error(errno)));
+        return Err(HatchError::Kernel(sys::error_of(errno)));
     }
     Ok(answer.cast_unsigned())
 }
@@ -141,7 +141,7 @@ fn learn(
     match process.walk_on(waiter, deadline, walker)? {
         Stop::Halted(Halt::Failed { behind, errno: END_ERRNO }) if behind == end => {}
         Stop::Halted(Halt::Failed { errno, .. }) => {
-            return Err(HatchError::Kernel(Errno::from_raw_os_error(errno)));
+            return Err(HatchError::Kernel(sys::error_of(errno)));
         }
         Stop::Halted(_) | Stop::Cloned(_) | Stop::Asks => return Err(HatchError::Kernel(Errno::FAULT)),
     }

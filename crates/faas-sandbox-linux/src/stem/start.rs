@@ -235,7 +235,7 @@ impl Parked {
             }
             Stop::Halted(Halt::Failed { errno, .. }) => {
                 self.state = State::Still;
-                Err(Errno::from_raw_os_error(errno))
+                Err(sys::error_of(errno))
             }
             Stop::Halted(_) | Stop::Asks => Err(Errno::FAULT),
         }
@@ -340,7 +340,7 @@ fn child(
 /// The step that a process stopped at too early.
 fn halted(stop: Stop, script: &Script) -> Failure {
     match stop {
-        Stop::Halted(Halt::Failed { behind, errno }) => (script.step_before(behind), Errno::from_raw_os_error(errno)),
+        Stop::Halted(Halt::Failed { behind, errno }) => (script.step_before(behind), sys::error_of(errno)),
         Stop::Halted(_) | Stop::Cloned(_) | Stop::Asks => (StartStep::Unmap, Errno::FAULT),
     }
 }

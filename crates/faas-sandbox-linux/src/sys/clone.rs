@@ -93,6 +93,11 @@ pub fn clone3(flags: CloneFlags, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone
     }
 }
 
+/// An error by the number that the kernel gave another process, `EIO` where there is no such error.
+pub(crate) fn error_of(number: i32) -> Errno {
+    if (1..4096).contains(&number) { Errno::from_raw_os_error(number) } else { Errno::IO }
+}
+
 /// The calling thread's `errno`.
 pub(super) fn last_error() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)

@@ -15,6 +15,7 @@ mod misc;
 mod ptrace;
 mod wait;
 
+pub(crate) use clone::error_of;
 pub use clone::{CloneFlags, Cloned, clone3};
 pub use exec::{execute, execveat};
 pub use misc::{

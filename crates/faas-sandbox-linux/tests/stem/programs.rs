@@ -2,9 +2,12 @@
 
 use crate::Test;
 use crate::init::KILL;
-use crate::world::{World, ZYGOTE, patiently};
+use crate::world::{PATIENCE, World, ZYGOTE, patiently};
+use faas_sandbox_linux::netns::NetNsPool;
 use faas_sandbox_linux::packet;
+use faas_sandbox_linux::stem::StartStep;
 use rustix::fd::AsFd;
+use rustix::io::Errno;
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_program_goes_on_where_its_zygote_parked", goes_on),
@@ -18,6 +21,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("init_hears_how_a_program_ends_and_can_end_it", ends),
     ("a_hundred_programs_of_one_zygote", a_hundred),
     ("an_ordinary_users_launcher_starts_programs_too", rootless),
+    ("a_network_for_zygotes_can_be_joined_and_no_other", networks),
+    ("an_ordinary_users_network_for_zygotes_can_be_joined", networks_rootless),
 ];
 
 fn goes_on() {
@@ -253,4 +258,41 @@ fn rootless() {
     let none = "0000000000000000";
     assert_eq!(said, format!("3 1 1000 1000 5\n{none} {none} {none} 1 2\n[1, 3]"));
     assert_eq!(shell.said(), "3 exited 0");
+}
+
+fn networks() {
+    join(World::enter);
+}
+
+fn networks_rootless() {
+    join(World::enter_rootless);
+}
+
+fn join(enter: fn() -> World) {
+    let world = enter();
+    let mut zygote = world.python(ZYGOTE);
+    let tenant = [1; 16];
+    // One of the launcher's own, in which no copy of a zygote has a right.
+    sys::unshare(UnshareFlags::NEWNET).expect("a network");
+    let shell = world.shell_in_our_network();
+    let error = shell.try_start(&mut zygote, None, PATIENCE).err().expect("a failure");
+    assert_eq!((error.step, error.errno, error.zygote_lost), (StartStep::Join, Errno::PERM, false));
+
+    let mut pool = NetNsPool::new(world.zygotes());
+    assert_eq!(pool.prepare(1), Ok(true));
+    let talk = "print([line.split(':')[0].strip() for line in open('/proc/net/dev')][2:])\n\
+                        server = socket.create_server(('127.0.0.1', 0)); client = socket.create_connection(server.getsockname())\n\
+                        client.send(b'x'); print(server.accept()[0].recv(1))\n\
+                        try: open('/proc/sys/net/ipv4/ip_forward', 'w')\n\
+                        except OSError as error: print(errno.errorcode[error.errno] in ('EACCES', 'EROFS'))\n\
+                        try: client.setsockopt(socket.SOL_SOCKET, 36, 1)\n\
+                        except OSError as error: print(errno.errorcode[error.errno])";
+    for again in [false, true] {
+        // The tenant's own is used again.
+        let network = pool.enter(&tenant).expect("a network");
+        let shell = world.shell_in_our_network();
+        assert_eq!(shell.run(&mut zygote, talk), "['lo']\nb'x'\nTrue\nEPERM", "again: {again}");
+        drop(shell);
+        pool.give_back(tenant, network);
+    }
 }

@@ -182,15 +182,30 @@ impl World {
         self.shell_with(&LIMITS)
     }
 
-    /// A shell, assembled as every sandbox is, whose init is ready.
+    /// A shell in the network that this process is in.
+    pub(crate) fn shell_in_our_network(&self) -> TestShell<'_> {
+        self.assemble(&LIMITS, CloneFlags::SANDBOX)
+    }
+
+    /// The user of its zygotes.
+    pub(crate) fn zygotes(&self) -> u32 {
+        self.uid
+    }
+
+    /// A shell with a network of its own.
     pub(crate) fn shell_with(&self, limits: &Limits) -> TestShell<'_> {
+        self.assemble(limits, CloneFlags::SHELL)
+    }
+
+    /// A shell, assembled as every sandbox is, whose init is ready.
+    fn assemble(&self, limits: &Limits, namespaces: CloneFlags) -> TestShell<'_> {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let leaf = self.tree.create(&format!("shell-{number}"), limits).expect("a cgroup");
         let (control, theirs) = packet::pair().expect("sockets");
         let (go, told) = pipe();
         let rules = self.landlock.clone().map(landlock::Rules::letting_signals_out);
-        let (pid, init) = match stem::clone_as_owner(self.uid, CloneFlags::SHELL, leaf.birthplace()).expect("a child") {
+        let (pid, init) = match stem::clone_as_owner(self.uid, namespaces, leaf.birthplace()).expect("a child") {
             Cloned::Child => {
                 drop(told);
                 assemble::run(&assemble::Plan {
