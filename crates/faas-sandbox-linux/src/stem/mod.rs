@@ -31,11 +31,13 @@ mod park;
 mod script;
 mod shell;
 mod start;
+mod step;
 mod tracee;
 mod waiter;
 mod walker;
 
 pub use hatch::{HatchError, HatchStep, Hatching, STEM, ZygotePlan, hatch};
 pub use shell::{Fault, Shell, clone_as_owner};
-pub use start::{Parked, StartError, StartStep};
+pub use start::Parked;
+pub use step::{StartError, StartStep};
 pub use waiter::Waiter;

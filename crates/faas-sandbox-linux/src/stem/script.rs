@@ -2,7 +2,7 @@
 
 use super::park::{Thread, call_of};
 use super::shell::Fault;
-use super::start::StartStep;
+use super::step::StartStep;
 use super::walker::{CALL_BYTES, Call, DATA_BYTES, END, MASK_BYTES, ROOM_BYTES, SCRIPT_BYTES, Walker};
 use crate::assemble::{INNER_ID, StandIn};
 use crate::landlock::RawRules;
@@ -28,6 +28,9 @@ const NAMESPACES: i32 = libc::CLONE_NEWUSER
 const CAPABILITIES_VERSION: u64 = 0x2008_0522;
 /// `LANDLOCK_RULE_PATH_BENEATH` (`include/uapi/linux/landlock.h`).
 const PATH_BENEATH: u64 = 1;
+/// `RLIMIT_NPROC` and `RLIMIT_DATA` (`include/uapi/asm-generic/resource.h`).
+const NPROC: u64 = 6;
+const DATA: u64 = 2;
 /// A signal stack that is not used (`SS_DISABLE`).
 const NO_SIGNAL_STACK: u64 = 2;
 
@@ -157,11 +160,11 @@ impl Script {
     }
 
     fn limits(&mut self, stand_in: StandIn) {
-        let limits = [(libc::RLIMIT_NPROC, stand_in.pids), (libc::RLIMIT_DATA, stand_in.memory_bytes)];
+        let limits = [(NPROC, stand_in.pids), (DATA, stand_in.memory_bytes)];
         for (resource, limit) in limits {
             let Some(limit) = limit else { continue };
             let limit = self.words(&[limit, limit]);
-            self.call(StartStep::Limits, libc::SYS_prlimit64, [0, resource as u64, limit, 0, 0, 0]);
+            self.call(StartStep::Limits, libc::SYS_prlimit64, [0, resource, limit, 0, 0, 0]);
         }
     }
 

@@ -84,7 +84,7 @@ pub(crate) fn child_signals() -> Result<OwnedFd, Errno> {
 pub(crate) fn wait_for_child_signal(at_most: Duration) -> Result<(), Errno> {
     let set = only_child_signal();
     let timeout = libc::timespec {
-        tv_sec: at_most.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_sec: at_most.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: at_most.subsec_nanos().into(),
     };
     // SAFETY: both are live for the call, and no information is asked for.
