@@ -48,6 +48,8 @@ pub(super) struct Setting<'a> {
     pub(super) thread: &'a Thread,
     pub(super) landlock: Option<&'a RawRules>,
     pub(super) stand_in: StandIn,
+    /// From [`known_capabilities`].
+    pub(super) capabilities: &'a [u64],
     /// The processors that the program may use.
     pub(super) processors: &'a CpuSet,
     pub(super) fault: Option<Fault>,
@@ -61,7 +63,7 @@ impl Script {
         if let Some(rules) = setting.landlock {
             script.landlock(rules);
         }
-        script.become_inner_user();
+        script.become_inner_user(setting.capabilities);
         script.limits(setting.stand_in);
         script.clones(setting.thread);
         script.program(setting);
@@ -147,14 +149,14 @@ impl Script {
         self.close_from(STEP, RULESET);
     }
 
-    fn become_inner_user(&mut self) {
+    fn become_inner_user(&mut self, capabilities: &[u64]) {
         let id = u64::from(INNER_ID);
         self.call(StartStep::Ids, libc::SYS_setresgid, [id, id, id, 0, 0, 0]);
         self.call(StartStep::Ids, libc::SYS_setresuid, [id, id, id, 0, 0, 0]);
         // Changing ids took its own files in /proc from it, and its memory from us.
         self.call(StartStep::Ids, libc::SYS_prctl, [flags(libc::PR_SET_DUMPABLE), 1, 0, 0, 0, 0]);
         // Joining a user namespace gave it every capability of that one, and the whole bounding set.
-        for capability in known_capabilities() {
+        for &capability in capabilities {
             self.call(StartStep::Bounds, libc::SYS_prctl, [flags(libc::PR_CAPBSET_DROP), capability, 0, 0, 0, 0]);
         }
     }
@@ -234,9 +236,10 @@ pub(super) fn mask_of(processors: &CpuSet) -> [u64; 16] {
 }
 
 /// Capabilities that this kernel has; the list may be newer.
-fn known_capabilities() -> impl Iterator<Item = u64> {
+pub(super) fn known_capabilities() -> Vec<u64> {
     CapabilitySet::all()
         .iter()
         .filter(|capability| rustix::thread::capability_is_in_bounding_set(*capability).is_ok())
         .map(|capability| capability.bits().trailing_zeros().into())
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! Starting a program from a zygote.
 
 use super::park::{Thread, receiving_at, write};
-use super::script::{Script, Setting, mask_of, wrong_call};
+use super::script::{Script, Setting, known_capabilities, mask_of, wrong_call};
 use super::shell::{Fault, Shell};
 use super::step::{StartError, StartStep};
 use super::tracee::{Stop, Tracee};
@@ -26,6 +26,8 @@ pub struct Parked {
     /// With these it goes on where it parked.
     registers: user_regs_struct,
     thread: Thread,
+    /// What the bounding set is emptied of.
+    capabilities: Vec<u64>,
     /// The processor that its mask names.
     processor: Option<usize>,
     state: State,
@@ -59,7 +61,8 @@ impl Parked {
         registers: user_regs_struct,
         thread: Thread,
     ) -> Self {
-        Self { process, stem, walker, registers, thread, processor: None, state: State::Still }
+        let capabilities = known_capabilities();
+        Self { process, stem, walker, registers, thread, capabilities, processor: None, state: State::Still }
     }
 
     /// Whether it can still be copied.
@@ -102,6 +105,7 @@ impl Parked {
             thread: &self.thread,
             landlock: rules.as_ref(),
             stand_in: shell.stand_in,
+            capabilities: &self.capabilities,
             processors: &pinned.before,
             fault: shell.fault,
         };
