@@ -133,17 +133,17 @@ def forget_coerced_locale():
     """The interpreter exports LC_CTYPE=C.UTF-8 when there is no locale; nobody asked for it."""
     if posix.environ.get(b"LC_CTYPE") != b"C.UTF-8":
         return
+    given = b"\0"
     try:
         file = posix.open("/proc/self/environ", posix.O_RDONLY | posix.O_CLOEXEC)
-    except OSError:
-        return
-    given = b"\0"
-    while True:
+    except OSError:  # a zygote sees no processes, and is given no environment
+        file = None
+    while file is not None:
         piece = posix.read(file, 65536)
         if not piece:
+            posix.close(file)
             break
         given += piece
-    posix.close(file)
     if b"\0LC_CTYPE=" in given:
         return
     posix.unsetenv(b"LC_CTYPE")

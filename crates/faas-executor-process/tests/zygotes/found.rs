@@ -18,7 +18,7 @@ print(os.getsid(0) == os.getpid() == os.getpgrp(), os.path.realpath('/proc/self/
 for name in ('status', 'cgroup', 'mountinfo', 'oom_score_adj', 'comm', 'wchan', 'limits'):
     shown = ('Cap', 'NoNewPrivs', 'Seccomp', 'Sig', 'Shd', 'Uid', 'Gid', 'Groups', 'Umask', 'Tracer', 'Threads', 'Cpus')
     lines = open('/proc/self/' + name).read().splitlines()
-    lines = [line.split()[3:] for line in lines] if name == 'mountinfo' else lines
+    lines = [line.split()[4:6] for line in lines] if name == 'mountinfo' else lines
     print(name, [line for line in lines if name != 'status' or line.startswith(shown)])
 print(sorted(open('/proc/%s/comm' % pid).read() for pid in os.listdir('/proc') if pid.isdigit()))
 ";

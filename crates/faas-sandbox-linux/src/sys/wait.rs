@@ -103,20 +103,24 @@ pub(crate) fn raise_child_signal() -> Result<(), Errno> {
     if unsafe { libc::kill(libc::getpid(), libc::SIGCHLD) } < 0 { Err(last_error()) } else { Ok(()) }
 }
 
+/// `_NSIG` of `asm/signal.h`.
+const LAST_SIGNAL: libc::c_int = 64;
+
 /// Gives a child that is about to execute the signals every program expects: none blocked, none ignored.
 pub(crate) fn usual_signals() -> Result<(), Errno> {
     let mut none = MaybeUninit::uninit();
-    // SAFETY: `sigemptyset` fills the set that the next call reads; the default actions run no code of ours.
+    // SAFETY: `sigemptyset` fills the set that the next call reads; the kernel reads a `struct sigaction` of four words,
+    // which asks for the default and outlives the call, and writes nothing through the null pointer.
     unsafe {
         libc::sigemptyset(none.as_mut_ptr());
         if libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) < 0 {
             return Err(last_error());
         }
-        for signal in 1..32 {
-            if signal != libc::SIGKILL
-                && signal != libc::SIGSTOP
-                && libc::signal(signal, libc::SIG_DFL) == libc::SIG_ERR
-            {
+        for signal in (1..=LAST_SIGNAL).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
+            // The C library has signals of its own, which it would not let be changed.
+            let default = [0_u64; 4];
+            let nothing = std::ptr::null_mut::<libc::c_void>();
+            if libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), nothing, 8) < 0 {
                 return Err(last_error());
             }
         }

@@ -6,8 +6,10 @@ use crate::world::{PATIENCE, World, ZYGOTE, patiently};
 use faas_sandbox_linux::netns::NetNsPool;
 use faas_sandbox_linux::packet;
 use faas_sandbox_linux::stem::StartStep;
+use faas_sandbox_linux::sys;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
+use rustix::thread::UnshareFlags;
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_program_goes_on_where_its_zygote_parked", goes_on),
