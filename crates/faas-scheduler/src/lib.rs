@@ -3,8 +3,8 @@
 //!
 //! [`FairQueue`] is the queue of executions that wait for a sandbox; `faas-orchestrator` holds it. [`Lanes`] chooses
 //! where a sandbox is made, by seed 004's score or in turns. [`Spares`] says how many spares of each key are kept
-//! ready, [`KeepAlive`] for how long a function's warm sandbox is. These three are for the orchestrator's upkeep to
-//! ask, and no server does so yet.
+//! ready, [`KeepAlive`] for how long a function's warm sandbox is, [`ScaleOut`] whether a call that finds none free is to
+//! wait or to have one started. These four are for the orchestrator to ask, and no server does so yet.
 
 mod autoscale;
 mod fair_queue;
@@ -12,8 +12,8 @@ mod lanes;
 mod score;
 
 pub use autoscale::{
-    Bounds, BoundsError, Keep, KeepAlive, KeepReason, KeepSettings, PRICE_EVERY, Reason, SpareSettings, Spares, Target,
-    TooManyBounds,
+    Bounds, BoundsError, Crowd, FIRST, Keep, KeepAlive, KeepReason, KeepSettings, PRICE_EVERY, Reason, ScaleOut,
+    SpareSettings, Spares, Target, TooManyBounds, Verdict,
 };
 pub use fair_queue::{FairQueue, Full};
 pub use lanes::{LaneState, Lanes, Placement, Policy};

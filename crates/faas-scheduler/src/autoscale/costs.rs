@@ -79,3 +79,9 @@ fn mix(old: Option<f64>, new: Duration) -> f64 {
 pub(super) fn mib(bytes: u64) -> f64 {
     bytes as f64 / (1024.0 * 1024.0)
 }
+
+/// The next whole number that is not lower.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from a float ends at the bounds")]
+pub(super) fn whole(number: f64) -> u32 {
+    number.ceil() as u32
+}

@@ -4,7 +4,7 @@
 //! sufficed for [`CALM`]; calls that come evenly ask for the same number at every moment. [`super::Spares`] holds one
 //! for each key.
 
-use super::costs::Costs;
+use super::costs::{Costs, whole};
 use super::rate::Rate;
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -162,10 +162,4 @@ impl Demand {
             self.lowered = Some(now);
         }
     }
-}
-
-/// The next whole number that is not lower.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from a float ends at the bounds")]
-fn whole(number: f64) -> u32 {
-    number.ceil() as u32
 }
