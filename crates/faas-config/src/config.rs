@@ -17,7 +17,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_ARGV_JSON_TIMEOUT: Duration = Duration::from_secs(300);
 const DEFAULT_MAX_SANDBOXES: u32 = 64;
 /// Each has a host uid of its own, of which there are so many.
-const MOST_SANDBOXES: u32 = 1023;
+const MOST_SANDBOXES: u32 = 8191;
 
 /// Everything that can be configured, each value with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]

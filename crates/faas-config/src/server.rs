@@ -19,7 +19,7 @@ const MOST_SPARES: u32 = 64;
 const DEFAULT_COLD_START_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_WARM_TTL: Duration = Duration::from_secs(5 * 60);
 /// As many sandboxes as there may be at all.
-const MOST_WARM: u32 = 1023;
+const MOST_WARM: u32 = 8191;
 const DEFAULT_HISTORY_ROWS: u32 = 100_000;
 const DEFAULT_SPACE: ByteSize = ByteSize::mib(1024);
 const MOST_ROWS: u32 = 1_000_000_000;

@@ -284,7 +284,7 @@ fn zero_and_nonsense_are_refused_for_every_number() {
 #[test]
 fn no_sandboxes_need_be_kept_warm() {
     assert_eq!(from_env(&[("FAAS_WARM_SANDBOXES", "0")]).unwrap().warm_sandboxes.value, 0);
-    for text in ["1024", "-1", "", "many"] {
+    for text in ["8192", "-1", "", "many"] {
         from_env(&[("FAAS_WARM_SANDBOXES", text)]).expect_err(text);
     }
 }

@@ -4,7 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot start has failed")]
 
 use faas_executor_api::{Command, CreateError, DestroyReason, Event, Executor, Sandbox, SandboxSpec};
-use faas_executor_process::{Launcher, ProcessExecutor, Settings};
+use faas_executor_process::{Launcher, ProcessExecutor, SLOT_UIDS, Settings, UIDS_PER_SLOT};
 use faas_protocol::launcher::Step;
 use faas_types::{IsolationLevel, Outcome, OutputLimits, Resources, SandboxId, TenantId};
 use std::time::{Duration, Instant};
@@ -62,7 +62,7 @@ fn sandbox_directories(slot: u32) -> Vec<std::path::PathBuf> {
 #[tokio::test]
 async fn every_step_can_fail_and_nothing_is_left() {
     let executor = executor();
-    let slot = (executor.server_uid().saturating_sub(1_610_612_736)) / 1024;
+    let slot = executor.server_uid().saturating_sub(SLOT_UIDS.start) / UIDS_PER_SLOT;
     for step in Step::ALL {
         let failed = executor.create_failing_at(SandboxId::generate(), spec(), Some(step)).await;
         match failed {

@@ -18,19 +18,26 @@ const LONG_JOURNAL: u32 = 4096;
 /// How many launchers can run at once on a host.
 const SLOTS: u32 = 4096;
 /// Host uids of one slot: the first is the server's, the last the zygotes', the others are for sandboxes.
-pub const UIDS_PER_SLOT: u32 = 1024;
-/// How many sandboxes one launcher can have: so many uids there are for them.
-pub const MOST_SANDBOXES: u32 = UIDS_PER_SLOT - 2;
+pub const UIDS_PER_SLOT: u32 = MOST_SANDBOXES + 2;
+/// How many sandboxes one launcher can have.
+pub const MOST_SANDBOXES: u32 = 8191;
 /// Where the slots' uids begin: above what distributions and directory services hand out, below
-/// 2^31, where some programs stop counting.
-const FIRST_UID: u32 = 1_610_612_736;
+/// 2^31, where some programs stop counting; and above those of [`EARLIER_UIDS`].
+const FIRST_UID: u32 = EARLIER_UIDS.end;
 /// The host uids of all slots: servers' and sandboxes'.
 pub const SLOT_UIDS: std::ops::Range<u32> = FIRST_UID..FIRST_UID + SLOTS * UIDS_PER_SLOT;
 
-/// Whether a server of real root becomes this user in some slot.
+/// The uids of slots when they had [`EARLIER_PER_SLOT`] each. A launcher of that time may still run on this host, and
+/// what its server kept may change hands to one of now: no uid is a sandbox's in one layout and a server's in the other.
+const EARLIER_UIDS: std::ops::Range<u32> = 1_610_612_736..1_610_612_736 + SLOTS * EARLIER_PER_SLOT;
+const EARLIER_PER_SLOT: u32 = 1024;
+
+/// Whether a server of real root becomes, or once became, this user in some slot.
 #[must_use]
 pub fn is_server_uid(uid: u32) -> bool {
-    SLOT_UIDS.contains(&uid) && (uid - SLOT_UIDS.start).is_multiple_of(UIDS_PER_SLOT)
+    [(SLOT_UIDS, UIDS_PER_SLOT), (EARLIER_UIDS, EARLIER_PER_SLOT)]
+        .into_iter()
+        .any(|(uids, per_slot)| uids.contains(&uid) && (uid - uids.start).is_multiple_of(per_slot))
 }
 
 /// A launcher's slot. Dropping it gives it up.
@@ -304,8 +311,29 @@ fn start_time(pid: i32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Leftovers, Slot, parse};
+    use super::{Entry, FIRST_UID, Leftovers, SLOT_UIDS, Slot, UIDS_PER_SLOT, is_server_uid, parse};
     use rustix::fs::{Mode, OFlags};
+
+    #[test]
+    fn uids_of_servers_are_none_of_sandboxes() {
+        assert!(SLOT_UIDS.end < 1 << 31);
+        for (uid, is_servers) in [
+            (FIRST_UID, true),
+            (FIRST_UID + 1, false),
+            (FIRST_UID + 1024, false),
+            (FIRST_UID + 7 * UIDS_PER_SLOT, true),
+            (SLOT_UIDS.end, false),
+            // Slots 0, 7 and the last one when they were smaller, and sandboxes of theirs.
+            (1_610_612_736, true),
+            (1_610_612_736 + 7 * 1024, true),
+            (FIRST_UID - 1024, true),
+            (1_610_612_736 + 7 * 1024 + 1, false),
+            (FIRST_UID - 1, false),
+            (1_610_612_735, false),
+        ] {
+            assert_eq!(is_server_uid(uid), is_servers, "{uid}");
+        }
+    }
 
     #[test]
     fn journal_keeps_what_lives() {

@@ -48,7 +48,7 @@ mod tests {
             &["faas-launcher", "/run/faas"],
             &["faas-launcher", "run/faas", "64"],
             &["faas-launcher", "/run/faas", "0"],
-            &["faas-launcher", "/run/faas", "1023"],
+            &["faas-launcher", "/run/faas", "8192"],
             &["faas-launcher", "/run/faas", "64", "more"],
             &["faas-launcher", "/run/faas", "64", "/data/packages", "more"],
         ] {

@@ -2,6 +2,7 @@
 
 use crate::args::Args;
 use crate::compiled::compiled;
+use crate::descriptors::{self, TooFew};
 use crate::identity::Identity;
 use faas_protocol::launcher::{FromLauncher, Host};
 use faas_sandbox_linux::cgroup::{self, CheapMoves, Controller, Tree, Version};
@@ -180,6 +181,14 @@ fn establish(server: &OwnedFd) -> Result<Parts, Refusal> {
     root::private_mounts().map_err(|error| failed(&error))?;
     let cheap_moves = cgroup::favor_dynamic_moves(&args.runtime_dir);
     let (slot, tree, reconciled) = take_slot(identity, &slots)?;
+    descriptors::allow(args.max_sandboxes, &tree).map_err(|TooFew { needed, limit }| Refusal {
+        reason: format!(
+            "so many sandboxes at once (max_sandboxes, those made ahead and those of builds: {}) take {needed} open \
+             files, and the limit is {limit}",
+            args.max_sandboxes
+        ),
+        fix: "raise it with `ulimit -Hn`, or lower max_sandboxes",
+    })?;
     let init = sealed::sealed_file("faas-init", INIT)
         .map_err(|errno| refusal("sealing init in memory failed", errno, REPORT))?;
     let masks = proc_masks();

@@ -8,6 +8,7 @@
 mod args;
 mod compiled;
 mod create;
+mod descriptors;
 mod fork;
 mod host;
 mod identity;

@@ -103,7 +103,7 @@ keys! {
     }
     WarmSandboxes {
         name: "warm.sandboxes", env: "FAAS_WARM_SANDBOXES", flag: "--warm-sandboxes",
-        accepted: "a whole number from 0 to 1023",
+        accepted: "a whole number from 0 to 8191",
         default: "8",
         about: "How many used sandboxes are made as new and kept for the next execution in mode cached; 0 keeps none.",
     }
@@ -224,7 +224,7 @@ keys! {
     }
     MaxSandboxes {
         name: "max_sandboxes", env: "FAAS_MAX_SANDBOXES", also: ["MAX_CONCURRENT_EXECUTIONS"], flag: "--max-sandboxes",
-        accepted: "a whole number from 1 to 1023",
+        accepted: "a whole number from 1 to 8191",
         default: "64",
         about: "How many sandboxes one platform may have at once, and so how many executions run at once.",
     }

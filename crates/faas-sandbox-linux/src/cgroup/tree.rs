@@ -98,6 +98,14 @@ impl Tree {
         self.branches.iter().find(|branch| branch.controllers.contains(&controller)).map(|branch| branch.version)
     }
 
+    /// How many descriptors a sandbox's directories hold at most: each itself, and where its highest memory is read.
+    #[must_use]
+    pub fn descriptors_per_leaf(&self) -> u64 {
+        let reads = |branch: &&Branch| branch.version == Version::Two;
+        let (directories, read) = (self.branches.len(), self.branches.iter().filter(reads).count());
+        u64::try_from(directories + read).unwrap_or(u64::MAX)
+    }
+
     /// Makes a sandbox's directory in each hierarchy and writes its limits.
     ///
     /// # Errors

@@ -26,8 +26,11 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long all instances together may take until they wait.
+/// How long all instances together may take until they wait: so long, and for each so much more.
 const LOADING: Duration = Duration::from_secs(120);
+const LOADING_EACH: Duration = Duration::from_millis(100);
+/// What `max_sandboxes` takes.
+const MOST_SANDBOXES: u32 = 8191;
 /// How often is looked whether they do.
 const LOOK: Duration = Duration::from_millis(100);
 /// What is available is read so often, for other programs change it, too.
@@ -84,7 +87,7 @@ pub(super) fn density(options: &DensityOptions, global: &GlobalOptions) -> Resul
 fn server_options(instances: u32, global: &GlobalOptions) -> Vec<String> {
     let mut options = vec!["--warm-sandboxes".to_owned(), instances.to_string()];
     if !global.says_max_sandboxes() {
-        options.extend(["--max-sandboxes".to_owned(), instances.saturating_add(16).min(1023).to_string()]);
+        options.extend(["--max-sandboxes".to_owned(), instances.saturating_add(16).min(MOST_SANDBOXES).to_string()]);
     }
     options.extend(global.arguments());
     options
@@ -152,7 +155,8 @@ async fn compare(
 async fn all_wait(client: &Client, name: &str, instances: u32) -> Result<(), CliError> {
     let mut progress = Progress::new("density", instances.to_string());
     let mut reached = 0;
-    let waited = tokio::time::timeout(LOADING, async {
+    let patience = LOADING + LOADING_EACH * instances;
+    let waited = tokio::time::timeout(patience, async {
         loop {
             reached = client.functions().stats(name).await?.warm;
             if reached >= u64::from(instances) {
@@ -165,7 +169,7 @@ async fn all_wait(client: &Client, name: &str, instances: u32) -> Result<(), Cli
     match waited.await {
         Ok(ended) => ended,
         Err(_) => {
-            let detail = format!("{reached} of {instances} instances wait after {LOADING:?}");
+            let detail = format!("{reached} of {instances} instances wait after {patience:?}");
             Err(CliError::new(ErrorCode::AtCapacity, detail)
                 .help("ask for fewer with --instances, or raise warm.sandboxes and max_sandboxes of the server"))
         }

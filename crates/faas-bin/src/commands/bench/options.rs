@@ -118,7 +118,7 @@ pub(super) struct ThroughputOptions {
 that is named must run on this host. PSS is read from /proc, which takes root or the server's user.")]
 pub(super) struct DensityOptions {
     /// Instances that wait at once
-    #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=8000))]
     pub(super) instances: u32,
 
     /// Exit with 1 where one instance takes more than so many megabytes (10^6 bytes) of what was available

@@ -12,8 +12,8 @@ use std::io;
 
 /// A connection has its socket and, while it streams, the execution's log.
 const PER_CONNECTION: u64 = 2;
-/// A sandbox has its channels, its pipes and its log.
-const PER_SANDBOX: u64 = 8;
+/// A sandbox has two channels, two pipes, and while a call runs its input and its log. One that waits has four.
+const PER_SANDBOX: u64 = 6;
 /// What the server has anyway: the store's files and readers, listeners, callers that are told that it is
 /// full.
 const RESERVE: u64 = 256;
@@ -67,9 +67,9 @@ mod tests {
 
     #[test]
     fn connections_leave_the_rest_what_it_needs() {
-        assert_eq!(enough_for(1024, 64), Some(128));
-        assert_eq!(enough_for(256 + 8 + 2, 1), Some(1));
-        assert_eq!(enough_for(256 + 8 + 1, 1), None);
+        assert_eq!(enough_for(1024, 64), Some(192));
+        assert_eq!(enough_for(256 + 6 + 2, 1), Some(1));
+        assert_eq!(enough_for(256 + 6 + 1, 1), None);
         assert_eq!(enough_for(0, u32::MAX), None);
         assert_eq!(enough_for(u64::MAX, 64), Some(u32::MAX));
     }
