@@ -19,6 +19,8 @@ pub use health::HealthAnswer;
 pub use instance::InstanceAnswer;
 pub use invoke::{InvokeAnswer, InvokeRefusal};
 pub use page::ExecutionPage;
-pub use platform::{CapabilitiesAnswer, FunctionStatsAnswer, LatencyAnswer, LimitsAnswer, RuntimeAnswer, StatsAnswer};
+pub use platform::{
+    CapabilitiesAnswer, FunctionStatsAnswer, LatencyAnswer, LimitsAnswer, RuntimeAnswer, SparesAnswer, StatsAnswer,
+};
 pub use problem::ProblemBody;
 pub use stream::{OutputText, StreamEvent, StreamName};

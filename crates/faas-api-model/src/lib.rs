@@ -11,8 +11,8 @@ pub mod schema;
 pub use answer::{
     AliasesAnswer, CapabilitiesAnswer, EventPage, ExecutionPage, FailedCall, FunctionAnswer, FunctionPage,
     FunctionStatsAnswer, HealthAnswer, InstanceAnswer, InvokeAnswer, InvokeRefusal, LatencyAnswer, LimitsAnswer,
-    NotDeployedAnswer, OutputText, PlatformEventAnswer, ProblemBody, ProgressEvent, RuntimeAnswer, StatsAnswer,
-    StreamEvent, StreamName, VersionAnswer, VersionPage,
+    NotDeployedAnswer, OutputText, PlatformEventAnswer, ProblemBody, ProgressEvent, RuntimeAnswer, SparesAnswer,
+    StatsAnswer, StreamEvent, StreamName, VersionAnswer, VersionPage,
 };
 pub use request::{
     AliasBody, BodyError, ClientFrame, Content, ExecuteBody, FileBody, FunctionBody, InvokeBody, MAX_ENTRIES,

@@ -51,9 +51,13 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     warm_sandboxes: Option<String>,
 
-    /// Sandboxes that are made before anybody asks [default: 2]
+    /// The most sandboxes that are made before anybody asks [default: 8]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     spares_sandboxes: Option<String>,
+
+    /// The memory that these may take together [default: 128Mi]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    spares_memory: Option<String>,
 
     /// Whether Python programs begin in a copy of a warm interpreter [default: true]
     #[arg(long, value_name = "TRUTH", allow_hyphen_values = true)]
@@ -180,6 +184,7 @@ impl ServerOptions {
             .with(Key::QueueWaiting, self.queue_waiting.as_deref())
             .with(Key::WarmSandboxes, self.warm_sandboxes.as_deref())
             .with(Key::Spares, self.spares_sandboxes.as_deref())
+            .with(Key::SparesMemory, self.spares_memory.as_deref())
             .with(Key::Zygotes, self.zygotes_enabled.as_deref())
             .with(Key::WarmTtl, self.warm_ttl.as_deref())
             .with(Key::ColdStartTimeout, self.cold_start_timeout.as_deref())

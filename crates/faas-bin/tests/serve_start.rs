@@ -144,20 +144,20 @@ fn there_are_never_more_connections_than_descriptors_for_them() {
     };
     let connections = |server: &Server| server.request("GET", "/api/v1/limits", "").1["http"]["connections"].clone();
 
-    let server = place.start(&mut limited("ulimit -Sn 200 && ulimit -Hn 1292", &["--data-dir", text(&data)]));
-    assert_eq!(open_files(&server), ["1292", "1292"], "the soft limit was not raised");
+    let server = place.start(&mut limited("ulimit -Sn 200 && ulimit -Hn 1328", &["--data-dir", text(&data)]));
+    assert_eq!(open_files(&server), ["1328", "1328"], "the soft limit was not raised");
     assert_eq!(connections(&server), 500);
-    assert!(place.log().contains("http.connections is 500 instead of 4096: the limit of open files is 1292"));
+    assert!(place.log().contains("http.connections is 500 instead of 4096: the limit of open files is 1328"));
     stop(server, &place);
 
     let few = ["--data-dir", text(&data), "--http-connections", "500"];
-    let server = place.start(&mut limited("ulimit -n 1292", &few));
+    let server = place.start(&mut limited("ulimit -n 1328", &few));
     assert_eq!(connections(&server), 500);
     assert_eq!(place.log().matches("http.connections").count(), 1, "nothing to warn of: {}", place.log());
     stop(server, &place);
 
-    let refused = finish(limited("ulimit -n 290", &["--data-dir", text(&data)]).spawn().expect("starts"));
-    assert_refused(&refused, "config_invalid", &["290", "max_sandboxes 4", "ulimit -Hn"]);
+    let refused = finish(limited("ulimit -n 325", &["--data-dir", text(&data)]).spawn().expect("starts"));
+    assert_refused(&refused, "config_invalid", &["325", "max_sandboxes 4", "ulimit -Hn"]);
 
     // The launcher has too few sooner.
     let refused = finish(limited("ulimit -n 170", &["--data-dir", text(&data)]).spawn().expect("starts"));

@@ -56,6 +56,7 @@ impl Config {
             Key::QueueWaiting => shown(&server.queue_waiting, number),
             Key::WarmSandboxes => shown(&server.warm_sandboxes, number),
             Key::Spares => shown(&server.spares, number),
+            Key::SparesMemory => shown(&server.spares_memory, text),
             Key::Zygotes => shown(&server.zygotes, |value| EntryValue::Truth(*value)),
             Key::WarmTtl => shown(&server.warm_ttl, duration),
             Key::ColdStartTimeout => shown(&server.cold_start_timeout, duration),

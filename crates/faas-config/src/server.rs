@@ -13,8 +13,10 @@ use std::time::Duration;
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_QUEUE_WAITING: u32 = 1000;
 const DEFAULT_WARM: u32 = 8;
-/// Two callers at the same time find one each.
-const DEFAULT_SPARES: u32 = 2;
+/// As many as come while one is made, on a host of a few cores that does nothing else.
+const DEFAULT_SPARES: u32 = 8;
+/// Eight of Python, or two or three of Node.
+const DEFAULT_SPARES_MEMORY: ByteSize = ByteSize::mib(128);
 const MOST_SPARES: u32 = 64;
 const DEFAULT_COLD_START_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_WARM_TTL: Duration = Duration::from_secs(5 * 60);
@@ -53,6 +55,8 @@ pub struct ServerConfig {
     pub warm_sandboxes: Setting<u32>,
     /// See [`Key::Spares`].
     pub spares: Setting<u32>,
+    /// See [`Key::SparesMemory`].
+    pub spares_memory: Setting<ByteSize>,
     /// See [`Key::Zygotes`].
     pub zygotes: Setting<bool>,
     /// See [`Key::WarmTtl`].
@@ -119,6 +123,7 @@ impl ServerConfig {
             })?,
             warm_sandboxes: pick(layers, Key::WarmSandboxes, DEFAULT_WARM, |text| none_or(text, MOST_WARM))?,
             spares: pick(layers, Key::Spares, DEFAULT_SPARES, |text| none_or(text, MOST_SPARES))?,
+            spares_memory: pick(layers, Key::SparesMemory, DEFAULT_SPARES_MEMORY, size)?,
             zygotes: pick(layers, Key::Zygotes, true, |text| text.parse().ok())?,
             warm_ttl: pick(layers, Key::WarmTtl, DEFAULT_WARM_TTL, duration)?,
             cold_start_timeout: pick(layers, Key::ColdStartTimeout, DEFAULT_COLD_START_TIMEOUT, duration)?,

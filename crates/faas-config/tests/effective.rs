@@ -22,6 +22,7 @@ max_sandboxes = 3
 waiting = 7
 [spares]
 sandboxes = 3
+memory = "100Mi"
 [zygotes]
 enabled = false
 [warm]

@@ -1,6 +1,6 @@
 //! One backend on one host.
 
-use crate::{Capabilities, CreateError, RecoverError, Sandbox, SandboxSpec, SpecError, Verb};
+use crate::{Capabilities, CreateError, RecoverError, Sandbox, SandboxSpec, SpareStats, SpecError, Verb};
 use async_trait::async_trait;
 use faas_types::SandboxId;
 
@@ -36,6 +36,12 @@ pub trait Executor: Send + Sync + 'static {
     /// `Unsupported` unless the capabilities declare it.
     async fn branch(&self, _snapshot: &str, _ids: &[SandboxId]) -> Result<Vec<Box<dyn Sandbox>>, CreateError> {
         Err(CreateError::Unsupported(Verb::Branch))
+    }
+
+    /// What it makes before anybody asks, and why: of the specs that were asked for last, a bounded number. An executor
+    /// that makes nothing ahead has nothing to show.
+    fn spares(&self) -> Vec<SpareStats> {
+        Vec::new()
     }
 
     /// Deals with what an earlier run on this host left behind. Idempotent; returns how many

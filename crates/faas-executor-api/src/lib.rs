@@ -18,6 +18,7 @@ pub mod fake;
 mod input;
 mod sandbox;
 mod share;
+mod spares;
 mod stay;
 mod validation;
 
@@ -29,6 +30,7 @@ pub use executor::Executor;
 pub use input::{InputClosed, InputItem, InputReceiver, InputSink, input_channel};
 pub use sandbox::{DestroyReason, ExecSession, Health, Interrupt, Interrupter, Origin, Sandbox};
 pub use share::{MAX_AT_ONCE, SharedCall, SharedProgram};
+pub use spares::SpareStats;
 pub use stay::StayingProgram;
 pub use validation::{
     MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, MAX_ENTRIES, MAX_NAME_BYTES, MAX_PATH_BYTES, check_command, check_file,

@@ -2,13 +2,15 @@
 
 use crate::link::Link;
 use crate::maker::Maker;
-use crate::stock::{self, Stock};
+use crate::stock::{self, SpareLimits, Stock};
 use crate::validate::validate;
 use crate::zygotes::{self, ZygoteEnded};
 use async_trait::async_trait;
-use faas_executor_api::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError};
+use faas_executor_api::{
+    Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpareStats, SpecError,
+};
 use faas_protocol::launcher::{Host, Step};
-use faas_types::SandboxId;
+use faas_types::{ByteSize, SandboxId};
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -25,15 +27,16 @@ pub struct ProcessExecutor {
 impl ProcessExecutor {
     pub(crate) fn new(link: Arc<Link>, child: Child, capabilities: Capabilities, host: Host) -> Self {
         let maker = Maker { link, host: Arc::new(host), missing: capabilities.report.missing.clone() };
-        Self { child: Mutex::new(child), capabilities, maker: Arc::new(maker), stock: Arc::new(Stock::new(0)) }
+        let stock = Arc::new(Stock::new(SpareLimits { most: 0, memory: ByteSize::from_bytes(0) }));
+        Self { child: Mutex::new(child), capabilities, maker: Arc::new(maker), stock }
     }
 
-    /// Has so many sandboxes ready for the specs that are asked for. Called inside a tokio runtime, before the first
-    /// is made.
+    /// Has sandboxes ready for the specs that are asked for, as many as their arrivals are worth. Called inside a tokio
+    /// runtime, before the first is made.
     #[must_use]
-    pub fn with_spares(mut self, most: u32) -> Self {
-        self.stock = Arc::new(Stock::new(most));
-        if most > 0 {
+    pub fn with_spares(mut self, limits: SpareLimits) -> Self {
+        self.stock = Arc::new(Stock::new(limits));
+        if limits.most > 0 {
             tokio::spawn(stock::keep(Arc::clone(&self.stock), Arc::clone(&self.maker)));
         }
         self
@@ -107,6 +110,10 @@ impl Executor for ProcessExecutor {
             Err(caller) => caller,
         };
         Ok(Box::new(self.maker.make(spec).await?))
+    }
+
+    fn spares(&self) -> Vec<SpareStats> {
+        self.stock.stats()
     }
 
     /// The launcher ended what dead launchers left before it said hello.

@@ -24,6 +24,7 @@ mod zygotes;
 
 pub use create::{ProcessExecutor, WithoutSpares};
 pub use error::{DelegateError, StartError};
-pub use faas_sandbox_linux::slot::{SLOT_UIDS, UIDS_PER_SLOT, is_server_uid};
+pub use faas_sandbox_linux::slot::{MOST_SANDBOXES, SLOT_UIDS, UIDS_PER_SLOT, is_server_uid};
 pub use start::{Launcher, Settings, delegate, undelegate};
+pub use stock::SpareLimits;
 pub use zygotes::ZygoteEnded;

@@ -12,7 +12,7 @@ use faas_executor_api::{
 };
 use faas_protocol::control::FromInit;
 use faas_protocol::launcher::{Counters, Host};
-use faas_types::{IsolationReport, SandboxId};
+use faas_types::{ByteSize, IsolationReport, SandboxId};
 use rustix::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -210,6 +210,11 @@ impl ProcessSandbox {
 
     pub(crate) fn link(&self) -> &Link {
         &self.shared.link
+    }
+
+    /// The memory that it took until it waited, where that was looked at.
+    pub(crate) fn weight(&self) -> Option<ByteSize> {
+        self.shared.counters().memory_peak_bytes.filter(|bytes| *bytes > 0).map(ByteSize::from_bytes)
     }
 
     pub(crate) fn control(&self) -> &Packets {

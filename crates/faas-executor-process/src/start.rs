@@ -29,7 +29,7 @@ pub struct Settings {
     /// Where an ordinary user's launcher keeps its state. `None`: `$XDG_RUNTIME_DIR/faas`, else
     /// `/tmp/faas-UID`. Root's is `/run/faas`.
     pub runtime_dir: Option<PathBuf>,
-    /// How many sandboxes may live at once, fewer than [`UIDS_PER_SLOT`](crate::UIDS_PER_SLOT).
+    /// How many sandboxes may live at once, at most [`MOST_SANDBOXES`](crate::MOST_SANDBOXES).
     pub max_sandboxes: u32,
     /// The directory of all installed packages, absolute and there; `None` where sandboxes get none.
     pub packages: Option<PathBuf>,

@@ -1,64 +1,60 @@
 //! Sandboxes that are there before anybody asks: assembled, with init waiting in them, and for a language with a
 //! runner that runner, which waits for its call.
 //!
-//! The executor takes them; one task of its own makes them, one after the other, for the specs that were asked for
-//! last, and more than once: what is asked for once would be made twice.
+//! The executor takes them; one task of its own makes them, one after the other. How many of which spec there are to
+//! be is the scheduler's decision, by how often each is asked for, how long it takes to make one and what it weighs:
+//! more of what comes in a rush, none of what is asked for now and then, and it falls slowly, so that none is made only
+//! to be ended.
 //!
 //! Invariants: one is handed over once, and for exactly its spec, tenant included; no byte of a tenant's ran in it.
 //! There are never more than was set. None is begun while a caller's own is being made: whoever waits goes first.
-//! Those of a spec that nobody asked for in a while are ended.
+
+mod kinds;
 
 use crate::maker::Maker;
 use crate::sandbox::ProcessSandbox;
-use faas_executor_api::{DestroyReason, Health, Sandbox as _, SandboxSpec};
+use faas_executor_api::{DestroyReason, Sandbox as _, SandboxSpec, SpareStats};
+use faas_types::ByteSize;
+use kinds::Kinds;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long they wait for somebody to ask for their spec.
-const IDLE: Duration = Duration::from_secs(60);
-
 /// How long it may take to make one; whoever needs longer is served better by making it when it is asked for.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many specs are remembered of which none are made.
-const REMEMBERED: usize = 32;
+/// How often it is decided anew while there are any and nobody asks: fewer are wanted then.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How many there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpareLimits {
+    /// Of all specs together.
+    pub most: u32,
+    /// The memory that they may take together.
+    pub memory: ByteSize,
+}
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Stock {
-    /// The most there are.
-    most: usize,
+    most: u32,
     state: Mutex<State>,
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    /// The spec that was asked for last first.
-    kinds: Vec<Kind>,
-    /// Those that are of no use.
-    useless: Vec<ProcessSandbox>,
+    kinds: Kinds<ProcessSandbox>,
     /// Callers whose own is being made.
     callers: usize,
     closed: bool,
 }
 
-#[derive(Debug)]
-struct Kind {
-    spec: SandboxSpec,
-    ready: Vec<ProcessSandbox>,
-    /// Whether it was asked for again.
-    again: bool,
-    /// One could not be made: none are until then.
-    resting: Option<Instant>,
-    /// When nobody asked for it in a while.
-    due: Instant,
-}
-
 /// What is to be done next.
 enum Next {
+    End(Vec<ProcessSandbox>),
     Make(SandboxSpec),
     /// Nothing, until something changes or this moment.
     Wait(Option<Instant>),
@@ -69,9 +65,9 @@ enum Next {
 pub(crate) struct Caller<'a>(&'a Stock);
 
 impl Stock {
-    pub(crate) fn new(most: u32) -> Self {
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        Self { most, state: Mutex::default(), changed: Notify::new() }
+    pub(crate) fn new(limits: SpareLimits) -> Self {
+        let state = State { kinds: Kinds::new(limits), callers: 0, closed: false };
+        Self { most: limits.most, state: Mutex::new(state), changed: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -79,29 +75,13 @@ impl Stock {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One of this spec, else the right to make one's own. More of it will be made, whether there was one or not.
+    /// One of this spec, else the right to make one's own.
     pub(crate) fn take(&self, spec: &SandboxSpec) -> Result<ProcessSandbox, Caller<'_>> {
         let mut state = self.state();
         if self.most == 0 || state.closed {
             return Err(self.caller(&mut state));
         }
-        let index = state.kinds.iter().position(|kind| kind.spec == *spec);
-        let mut kind = match index {
-            Some(index) => Kind { again: true, ..state.kinds.remove(index) },
-            None => Kind { spec: spec.clone(), ready: Vec::new(), again: false, resting: None, due: Instant::now() },
-        };
-        kind.due = Instant::now() + IDLE;
-        let mut taken = None;
-        while taken.is_none() && !kind.ready.is_empty() {
-            // The one that has waited longest.
-            let sandbox = kind.ready.remove(0);
-            if sandbox.health() == Health::Ready {
-                taken = Some(sandbox);
-            } else {
-                state.useless.push(sandbox);
-            }
-        }
-        state.kinds.insert(0, kind);
+        let taken = state.kinds.take(spec, Instant::now().into_std());
         let taken = taken.ok_or_else(|| self.caller(&mut state));
         drop(state);
         self.changed.notify_one();
@@ -113,64 +93,41 @@ impl Stock {
         Caller(self)
     }
 
+    /// What is decided and became of it, of each spec that is known; what was asked for last first.
+    pub(crate) fn stats(&self) -> Vec<SpareStats> {
+        self.state().kinds.stats()
+    }
+
     /// Ends all of them, and makes none from here on.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        let gone = (std::mem::take(&mut state.kinds), std::mem::take(&mut state.useless));
+        let gone = state.kinds.clear();
         drop(state);
         drop(gone);
         self.changed.notify_one();
     }
 
     fn next(&self) -> Next {
-        let state = self.state();
+        let mut state = self.state();
         if state.closed {
             return Next::Over;
         }
-        let wanted = state.wanted(self.most);
         let now = Instant::now();
-        let lacks = |kind: &&Kind| kind.ready.len() < wanted && kind.resting.is_none_or(|until| until <= now);
-        let lacks = state.kinds.iter().filter(|kind| kind.again).take(self.most).find(lacks);
-        match lacks {
-            Some(kind) if state.callers == 0 => Next::Make(kind.spec.clone()),
-            _ => Next::Wait(state.kinds.iter().map(|kind| kind.due).min()),
+        let surplus = state.kinds.decide(now.into_std());
+        if !surplus.is_empty() {
+            return Next::End(surplus);
+        }
+        match state.kinds.lacks(now.into_std()) {
+            Some(spec) if state.callers == 0 => Next::Make(spec.clone()),
+            _ => Next::Wait(state.kinds.any_wanted().then(|| now + LOOK)),
         }
     }
 
-    /// Takes out what is too many, and what nobody asked for in a while.
-    fn take_out(&self) -> Vec<ProcessSandbox> {
-        let mut state = self.state();
-        let now = Instant::now();
-        let wanted = state.wanted(self.most);
-        let mut out = std::mem::take(&mut state.useless);
-        for (index, kind) in state.kinds.iter_mut().filter(|kind| kind.again).enumerate() {
-            let keeps = if index < self.most && kind.due > now { wanted } else { 0 };
-            out.extend(kind.ready.drain(keeps.min(kind.ready.len())..));
-        }
-        state.kinds.retain(|kind| kind.due > now);
-        state.kinds.truncate(self.most.saturating_add(REMEMBERED));
-        out
-    }
-
-    /// One was made, or could not be: then none of its spec are for a while.
-    fn made(&self, spec: &SandboxSpec, sandbox: Option<ProcessSandbox>) {
-        let mut state = self.state();
-        let kind = state.kinds.iter_mut().find(|kind| kind.spec == *spec);
-        match (kind, sandbox) {
-            (Some(kind), Some(sandbox)) => kind.ready.push(sandbox),
-            (Some(kind), None) => kind.resting = Some(Instant::now() + IDLE),
-            (None, Some(sandbox)) => state.useless.push(sandbox),
-            (None, None) => {}
-        }
-    }
-}
-
-impl State {
-    /// How many are wanted of each spec.
-    fn wanted(&self, most: usize) -> usize {
-        let kinds = self.kinds.iter().filter(|kind| kind.again).count();
-        most.checked_div(kinds).unwrap_or(most).max(1)
+    /// One was made in so long, or could not be.
+    fn made(&self, spec: &SandboxSpec, took: Duration, sandbox: Option<ProcessSandbox>) {
+        let weight = sandbox.as_ref().and_then(ProcessSandbox::weight);
+        self.state().kinds.made(spec, Instant::now().into_std(), took, sandbox, weight);
     }
 }
 
@@ -193,12 +150,16 @@ async fn make(maker: &Maker, spec: SandboxSpec) -> Option<ProcessSandbox> {
 /// Makes and ends them until the stock is closed.
 pub(crate) async fn keep(stock: Arc<Stock>, maker: Arc<Maker>) {
     loop {
-        for sandbox in stock.take_out() {
-            Box::new(sandbox).destroy(DestroyReason::Finished).await;
-        }
         match stock.next() {
+            Next::End(sandboxes) => {
+                for sandbox in sandboxes {
+                    Box::new(sandbox).destroy(DestroyReason::Finished).await;
+                }
+            }
             Next::Make(spec) => {
-                stock.made(&spec, make(&maker, spec.clone()).await);
+                let began = Instant::now();
+                let made = make(&maker, spec.clone()).await;
+                stock.made(&spec, began.elapsed(), made);
             }
             Next::Wait(until) => {
                 tokio::select! {
@@ -213,9 +174,13 @@ pub(crate) async fn keep(stock: Arc<Stock>, maker: Arc<Maker>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Next, Stock};
+    use super::{Next, SpareLimits, Stock};
     use faas_executor_api::SandboxSpec;
-    use faas_types::{IsolationLevel, Resources, TenantId};
+    use faas_types::{ByteSize, IsolationLevel, Resources, TenantId};
+
+    fn stock(most: u32) -> Stock {
+        Stock::new(SpareLimits { most, memory: ByteSize::mib(256) })
+    }
 
     fn spec(pids: u32) -> SandboxSpec {
         let resources = Resources { pids, ..Resources::default() };
@@ -226,13 +191,13 @@ mod tests {
     fn makes(stock: &Stock) -> Option<u32> {
         match stock.next() {
             Next::Make(spec) => Some(spec.resources.pids),
-            Next::Wait(_) | Next::Over => None,
+            Next::End(_) | Next::Wait(_) | Next::Over => None,
         }
     }
 
     #[test]
     fn none_is_made_for_what_is_asked_for_once() {
-        let stock = Stock::new(2);
+        let stock = stock(2);
         for pids in [11, 12, 13] {
             assert!(stock.take(&spec(pids)).is_err());
             assert_eq!(makes(&stock), None);
@@ -245,7 +210,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_for_his_own_goes_first() {
-        let stock = Stock::new(1);
+        let stock = stock(1);
         assert!(stock.take(&spec(11)).is_err());
         let caller = stock.take(&spec(11));
         assert!(caller.is_err());
@@ -256,22 +221,12 @@ mod tests {
 
     #[test]
     fn a_stock_of_none_remembers_nothing_and_a_closed_one_makes_nothing() {
-        let none = Stock::new(0);
+        let none = stock(0);
         assert!(none.take(&spec(11)).is_err() && none.take(&spec(11)).is_err());
-        assert_eq!(makes(&none), None);
-        let closed = Stock::new(1);
+        assert_eq!((makes(&none), none.stats().len()), (None, 0));
+        let closed = stock(1);
         assert!(closed.take(&spec(11)).is_err() && closed.take(&spec(11)).is_err());
         closed.close();
         assert!(matches!(closed.next(), Next::Over));
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let stock = Stock::new(1);
-        for pids in 0..1000 {
-            assert!(stock.take(&spec(pids)).is_err());
-            assert!(stock.take_out().is_empty());
-        }
-        assert!(stock.state().kinds.len() <= 1 + super::REMEMBERED);
     }
 }

@@ -7,7 +7,8 @@ use faas_executor_api::conformance::ShellGuest;
 use faas_executor_api::{
     Capabilities, CreateError, DestroyReason, Executor, Origin, RecoverError, Sandbox, SandboxSpec, SpecError,
 };
-use faas_executor_process::{Launcher, ProcessExecutor, Settings};
+use faas_executor_process::{Launcher, ProcessExecutor, Settings, SpareLimits};
+use faas_types::ByteSize;
 use std::sync::Arc;
 
 /// How many are asked for until one was there before.
@@ -44,7 +45,9 @@ impl Executor for Spared {
 
 async fn executor() -> Arc<dyn Executor> {
     let launcher = Launcher::start(&Settings::default()).expect("a launcher");
-    Arc::new(Spared(launcher.into_executor().expect("an executor").with_spares(2)))
+    Arc::new(Spared(
+        launcher.into_executor().expect("an executor").with_spares(SpareLimits { most: 2, memory: ByteSize::mib(256) }),
+    ))
 }
 
 faas_executor_api::conformance_suite!(executor().await, ShellGuest::patient(1));

@@ -8,7 +8,7 @@ use crate::{Platform, PlatformError, disk};
 use faas_build::{Builder, Indexes, Limits, MAX_BUILDS};
 use faas_config::Config;
 use faas_executor_api::Executor;
-use faas_executor_process::{Launcher, ProcessExecutor, Settings, WithoutSpares};
+use faas_executor_process::{Launcher, MOST_SANDBOXES, ProcessExecutor, Settings, SpareLimits, WithoutSpares};
 use faas_orchestrator::{Logs, WarmSettings};
 use faas_store_api::{MemoryStore, Retention};
 use faas_types::{ByteSize, NodeId};
@@ -32,7 +32,7 @@ pub struct Bootstrap {
     max_sandboxes: u32,
     queue: u32,
     warm: WarmSettings,
-    spares: u32,
+    spares: SpareLimits,
     zygotes: bool,
     cold_start_timeout: Duration,
 }
@@ -61,10 +61,10 @@ impl Bootstrap {
         // Executions have all of theirs while dependencies are fetched.
         let builds = if packages.is_some() { MAX_BUILDS } else { 0 };
         // None goes for one that nobody asked for yet, nor while one that is of no use ends.
-        let spares = spares.min((UIDS_PER_SLOT - 1).saturating_sub(max_sandboxes + builds) / 2);
+        let spares = spares.min(MOST_SANDBOXES.saturating_sub(max_sandboxes + builds) / 2);
         let settings = Settings {
             runtime_dir: config.runtime_dir.value.clone(),
-            max_sandboxes: (max_sandboxes + builds + 2 * spares).min(UIDS_PER_SLOT - 1),
+            max_sandboxes: (max_sandboxes + builds + 2 * spares).min(MOST_SANDBOXES),
             packages: packages.map(Path::to_owned),
         };
         let warm = WarmSettings { sandboxes: server.warm_sandboxes.value, ttl: server.warm_ttl.value };
@@ -73,7 +73,7 @@ impl Bootstrap {
             max_sandboxes,
             queue: server.queue_waiting.value,
             warm,
-            spares,
+            spares: SpareLimits { most: spares, memory: server.spares_memory.value },
             zygotes: server.zygotes.value,
             cold_start_timeout: server.cold_start_timeout.value,
         })
@@ -82,7 +82,7 @@ impl Bootstrap {
     /// Makes nothing before it is asked for: no sandbox and no zygote.
     #[must_use]
     pub fn without_spares(self) -> Self {
-        Self { spares: 0, zygotes: false, ..self }
+        Self { spares: SpareLimits { most: 0, ..self.spares }, zygotes: false, ..self }
     }
 
     /// Has a zygote, or none.
@@ -158,7 +158,7 @@ impl Bootstrap {
     }
 }
 
-fn executor(launcher: Launcher, spares: u32, zygotes: bool) -> Result<ProcessExecutor, StartError> {
+fn executor(launcher: Launcher, spares: SpareLimits, zygotes: bool) -> Result<ProcessExecutor, StartError> {
     let executor = launcher.into_executor()?.with_spares(spares);
     Ok(if zygotes { executor.with_zygotes() } else { executor })
 }

@@ -5,7 +5,8 @@ use crate::function::load_routes;
 use crate::house::House;
 use crate::settings::{Parts, Settings};
 use crate::{CallStats, Readiness, StartError, Stats, loader, standing, upkeep};
-use faas_executor_api::Capabilities;
+use faas_executor_api::{Capabilities, SpareStats};
+use faas_types::TenantId;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
@@ -99,6 +100,14 @@ impl Orchestrator {
             log_bytes: house.logs.bytes(),
             uptime: house.began.elapsed(),
         }
+    }
+
+    /// What is made for a tenant before it asks, and why; what it asked for last first.
+    #[must_use]
+    pub fn spares(&self, tenant: TenantId) -> Vec<SpareStats> {
+        let mut spares = self.house.executor.spares();
+        spares.retain(|stats| stats.spec.tenant == tenant);
+        spares
     }
 
     /// What became of all executions since the start of the process.

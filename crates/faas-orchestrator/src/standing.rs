@@ -30,6 +30,9 @@ const PAUSE: Duration = Duration::from_millis(2);
 const IN_VAIN: u32 = 3;
 /// The part of all places that instances take at most while they are made.
 const PART: u32 = 4;
+/// And however many places there are: more at once would only wait for each other's processor, and make whoever calls
+/// wait as well.
+const MOST_MADE: u32 = 16;
 
 /// The live versions that keep instances.
 #[derive(Default)]
@@ -177,7 +180,7 @@ fn fill(house: &Arc<House>) {
     let there = |wanted: &Wanted| wait(wanted).saturating_add(wanted.at_work(house));
     let mut standing: usize = wanted.iter().map(|wanted| there(wanted).min(wanted.least())).sum();
     let most = usize::try_from(house.settings.warm.sandboxes).unwrap_or(usize::MAX);
-    let most_made = usize::try_from((house.settings.concurrency / PART).max(1)).unwrap_or(usize::MAX);
+    let most_made = usize::try_from((house.settings.concurrency / PART).clamp(1, MOST_MADE)).unwrap_or(usize::MAX);
     for wanted in wanted {
         let served = wanted.served();
         for _ in there(&wanted)..wanted.least() {

@@ -117,7 +117,7 @@ fn assemble(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     step(Step::Areas, &mut || areas::mount(plan.disk_bytes, plan.inodes))?;
     step(Step::Packages, &mut || attach_packages(plan))?;
     step(Step::Pivot, &mut pivot::enter)?;
-    step(Step::Rlimits, &mut || procfs::be_first_to_go().and_then(|()| set_rlimits(plan.stand_in)))?;
+    step(Step::Rlimits, &mut || set_rlimits(plan.stand_in))?;
     step(Step::Caps, &mut caps::drop_all)?;
     step(Step::NoNewPrivs, &mut || rustix::thread::set_no_new_privs(true))?;
     if let Some(rules) = plan.landlock {

@@ -4,8 +4,8 @@
 //! All learn from what happened (calls, what a start cost, what a sandbox takes) and decide when they are asked, at a
 //! moment that is passed in. Invariants: the same happenings lead to the same decisions; as many keys are known as the
 //! settings say, and then the one that was called longest ago is forgotten; a decision carries its reason, for
-//! `/stats`. The orchestrator's upkeep calls them: it asks for spares with every sample, for keep-alive times every
-//! [`PRICE_EVERY`], and takes what it asked for to the executor.
+//! `/stats`. The process executor's stock asks for spares, after every change of it and once a second while there are any;
+//! keep-alive times are to be asked for every [`PRICE_EVERY`].
 
 mod budget;
 mod costs;

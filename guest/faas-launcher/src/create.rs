@@ -7,7 +7,7 @@ use faas_protocol::launcher::{Create, Step};
 use faas_sandbox_linux::assemble::{self, INNER_ID, Plan, StandIn};
 use faas_sandbox_linux::cgroup::{Controller, Leaf, LeafPool, Limits};
 use faas_sandbox_linux::netns::NetNsPool;
-use faas_sandbox_linux::root::packages;
+use faas_sandbox_linux::root::{packages, procfs};
 use faas_sandbox_linux::stem::clone_as_owner;
 use faas_sandbox_linux::sys::{CloneFlags, Cloned};
 use rustix::fd::{AsFd, OwnedFd};
@@ -133,6 +133,7 @@ impl Maker {
         self.write_id_maps(pid, uid_number).map_err(|errno| (step, errno))?;
         let step = at(Step::Place)?;
         leaf.place(pid).map_err(|errno| (step, errno))?;
+        procfs::make_first_to_go(pid).map_err(|errno| (step, errno))?;
         let step = at(Step::Journal)?;
         self.running.slot.record_start(sequence, pid).map_err(|errno| (step, errno))?;
         taken.journalled = true;

@@ -20,6 +20,7 @@ const LAYERS: [(&str, Place); 33] = [
     ("faas-store-api", Place::Layer(1)),
     ("faas-api-model", Place::Layer(1)),
     ("faas-archive", Place::Layer(1)),
+    ("faas-scheduler", Place::Layer(1)),
     ("faas-sandbox-linux", Place::Layer(2)),
     ("faas-snapshot", Place::Layer(2)),
     ("faas-net", Place::Layer(2)),
@@ -32,7 +33,6 @@ const LAYERS: [(&str, Place); 33] = [
     ("faas-store-sqlite", Place::Layer(BACKEND)),
     ("faas-store-postgres", Place::Layer(BACKEND)),
     ("faas-routes-file", Place::Layer(BACKEND)),
-    ("faas-scheduler", Place::Layer(4)),
     ("faas-usage-tracker", Place::Layer(4)),
     ("faas-orchestrator", Place::Layer(4)),
     ("faas-gateway", Place::Layer(5)),
@@ -48,8 +48,7 @@ const LAYERS: [(&str, Place); 33] = [
 ];
 
 /// Edges within one layer that are wanted, with the reason.
-const WITHIN_A_LAYER: [(&str, &str, &str); 4] = [
-    ("faas-orchestrator", "faas-scheduler", "the queue of executions is a pure part of running them"),
+const WITHIN_A_LAYER: [(&str, &str, &str); 3] = [
     ("faas-bin", "faas-lib", "the programs are a thin shell over the composition root"),
     ("faas-tester", "faas-lib", "end-to-end tests embed the platform"),
     ("faas-tester", "faas-bin", "end-to-end tests run the built programs"),
@@ -114,6 +113,7 @@ mod tests {
         let allowed = [
             ("faas-executor-process", "faas-sandbox-linux"),
             ("faas-executor-api", "faas-types"),
+            ("faas-executor-process", "faas-scheduler"),
             ("faas-sandbox-linux", "faas-protocol"),
             ("faas-lib", "faas-executor-process"),
             ("faas-bin", "faas-lib"),

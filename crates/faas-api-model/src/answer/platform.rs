@@ -108,6 +108,36 @@ pub struct StatsAnswer {
     pub latency: Option<LatencyAnswer>,
     /// Routes that lead to functions: deployed ones, and those of the routes file.
     pub routes: BTreeMap<String, u64>,
+    /// Sandboxes that are made before anybody asks, of each kind that this tenant asked for last.
+    #[serde(default)]
+    pub spares: Vec<SparesAnswer>,
     /// Milliseconds since the server began.
     pub uptime_ms: u64,
+}
+
+/// Sandboxes of one kind that are made before anybody asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SparesAnswer {
+    /// Their language; `null` for plain commands.
+    pub language: Option<Language>,
+    /// The memory that each may use.
+    pub memory_limit_bytes: u64,
+    /// The packages in them.
+    pub packages: Option<String>,
+    /// How many there are to be.
+    pub wanted: u64,
+    /// Why so many.
+    pub reason: String,
+    /// How many there are.
+    pub ready: u64,
+    /// How many were made.
+    pub made: u64,
+    /// How many of those were handed over.
+    pub used: u64,
+    /// How many ended without.
+    pub unused: u64,
+    /// How long it took to make the last one; `null` where none was.
+    pub start_us: Option<u64>,
+    /// The memory that it took until it waited; `null` where that was not measured.
+    pub memory_bytes: Option<u64>,
 }

@@ -12,6 +12,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         ("Limits", limits()),
         ("Capabilities", capabilities()),
         ("Stats", stats()),
+        ("Spares", spares()),
         ("Latency", latency()),
         ("FunctionStats", function_stats()),
         ("PlatformEvent", platform_event()),
@@ -99,7 +100,33 @@ fn stats() -> Value {
             "warm_starts": count("Executions that began in one of them."),
             "retired": count("Sandboxes that were to be kept and could not be made as new."),
             "log_bytes": count("Output of ended executions that is kept."),
+            "spares": {"type": "array", "items": reference("Spares")},
             "uptime_ms": count("Milliseconds since the server began."),
+        }),
+        &[],
+    )
+}
+
+fn spares() -> Value {
+    exact(
+        "Sandboxes of one kind that are made before anybody asks.",
+        json!({
+            "language": text_or_null("Their language; null for plain commands."),
+            "memory_limit_bytes": count("The memory that each may use."),
+            "packages": text_or_null("The packages in them."),
+            "wanted": count("How many there are to be."),
+            "reason": one_of_names(
+                &["arrivals", "rare", "min", "most", "calming", "short"],
+                "Why so many: as many as come while one is made; it is asked for too rarely; the least or the most \
+                 there may be; fewer would do but not for long yet; others save more with the number or the memory \
+                 there is.",
+            ),
+            "ready": count("How many there are."),
+            "made": count("How many were made."),
+            "used": count("How many of those were handed over."),
+            "unused": count("How many ended without."),
+            "start_us": or_null(count("Microseconds that it took to make the last one.")),
+            "memory_bytes": or_null(count("The memory that it took until it waited.")),
         }),
         &[],
     )

@@ -89,6 +89,11 @@ fn stats_table(stats: &StatsAnswer) -> Table {
     row("warm starts", stats.warm_starts);
     row("retired", stats.retired);
     row("log bytes", stats.log_bytes);
+    for spares in &stats.spares {
+        let language = spares.language.map_or_else(|| "commands".to_owned(), |language| language.to_string());
+        row(&format!("spares of {language}, wanted"), spares.wanted);
+        row(&format!("spares of {language}, ready"), spares.ready);
+    }
     row("uptime ms", stats.uptime_ms);
     table
 }

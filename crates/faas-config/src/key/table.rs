@@ -116,8 +116,14 @@ keys! {
     Spares {
         name: "spares.sandboxes", env: "FAAS_SPARES_SANDBOXES", flag: "--spares-sandboxes",
         accepted: "a whole number from 0 to 64",
-        default: "2",
-        about: "How many sandboxes are made before anybody asks, for what was asked for last; 0 makes none.",
+        default: "8",
+        about: "How many sandboxes may be made before anybody asks. How many of what are is decided by how often it is asked for and how long one takes to make; none are for what is asked for less often than every half minute. 0 makes none.",
+    }
+    SparesMemory {
+        name: "spares.memory", env: "FAAS_SPARES_MEMORY", flag: "--spares-memory",
+        accepted: "bytes with a suffix such as 256Mi, 512M or 1Gi; a bare number is MiB",
+        default: "128Mi",
+        about: "The memory that sandboxes which are made before anybody asks may take together, by what was measured of such ones.",
     }
     Zygotes {
         name: "zygotes.enabled", env: "FAAS_ZYGOTES_ENABLED", flag: "--zygotes-enabled",

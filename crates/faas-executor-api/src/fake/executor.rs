@@ -3,7 +3,7 @@
 use super::disk::Disk;
 use super::host::FakeHost;
 use super::sandbox::FakeSandbox;
-use crate::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpecError, Verb};
+use crate::{Capabilities, CreateError, Executor, RecoverError, Sandbox, SandboxSpec, SpareStats, SpecError, Verb};
 use async_trait::async_trait;
 use faas_types::SandboxId;
 use std::collections::HashMap;
@@ -96,6 +96,10 @@ impl Executor for FakeExecutor {
     async fn branch(&self, snapshot: &str, ids: &[SandboxId]) -> Result<Vec<Box<dyn Sandbox>>, CreateError> {
         let saved = self.saved(Verb::Branch, snapshot)?;
         ids.iter().map(|id| self.make(*id, saved.spec.clone(), Some(saved.disk.clone()))).collect()
+    }
+
+    fn spares(&self) -> Vec<SpareStats> {
+        self.estate.host.spares.clone()
     }
 
     async fn recover(&self) -> Result<u32, RecoverError> {

@@ -1,6 +1,6 @@
 //! What a fake host offers.
 
-use crate::{Capabilities, ExecutorKind, IsolationClass, RuntimeInfo, SandboxSpec, SpecError, Verb};
+use crate::{Capabilities, ExecutorKind, IsolationClass, RuntimeInfo, SandboxSpec, SpareStats, SpecError, Verb};
 use faas_types::{ByteSize, CpuAmount, Enforcement, IsolationLevel, IsolationReport, Language, Layer, LimitKind};
 
 /// What a fake host offers. The default offers every verb, layer and limit, and python and bash.
@@ -20,6 +20,8 @@ pub struct FakeHost {
     pub cpu: CpuAmount,
     /// How many sandboxes may live at once.
     pub max_sandboxes: u32,
+    /// What it says of sandboxes made ahead; it makes none.
+    pub spares: Vec<SpareStats>,
 }
 
 impl Default for FakeHost {
@@ -32,6 +34,7 @@ impl Default for FakeHost {
             memory: ByteSize::mib(16 * 1024),
             cpu: CpuAmount::from_milli(4000),
             max_sandboxes: 1000,
+            spares: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Those of commands, in which nothing waits but init.
 
-use super::{end, executor, inits, spare, spec};
+use super::{SPARES, end, executor, inits, spare, spec};
 use faas_executor_api::{Command, Event, Executor, Health, Origin, Sandbox, SandboxSpec};
 use faas_types::{Outcome, OutputLimits, Resources, TenantId};
 use std::collections::HashSet;
@@ -45,6 +45,11 @@ async fn the_first_is_made_when_it_is_asked_for_and_those_after_it_are_there() {
         );
         end(sandbox).await;
     }
+    let stats = executor.spares();
+    let [shown] = stats.as_slice() else { panic!("one spec was asked for: {stats:?}") };
+    assert_eq!(shown.spec, spec());
+    assert!(shown.used >= 10 && shown.made >= shown.used + shown.unused && shown.wanted <= SPARES, "{shown:?}");
+    assert!(shown.took.is_some() && !shown.reason.is_empty(), "{shown:?}");
     executor.shutdown().await;
 }
 

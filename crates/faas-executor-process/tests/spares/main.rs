@@ -6,8 +6,8 @@ mod blank;
 mod runner;
 
 use faas_executor_api::{DestroyReason, Executor, Origin, Sandbox, SandboxSpec};
-use faas_executor_process::{Launcher, ProcessExecutor, Settings};
-use faas_types::{IsolationLevel, Resources, TenantId};
+use faas_executor_process::{Launcher, ProcessExecutor, Settings, SpareLimits};
+use faas_types::{ByteSize, IsolationLevel, Resources, TenantId};
 
 /// How many are kept.
 const SPARES: u32 = 2;
@@ -16,7 +16,7 @@ const LOOKS: u32 = 10_000;
 
 fn executor() -> ProcessExecutor {
     let launcher = Launcher::start(&Settings::default()).expect("a launcher");
-    launcher.into_executor().expect("an executor").with_spares(SPARES)
+    launcher.into_executor().expect("an executor").with_spares(SpareLimits { most: SPARES, memory: ByteSize::mib(256) })
 }
 
 fn spec() -> SandboxSpec {

@@ -206,11 +206,11 @@ async fn invoke_function(
 
 async fn get_stats(
     State(state): State<Shared>,
-    _: Tenant,
+    Tenant(tenant): Tenant,
     parameters: Parameters,
 ) -> Result<Json<StatsAnswer>, ApiError> {
     parameters.only(&[])?;
-    Ok(Json(stats_answer(&state)))
+    Ok(Json(stats_answer(&state, tenant)))
 }
 
 async fn get_function_stats(

@@ -14,12 +14,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{
     CapabilitiesAnswer, FunctionStatsAnswer, HealthAnswer, LatencyAnswer, LimitsAnswer, MAX_ENTRIES, MAX_INPUT_BYTES,
-    MAX_LABELS, RuntimeAnswer, StatsAnswer,
+    MAX_LABELS, RuntimeAnswer, SparesAnswer, StatsAnswer,
 };
-use faas_executor_api::{Capabilities, MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, Verb};
+use faas_executor_api::{Capabilities, MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, SpareStats, Verb};
 use faas_orchestrator::{CallStats, FunctionStats, INLINE_BYTES, LONGEST_TIMEOUT, Latency, Readiness, Settings};
 use faas_telemetry::Ended;
-use faas_types::{Contract, ErrorCode, FunctionName, Mode};
+use faas_types::{ByteSize, Contract, ErrorCode, FunctionName, Mode, TenantId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -75,15 +75,15 @@ async fn get_metrics(State(state): State<Shared>) -> Response {
 
 async fn get_stats(
     State(state): State<Shared>,
-    _: Tenant,
+    Tenant(tenant): Tenant,
     parameters: Parameters,
 ) -> Result<Json<StatsAnswer>, ApiError> {
     parameters.only(&[])?;
-    Ok(Json(stats(&state)))
+    Ok(Json(stats(&state, tenant)))
 }
 
-/// What the platform does and has done.
-pub(crate) fn stats(state: &Gateway) -> StatsAnswer {
+/// What the platform does and has done, and what it has ready for a tenant.
+pub(crate) fn stats(state: &Gateway, tenant: TenantId) -> StatsAnswer {
     let (stats, calls) = (state.orchestrator.stats(), state.orchestrator.calls());
     let (deployed, rows) = state.orchestrator.functions().routes();
     StatsAnswer {
@@ -101,7 +101,25 @@ pub(crate) fn stats(state: &Gateway) -> StatsAnswer {
         warm_starts: stats.warm_starts,
         retired: stats.retired,
         log_bytes: stats.log_bytes,
+        spares: state.orchestrator.spares(tenant).iter().map(spares).collect(),
         uptime_ms: milliseconds(stats.uptime),
+    }
+}
+
+fn spares(stats: &SpareStats) -> SparesAnswer {
+    let SpareStats { spec, wanted, reason, ready, made, used, unused, took, memory } = stats;
+    SparesAnswer {
+        language: spec.language,
+        memory_limit_bytes: spec.resources.memory.as_bytes(),
+        packages: spec.packages.map(|packages| packages.to_string()),
+        wanted: u64::from(*wanted),
+        reason: (*reason).to_owned(),
+        ready: u64::from(*ready),
+        made: *made,
+        used: *used,
+        unused: *unused,
+        start_us: took.map(microseconds),
+        memory_bytes: memory.map(ByteSize::as_bytes),
     }
 }
 
@@ -126,8 +144,11 @@ fn errors(calls: &CallStats) -> BTreeMap<String, u64> {
     calls.failed.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect()
 }
 
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 fn latency(latency: Latency) -> LatencyAnswer {
-    let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     LatencyAnswer {
         p50_us: microseconds(latency.p50),
         p95_us: microseconds(latency.p95),

@@ -3,7 +3,10 @@
 use crate::harness::{House, printing, within};
 use axum::body::Body;
 use axum::http::Request;
+use faas_executor_api::fake::FakeHost;
+use faas_executor_api::{SandboxSpec, SpareStats};
 use faas_gateway::{DRAIN_GRACE, HttpLimits, Server};
+use faas_types::{ByteSize, IsolationLevel, Language, Resources, TenantId};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use std::time::Duration;
@@ -12,6 +15,35 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 /// What asks for a WebSocket.
 const UPGRADE: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
     sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+
+#[tokio::test]
+async fn a_tenant_sees_what_was_made_for_it_before_it_asked() {
+    let of = |tenant| SpareStats {
+        spec: SandboxSpec {
+            tenant,
+            language: Some(Language::Python),
+            resources: Resources { memory: ByteSize::mib(64), ..Resources::default() },
+            isolation: IsolationLevel::Strict,
+            packages: None,
+        },
+        wanted: 3,
+        reason: "calming",
+        ready: 2,
+        made: 41,
+        used: 38,
+        unused: 1,
+        took: Some(Duration::from_millis(21)),
+        memory: None,
+    };
+    let spares = vec![of(TenantId::from_bytes([7; 16])), of(TenantId::LOCAL)];
+    let host = FakeHost { spares, ..FakeHost::default() };
+    let house = House::with(|_| {}, HttpLimits::default(), host).await;
+    let expected = json!([{
+        "language": "python", "memory_limit_bytes": 64 << 20, "packages": null, "wanted": 3, "reason": "calming",
+        "ready": 2, "made": 41, "used": 38, "unused": 1, "start_us": 21_000, "memory_bytes": null,
+    }]);
+    assert_eq!(house.get("/api/v1/stats").await.json()["spares"], expected);
+}
 
 #[tokio::test]
 async fn the_platform_shows_what_it_is_offers_bounds_and_does() {

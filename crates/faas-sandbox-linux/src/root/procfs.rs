@@ -105,13 +105,14 @@ pub fn cover(masks: &[Mask]) -> Result<(), Errno> {
     crate::sys::mount_read_only(c"proc/sys", false)
 }
 
-/// Makes user code the first to go when the host runs out of memory, whatever the server's own
-/// standing is, which it inherits.
+/// Makes a process, and what descends from it, the first to go when the host runs out of memory, whatever the server's
+/// own standing is, which it inherits. Called by whoever may: a sandbox's own process may not.
 ///
 /// # Errors
 /// The kernel's answer.
-pub fn be_first_to_go() -> Result<(), Errno> {
-    match write_if_there(c"/proc/self/oom_score_adj", b"500") {
+pub fn make_first_to_go(pid: i32) -> Result<(), Errno> {
+    let path = CString::new(format!("/proc/{pid}/oom_score_adj")).map_err(|_| Errno::INVAL)?;
+    match write_if_there(&path, b"500") {
         // It is above that already, and lowering it takes a privilege.
         Err(Errno::ACCESS | Errno::PERM) => Ok(()),
         other => other,

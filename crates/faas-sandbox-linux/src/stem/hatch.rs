@@ -200,7 +200,7 @@ fn become_zygote(plan: &ZygotePlan<'_>, stem: &OwnedFd) -> ! {
 fn set_up(plan: &ZygotePlan<'_>, stem: BorrowedFd<'_>) -> Result<std::convert::Infallible, (HatchStep, Errno)> {
     let step = |step, result: Result<(), Errno>| result.map_err(|errno| (step, errno));
     step(HatchStep::Signals, sys::usual_signals().and_then(|()| assemble::die_with_launcher()))?;
-    step(HatchStep::OomScore, procfs::be_first_to_go())?;
+    step(HatchStep::OomScore, procfs::make_first_to_go(rustix::process::getpid().as_raw_pid()))?;
     step(HatchStep::Descriptors, arrange_descriptors(plan, stem))?;
     step(HatchStep::Session, rustix::process::setsid().map(drop))?;
     // The seal denies it, and execution then stops at its first instruction.

@@ -1,6 +1,6 @@
 //! Who gets how much of the memory budget: whose next spare saves the most milliseconds per MiB.
 //!
-//! Invariants: what is granted fits the budget; lower bounds come first, and one of each key before the second of any;
+//! Invariants: what is granted fits the budget, and is no more than there may be of all together; lower bounds come first, and one of each key before the second of any;
 //! nobody gets more than it wants; the same claims are granted the same. [`super::Spares`] calls it.
 
 #[cfg(test)]
@@ -87,16 +87,24 @@ impl PartialEq for Next<'_> {
 
 impl Eq for Next<'_> {}
 
-/// How many each claim gets of so many bytes, in their order.
-pub(super) fn share(budget: u64, claims: &[Claim]) -> Vec<u32> {
+/// What there is for all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    pub(super) bytes: u64,
+    pub(super) most: u32,
+}
+
+/// How many each claim gets, in their order.
+pub(super) fn share(budget: Budget, claims: &[Claim]) -> Vec<u32> {
     let mut granted = vec![0; claims.len()];
-    let mut left = budget;
+    let Budget { bytes: mut left, mut most } = budget;
     let wanted = claims.iter().enumerate().filter(|(_, claim)| claim.wanted > 0);
     let mut next: BinaryHeap<_> = wanted.map(|(place, claim)| Next::first(place, claim)).collect();
-    while let Some(mut best) = next.pop() {
+    while let Some(mut best) = next.pop().filter(|_| most > 0) {
         // One that does not fit has no further one that does.
         let Some(rest) = left.checked_sub(best.claim.memory) else { continue };
         left = rest;
+        most -= 1;
         best.count();
         if let Some(granted) = granted.get_mut(best.place) {
             *granted = best.granted;

@@ -50,6 +50,12 @@ impl Bounds {
         if min > most { Err(BoundsError { min, most }) } else { Ok(Self { min, most }) }
     }
 
+    /// At most `most`, and none where nobody calls.
+    #[must_use]
+    pub const fn up_to(most: u32) -> Self {
+        Self { min: 0, most }
+    }
+
     /// The lower one.
     #[must_use]
     pub const fn min(self) -> u32 {

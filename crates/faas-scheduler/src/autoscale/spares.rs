@@ -1,14 +1,14 @@
 //! How many spares of each key are kept ready.
 //!
 //! A key is what spares can be made for: an exact spec without its tenant. Invariants: what is wanted of all keys fits
-//! the memory budget, as far as the sizes are known; lower bounds are honoured as long as they fit it; a key never
+//! the memory budget, as far as the sizes are known, and is no more than there may be; lower bounds are honoured as long as they fit it; a key never
 //! wants more than its upper bound. See [`super::demand`] for how a number changes, [`super::budget`] for who goes
 //! short.
 
 #[cfg(test)]
 mod tests;
 
-use super::budget::{Claim, share};
+use super::budget::{Budget, Claim, share};
 use super::costs::Costs;
 use super::demand::{Asked, Bounds, Demand};
 use super::recent::Recent;
@@ -23,6 +23,8 @@ pub struct SpareSettings {
     pub keys: usize,
     /// What all spares together may take.
     pub budget: ByteSize,
+    /// How many there may be of all keys together.
+    pub most: u32,
     /// Of a key that has none of its own.
     pub bounds: Bounds,
     /// What making one is taken to cost until it was measured.
@@ -58,9 +60,9 @@ pub enum Reason {
         /// By its arrivals.
         asked: u32,
     },
-    /// The memory saves more elsewhere.
-    Memory {
-        /// With enough memory.
+    /// There are too few for all, or too little memory, and they save more elsewhere.
+    Short {
+        /// With enough for all.
         asked: u32,
     },
 }
@@ -137,7 +139,7 @@ impl<K: Clone + Ord> Spares<K> {
         let asked: Vec<_> = self.keys.iter_mut().map(|(_, demand)| demand.decide(now)).collect();
         let claims: Vec<_> =
             self.keys.iter().zip(&asked).map(|((_, demand), asked)| claim(demand, asked, now)).collect();
-        let granted = share(self.settings.budget.as_bytes(), &claims);
+        let granted = share(Budget { bytes: self.settings.budget.as_bytes(), most: self.settings.most }, &claims);
         let decided = self.keys.iter_mut().zip(asked).zip(granted);
         let target = |(((key, demand), asked), granted): (((&K, &mut Demand), Asked), u32)| {
             demand.granted = granted;
@@ -168,7 +170,7 @@ fn reason(demand: &Demand, asked: &Asked) -> Reason {
     let Asked { asked, wanted, per_second, is_rare } = *asked;
     let bounds = demand.bounds();
     if demand.granted < wanted {
-        Reason::Memory { asked: wanted }
+        Reason::Short { asked: wanted }
     } else if wanted > asked.max(bounds.min()) {
         Reason::Calming { asked }
     } else if asked > bounds.most() {

@@ -11,6 +11,7 @@ fn settings() -> SpareSettings {
     SpareSettings {
         keys: 16,
         budget: ByteSize::mib(1024),
+        most: u32::MAX,
         bounds: Bounds::new(0, MOST).expect("bounds"),
         start: Duration::from_millis(30),
         memory: ByteSize::mib(14),
@@ -220,7 +221,7 @@ fn a_decision_says_why() {
     assert!(after.iter().any(|(wanted, reason)| *wanted == 4 && matches!(reason, Reason::Calming { .. })), "{after:?}");
     assert_eq!(after.last(), Some(&(3, Reason::Min { asked: 0 })));
     spares.weighed(&0, ByteSize::from_bytes(500 * MIB));
-    assert_eq!(reason(&mut spares, 300), Some((2, Reason::Memory { asked: 3 })));
+    assert_eq!(reason(&mut spares, 300), Some((2, Reason::Short { asked: 3 })));
 }
 
 #[test]
