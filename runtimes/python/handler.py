@@ -87,6 +87,7 @@ class Answer:
     CREDIT = CREDIT
     HEAD, BODY, END, FAILED, LOADED, BUSY = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46
     MAX_BODY = 128 * 1024
+    SHORT = 4096  # one piece, which leaves with the end
     MAX_HEADERS = 4096
     MAX_MESSAGE = 1000
     system = sys
@@ -106,13 +107,18 @@ class Answer:
     def head(self, status, headers):
         body = status.to_bytes(2, "little") + len(headers).to_bytes(4, "little")
         for name, value in headers:
-            body += b"".join(len(part).to_bytes(4, "little") + part for part in (name, value))
+            body += len(name).to_bytes(4, "little") + name + len(value).to_bytes(4, "little") + value
         if len(headers) > self.MAX_HEADERS or len(body) > self.MAX_BODY:
             limits = len(headers), len(body), self.MAX_HEADERS, self.MAX_BODY
             raise ValueError("%d headers make a head of %d bytes; at most %d and %d are accepted" % limits)
         self.add(self.HEAD, body)
 
     def body(self, data):
+        if 0 < len(data) <= min(self.credit, self.SHORT):
+            self.add(self.BODY, data, self.sequence)
+            self.credit -= len(data)
+            self.sequence += 1
+            return
         rest = memoryview(data)
         while rest:
             if self.credit == 0:
@@ -157,8 +163,9 @@ class Answer:
             self.add(self.BUSY, b"")
 
     def add(self, kind, body, sequence=0):
-        self.unsent += len(body).to_bytes(4, "little") + bytes((kind, 0, 0, 0))
-        self.unsent += self.call.to_bytes(4, "little") + sequence.to_bytes(4, "little")
+        # The fields of a frame's head lie side by side.
+        head = len(body) | kind << 32 | self.call << 64 | sequence << 96
+        self.unsent += head.to_bytes(16, "little")
         self.unsent += body
 
     def send(self):
@@ -187,6 +194,7 @@ class Handler:
     Answer, Headers, Request = Answer, Headers, Request
     posix, system, show = posix, sys, sys.__excepthook__
     timer, timers = _signal.getitimer, (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
+    UNSET, NONE = (0.0, 0.0), (False, False, False)
 
     def __init__(self, host, fields, hide_frames, without_runner):
         self.host, self.fields = host, fields
@@ -282,7 +290,7 @@ class Handler:
         headers = self.checked(headers)
         if result is None and status in (204, 304):
             body = b""
-        elif not any(name.lower() == b"content-type" for name, _ in headers):
+        elif not headers or not any(name.lower() == b"content-type" for name, _ in headers):
             headers.insert(0, (b"content-type", kind.encode()))
         answer.head(status, headers)
         if isinstance(body, bytes):
@@ -342,6 +350,8 @@ class Handler:
     def checked(self, headers):
         """Headers as a list of pairs of bytes."""
         accepted = "accepted: a dict or a list of pairs of a name and a str or bytes"
+        if isinstance(headers, tuple) and not headers:
+            return []
         pairs = list(headers.items()) if hasattr(headers, "items") else headers
         checked = []
         if not isinstance(pairs, (list, tuple)):
@@ -403,13 +413,15 @@ class Handler:
         """As asyncio.run() would: what a call leaves in the loop is cancelled with it, and what that prints is
         the call's own. What is due later cannot be told from what the next call does."""
         self.cancel_tasks()
-        scheduled = any(not due.cancelled() for due in getattr(self.loop, "_scheduled", ()))
-        if scheduled or any(now and not before for now, before in zip(self.armed(), answer.armed)):
+        scheduled = self.loop is not None and any(not due.cancelled() for due in getattr(self.loop, "_scheduled", ()))
+        armed = self.armed()
+        if scheduled or armed != self.NONE and any(now and not before for now, before in zip(armed, answer.armed)):
             answer.busy = True
 
     def armed(self):
         """Which of the interval timers run: their signals would meet the next call."""
-        return [self.timer(kind) != (0, 0) for kind in self.timers]
+        timer, (real, virtual, profiling), unset = self.timer, self.timers, self.UNSET
+        return timer(real) != unset, timer(virtual) != unset, timer(profiling) != unset
 
     def cancel_tasks(self):
         if self.loop is None or self.loop.is_closed():

@@ -183,13 +183,23 @@ class Host:
 
     def frame(self):
         """The next frame as (type, call, body); None where the stream ends between two frames."""
-        if not self.ahead and not self.read_more(0):
-            return None
+        ahead = self.ahead
+        if not ahead:
+            if not self.read_more(0):
+                return None
+            ahead = self.ahead
+        # Nearly always all of it is there.
+        number = int.from_bytes
+        length = number(ahead[:4], "little")
+        end = self.HEADER + length
+        if len(ahead) >= end and length <= self.MAX_BODY:
+            self.ahead = ahead[end:]
+            return ahead[4], number(ahead[8:12], "little"), ahead[self.HEADER : end]
         header = self.take(self.HEADER)
-        length = int.from_bytes(header[:4], "little")
+        length = number(header[:4], "little")
         if length > self.MAX_BODY:
             raise SystemExit("runner: frame of %d bytes is longer than allowed" % length)
-        return header[4], int.from_bytes(header[8:12], "little"), self.take(length)
+        return header[4], number(header[8:12], "little"), self.take(length)
 
     def expect_frame(self):
         frame = self.frame()
@@ -215,10 +225,10 @@ class Host:
         return bool(piece)
 
     def write(self, data):
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[self.posix.write(self.socket, rest) :]
+            written = self.posix.write(self.socket, data) if data else 0
+            while written < len(data):
+                written += self.posix.write(self.socket, memoryview(data)[written:])
         except OSError as error:
             raise SystemExit("runner: writing to the host failed: %s" % error) from None
 
@@ -243,10 +253,14 @@ class Fields:
         return int.from_bytes(self.take(length), "little")
 
     def bytes(self):
-        return self.take(self.number(4))
+        at = self.at + 4
+        self.at = end = at + int.from_bytes(self.body[at - 4 : at], "little")
+        return self.body[at:end]
 
     def string(self):
-        return self.bytes().decode()
+        at = self.at + 4
+        self.at = end = at + int.from_bytes(self.body[at - 4 : at], "little")
+        return self.body[at:end].decode()
 
 
 def wait_for_call(host):
