@@ -13,10 +13,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{Timespec, poll};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, lstat, open, openat, stat, statat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, RawDir, SeekFrom, Stat, lstat, open, openat, seek, stat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
@@ -35,6 +36,7 @@ pub(crate) struct Stock {
     /// The program.
     pub(crate) pid: Pid,
     threads: Vec<Pid>,
+    processes: Processes,
     /// `None` where there is more than is worth looking at after every call.
     pub(crate) areas: Option<[Kept; AREAS.len()]>,
 }
@@ -76,7 +78,7 @@ impl Stock {
     /// # Errors
     /// The program is gone, or the kernel's answer.
     pub(crate) fn take(pid: Pid) -> Result<Self, Errno> {
-        Ok(Self { pid, threads: threads(pid)?, areas: areas().ok() })
+        Ok(Self { pid, threads: threads(pid)?, processes: Processes::open()?, areas: areas().ok() })
     }
 
     /// Whether the program has threads that it had not. One that is ending is waited for.
@@ -107,9 +109,42 @@ impl Stock {
     }
 
     fn others(&self) -> Result<Vec<Pid>, Errno> {
-        let mut processes = numbers("/proc")?;
+        let mut processes = self.processes.list()?;
         processes.retain(|pid| *pid != self.pid && !pid.is_init());
         Ok(processes)
+    }
+}
+
+/// The kernel's directory of all processes.
+struct Processes {
+    directory: OwnedFd,
+}
+
+/// Where the kernel's directory begins to show processes, behind its files (`FIRST_PROCESS_ENTRY` of `fs/proc`).
+const FIRST_PROCESS: u64 = 256;
+
+impl Processes {
+    fn open() -> Result<Self, Errno> {
+        let directory = open("/proc", OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { directory })
+    }
+
+    /// All of them, without reading what else is there: they come in the order of their numbers, so none is missed
+    /// where the first of all is among them.
+    fn list(&self) -> Result<Vec<Pid>, Errno> {
+        let listed = self.list_from(FIRST_PROCESS)?;
+        if listed.iter().any(|pid| pid.is_init()) { Ok(listed) } else { self.list_from(0) }
+    }
+
+    fn list_from(&self, place: u64) -> Result<Vec<Pid>, Errno> {
+        seek(&self.directory, SeekFrom::Start(place))?;
+        let mut space = [MaybeUninit::<u8>::uninit(); 2048];
+        let mut entries = RawDir::new(&self.directory, &mut space);
+        let mut listed = Vec::new();
+        while let Some(entry) = entries.next() {
+            listed.extend(number(entry?.file_name()));
+        }
+        Ok(listed)
     }
 }
 
@@ -141,10 +176,15 @@ fn numbers(path: &str) -> Result<Vec<Pid>, Errno> {
     let mut numbers = Vec::new();
     for entry in Dir::new(shown)? {
         let entry = entry?;
-        let number = entry.file_name().to_str().ok().and_then(|name| name.parse().ok());
-        numbers.extend(number.and_then(Pid::from_raw));
+        numbers.extend(number(entry.file_name()));
     }
     Ok(numbers)
+}
+
+fn number(name: &CStr) -> Option<Pid> {
+    // Most names begin otherwise.
+    name.to_bytes().first().filter(|first| first.is_ascii_digit())?;
+    Pid::from_raw(name.to_str().ok()?.parse().ok()?)
 }
 
 fn areas() -> Result<[Kept; AREAS.len()], Errno> {

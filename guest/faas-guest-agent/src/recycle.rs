@@ -47,6 +47,8 @@ pub(crate) struct Origin {
 struct Area {
     mode: u32,
     space: Space,
+    /// Its file system, which may be another area's too.
+    device: u64,
 }
 
 /// What is free in an area.
@@ -69,9 +71,10 @@ impl Origin {
     /// # Errors
     /// The kernel's answer.
     pub(crate) fn observe() -> Result<Self, Errno> {
-        let mut areas = [const { Area { mode: 0, space: Space { blocks: 0, inodes: 0 } } }; AREAS.len()];
+        let mut areas = [const { Area { mode: 0, space: Space { blocks: 0, inodes: 0 }, device: 0 } }; AREAS.len()];
         for (area, path) in areas.iter_mut().zip(AREAS) {
-            *area = Area { mode: stat(path)?.st_mode, space: Space::of(path)? };
+            let found = stat(path)?;
+            *area = Area { mode: found.st_mode, space: Space::of(path)?, device: found.st_dev };
         }
         Ok(Self { areas, scheduling: sys::scheduling()? })
     }
@@ -111,8 +114,12 @@ impl Origin {
             }
         }
         // Only now: all areas may be one file system.
-        if AREAS.into_iter().zip(stock).any(|(path, kept)| Space::of(path) != Ok(kept.space)) {
-            return Some(Leftover::Space);
+        let mut looked_at = None;
+        for ((area, path), kept) in self.areas.iter().zip(AREAS).zip(stock) {
+            if looked_at != Some((area.device, kept.space)) && Space::of(path) != Ok(kept.space) {
+                return Some(Leftover::Space);
+            }
+            looked_at = Some((area.device, kept.space));
         }
         if sys::has_ipc_objects() {
             return Some(Leftover::Ipc);
