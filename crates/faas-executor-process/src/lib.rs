@@ -11,6 +11,7 @@ mod create;
 mod error;
 mod link;
 mod maker;
+mod meter;
 mod output;
 mod packets;
 mod pipes;

@@ -5,6 +5,7 @@ use crate::zygotes::Zygotes;
 use faas_protocol::frame::{HEADER, MAX_BODY};
 use faas_protocol::launcher::{Counters, Create, FromLauncher, Step, ToLauncher};
 use faas_protocol::leftover::Leftover;
+use faas_sandbox_linux::cgroup::Meters;
 use rustix::fd::{BorrowedFd, OwnedFd};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -44,6 +45,7 @@ struct Watched {
     usage: Vec<oneshot::Sender<Counters>>,
     renewal: Option<oneshot::Sender<(Counters, Option<Leftover>)>>,
     fork: Option<oneshot::Sender<Option<Forked>>>,
+    meters: Option<oneshot::Sender<Vec<OwnedFd>>>,
 }
 
 /// A runner that was forked from a zygote into a sandbox.
@@ -126,11 +128,16 @@ impl Link {
                     let _ = asker.send((counters, left));
                 }
             }
+            FromLauncher::Metered { sandbox } => {
+                if let Some(asker) = table.get_mut(&sandbox).and_then(|watched| watched.meters.take()) {
+                    // Whoever asked may have given up waiting.
+                    let _ = asker.send(descriptors);
+                }
+            }
             FromLauncher::Ended { sandbox, counters } => {
                 if let Some(watched) = table.get_mut(&sandbox) {
                     watched.usage.clear();
-                    watched.renewal = None;
-                    watched.fork = None;
+                    (watched.renewal, watched.fork, watched.meters) = (None, None, None);
                     watched.state.send_if_modified(|state| {
                         let first = *state == State::Alive;
                         if first {
@@ -170,7 +177,9 @@ impl Link {
         let asker = request.zygote.is_some().then_some(asker);
         match self.table().as_mut().ok_or(AskError::LauncherLost)?.entry(sandbox) {
             Entry::Occupied(_) => return Err(AskError::Exists),
-            Entry::Vacant(entry) => entry.insert(Watched { state, usage: Vec::new(), renewal: None, fork: asker }),
+            Entry::Vacant(entry) => {
+                entry.insert(Watched { state, usage: Vec::new(), renewal: None, fork: asker, meters: None })
+            }
         };
         let sent = match ToLauncher::Create(request).encode() {
             Ok(frame) => self.socket.send(&frame, &[control]).await.is_ok(),
@@ -209,6 +218,17 @@ impl Link {
         let frame = ToLauncher::Renew { sandbox, stays }.encode().ok()?;
         self.socket.send(&frame, &[]).await.ok()?;
         answer.await.ok()
+    }
+
+    /// The files in which a sandbox's usage is counted, whose peak began anew before. `None` where there are none, or
+    /// the sandbox is gone.
+    pub(crate) async fn meters(&self, sandbox: [u8; 16]) -> Option<Meters> {
+        let (asker, answer) = oneshot::channel();
+        self.table().as_mut()?.get_mut(&sandbox)?.meters = Some(asker);
+        let frame = ToLauncher::Meter { sandbox }.encode().ok()?;
+        self.socket.send(&frame, &[]).await.ok()?;
+        let [cpu, peak] = answer.await.ok()?.try_into().ok()?;
+        Some(Meters::new(cpu, peak))
     }
 
     /// Kills everything in a sandbox; its state tells when that is done.

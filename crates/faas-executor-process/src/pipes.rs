@@ -4,7 +4,8 @@
 //! something else could block, or be a file of ours.
 
 use bytes::{Bytes, BytesMut};
-use rustix::fd::OwnedFd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
@@ -51,6 +52,10 @@ impl OutputPipe {
         self.buffer.split().freeze()
     }
 
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.receiver.as_fd()
+    }
+
     /// How many bytes are waiting.
     pub(crate) fn waiting(&self) -> u64 {
         rustix::io::ioctl_fionread(&self.receiver).unwrap_or(0)
@@ -64,4 +69,12 @@ impl OutputPipe {
         self.buffer.truncate(length);
         self.buffer.split().freeze()
     }
+}
+
+/// Whether nothing can be read from any of these now and no other side is gone, for one system call.
+pub(crate) fn is_quiet<const COUNT: usize>(ends: &[BorrowedFd<'_>; COUNT]) -> bool {
+    let mut ends = ends.each_ref().map(|end| PollFd::from_borrowed_fd(*end, PollFlags::IN));
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // Where the kernel does not say it, it is looked at closely.
+    poll(&mut ends, Some(&at_once)) == Ok(0)
 }

@@ -43,9 +43,6 @@ pub(crate) async fn recycle(shared: &Shared) -> Result<(), CallError> {
 
 /// Gives back the program that stays, if it still does.
 async fn restore(shared: &Shared, mut resident: Option<Resident>) -> Result<Option<Resident>, CallError> {
-    if resident.as_ref().is_some_and(|resident| resident.idle() == Idle::Busy) {
-        return Err(lost("an earlier call left something that goes on in its program"));
-    }
     let frame = ToInit::Recycle.encode().map_err(|error| lost(&error.to_string()))?;
     shared.control.send(&frame, &[]).await.map_err(|errno| lost(&errno.to_string()))?;
     loop {
@@ -57,10 +54,12 @@ async fn restore(shared: &Shared, mut resident: Option<Resident>) -> Result<Opti
             _ => return Err(lost("init broke the protocol")),
         }
     }
-    let (counters, left) = shared.link.renew(shared.id, resident.is_some()).await.ok_or_else(|| lost("it ended"))?;
+    let (counters, left) = shared.renew(resident.is_some()).await.ok_or_else(|| lost("it ended"))?;
     as_new(left)?;
-    if resident.as_ref().is_some_and(|resident| resident.idle() != Idle::Waits) {
-        return Err(lost("the program that stayed cannot be asked any more"));
+    match resident.as_ref().map(Resident::idle) {
+        None | Some(Idle::Waits) => {}
+        Some(Idle::Busy) => return Err(lost("an earlier call left something that goes on in its program")),
+        Some(Idle::Closed) => return Err(lost("the program that stayed cannot be asked any more")),
     }
     // What was used until now, by recycling too, is not the next call's.
     shared.remember(counters);

@@ -12,10 +12,11 @@ use faas_executor_api::{
 };
 use faas_protocol::control::FromInit;
 use faas_protocol::launcher::{Counters, Host};
+use faas_sandbox_linux::cgroup::Meters;
 use faas_types::{ByteSize, IsolationReport, SandboxId};
 use rustix::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -57,6 +58,10 @@ pub(crate) struct Shared {
     hub: Mutex<Option<Arc<Hub>>>,
     /// How many calls there were.
     calls: AtomicU32,
+    /// Its limit.
+    pub(crate) memory_bytes: u64,
+    /// Where its usage is read, once a program has stayed in it.
+    pub(crate) meters: OnceLock<Meters>,
 }
 
 impl Shared {
@@ -179,6 +184,8 @@ impl ProcessSandbox {
             resident: Mutex::new(None),
             hub: Mutex::new(None),
             calls: AtomicU32::new(0),
+            memory_bytes: spec.resources.memory.as_bytes(),
+            meters: OnceLock::new(),
         });
         Self { id, spec, host, isolation, shared, state, origin: Origin::Cold, destroyed: false }
     }

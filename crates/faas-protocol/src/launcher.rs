@@ -41,6 +41,12 @@ pub enum ToLauncher {
         /// Which zygote.
         zygote: u32,
     },
+    /// Asks for the files in which the kernel counts what a sandbox uses, once its peak began anew: who has them
+    /// needs not ask for each reading. Answered by `Metered`.
+    Meter {
+        /// Which sandbox.
+        sandbox: [u8; 16],
+    },
 }
 
 /// What kind of sandbox. Every number is enforced or the creation fails.
@@ -140,6 +146,12 @@ pub enum FromLauncher {
         sandbox: [u8; 16],
         /// The kernel's answer.
         errno: i32,
+    },
+    /// Carries two descriptors: of the file that counts processor time, and of the one that shows the highest
+    /// memory and begins anew when it is written; none where the kernel has no such files.
+    Metered {
+        /// Which sandbox.
+        sandbox: [u8; 16],
     },
 }
 

@@ -8,7 +8,7 @@ use crate::zygotes::{News, Zygotes};
 use faas_protocol::frame::{HEADER, MAX_BODY};
 use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
 use faas_protocol::leftover::Leftover;
-use faas_sandbox_linux::cgroup::Leaf;
+use faas_sandbox_linux::cgroup::{Leaf, Meters};
 use faas_sandbox_linux::netns::NetNsPool;
 use faas_sandbox_linux::packet;
 use rustix::event::epoll;
@@ -146,6 +146,11 @@ impl Launcher {
             ToLauncher::Stat { sandbox } => {
                 let counters = self.table.get(&sandbox).map_or_else(Counters::default, Live::counters);
                 self.answer(&FromLauncher::Usage { sandbox, counters })
+            }
+            ToLauncher::Meter { sandbox } => {
+                let meters = self.table.get(&sandbox).and_then(|live| live.leaf.meters());
+                let files = meters.iter().flat_map(Meters::files).map(AsFd::as_fd).collect::<Vec<_>>();
+                self.answer_with(&FromLauncher::Metered { sandbox }, &files)
             }
             ToLauncher::Kill { sandbox } => match self.table.get(&sandbox) {
                 Some(live) => {

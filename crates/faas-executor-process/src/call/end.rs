@@ -42,9 +42,12 @@ pub(crate) async fn exit(shared: &Shared, started_by: u32, stocked: &Notify) -> 
 /// Ends what still runs and reads the counters. After a program that ended by itself, or stays, its sandbox
 /// lives on; after everything else it is dead.
 pub(crate) async fn finish(shared: &Shared, mut state: watch::Receiver<State>, end: End) -> (End, Counters) {
-    if let End::Exited { .. } | End::Answered = end
-        && let Some(counters) = shared.link.usage(shared.id).await
-    {
+    let counters = match end {
+        End::Exited { .. } => shared.link.usage(shared.id).await,
+        End::Answered => shared.usage().await,
+        End::Interrupted(_) | End::Lost => None,
+    };
+    if let Some(counters) = counters {
         return (end, counters);
     }
     shared.link.kill(shared.id).await;

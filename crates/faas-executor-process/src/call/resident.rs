@@ -1,10 +1,11 @@
 //! A program that stays between two calls: what it is, and the connections to it.
 
 use super::converse::{Conversation, Idle};
-use crate::pipes::OutputPipe;
+use crate::pipes::{OutputPipe, is_quiet};
 use faas_executor_api::{CallError, Invocation, StayingProgram};
 use faas_protocol::call::RunnerFrames;
 use faas_protocol::frame::Decoder;
+use rustix::fd::AsFd as _;
 use std::sync::Arc;
 use tokio::net::UnixStream;
 
@@ -72,6 +73,11 @@ impl Resident {
 
     /// How it is between two calls. What it printed since its answer would be taken for the next call's.
     pub(crate) fn idle(&self) -> Idle {
+        if self.conversation.calm
+            && is_quiet(&[self.conversation.socket.as_fd(), self.stdout.as_fd(), self.stderr.as_fd()])
+        {
+            return Idle::Waits;
+        }
         match self.conversation.idle() {
             Idle::Waits if self.stdout.waiting() + self.stderr.waiting() > 0 => Idle::Busy,
             idle => idle,

@@ -107,7 +107,9 @@ impl Asked {
         let known = ended.borrow().as_ref().map(|ended| ended.counters);
         let counters = match known {
             Some(counters) => counters,
-            None => hub.shared.link.usage(hub.shared.id).await.unwrap_or_default(),
+            // Whether the kernel killed tells why.
+            None if end == End::Lost => hub.shared.link.usage(hub.shared.id).await.unwrap_or_default(),
+            None => hub.shared.usage().await.unwrap_or_default(),
         };
         let cpu_us = hub.leave(call, counters, end == End::Answered);
         let usage = Usage { cpu_us, memory_peak_bytes: counters.memory_peak_bytes };

@@ -246,7 +246,7 @@ impl SharedProgram for Caller {
         let closed = || unreached("its program may not be asked again");
         let Some(request) = invocation.request else { return Err(unreached("it is asked nothing")) };
         let writer = hub.desk().writer.clone().ok_or_else(closed)?;
-        let before = hub.shared.link.usage(hub.shared.id).await.ok_or_else(|| unreached("its sandbox has ended"))?;
+        let before = hub.shared.usage().await.ok_or_else(|| unreached("its sandbox has ended"))?;
         let place = writer.clone().reserve_owned().await.map_err(|_| closed())?;
         let mailbox = Arc::new(Mailbox::default());
         let call = {

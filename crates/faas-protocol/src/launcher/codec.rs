@@ -11,6 +11,7 @@ const KILL: u8 = 0x52;
 const RENEW: u8 = 0x53;
 const HATCH: u8 = 0x54;
 const RETIRE: u8 = 0x55;
+const METER: u8 = 0x56;
 
 impl ToLauncher {
     /// As one frame.
@@ -25,10 +26,11 @@ impl ToLauncher {
             Self::Renew { .. } => RENEW,
             Self::Hatch { .. } => HATCH,
             Self::Retire { .. } => RETIRE,
+            Self::Meter { .. } => METER,
         }));
         match self {
             Self::Create(create) => create.write(&mut body),
-            Self::Stat { sandbox } | Self::Kill { sandbox } => body.raw(sandbox),
+            Self::Stat { sandbox } | Self::Kill { sandbox } | Self::Meter { sandbox } => body.raw(sandbox),
             Self::Renew { sandbox, stays } => {
                 body.raw(sandbox);
                 body.bool(*stays);
@@ -55,6 +57,7 @@ impl ToLauncher {
             CREATE => Self::Create(Create::read(&mut body)?),
             STAT => Self::Stat { sandbox: body.array()? },
             KILL => Self::Kill { sandbox: body.array()? },
+            METER => Self::Meter { sandbox: body.array()? },
             RENEW => Self::Renew { sandbox: body.array()?, stays: body.bool("stays")? },
             HATCH => Self::Hatch { zygote: body.u32()?, language: body.string("language")? },
             RETIRE => Self::Retire { zygote: body.u32()? },
@@ -75,6 +78,7 @@ const HATCHED: u8 = 0x66;
 const ZYGOTE_ENDED: u8 = 0x67;
 const STARTED: u8 = 0x68;
 const NOT_STARTED: u8 = 0x69;
+const METERED: u8 = 0x6a;
 
 impl FromLauncher {
     /// As one frame.
@@ -93,6 +97,7 @@ impl FromLauncher {
             Self::ZygoteEnded { .. } => ZYGOTE_ENDED,
             Self::Started { .. } => STARTED,
             Self::NotStarted { .. } => NOT_STARTED,
+            Self::Metered { .. } => METERED,
         }));
         match self {
             Self::Hello(host) => host.write(&mut body),
@@ -127,6 +132,7 @@ impl FromLauncher {
                 body.raw(sandbox);
                 body.i32(*errno);
             }
+            Self::Metered { sandbox } => body.raw(sandbox),
         }
         body.finish()
     }
@@ -148,6 +154,7 @@ impl FromLauncher {
             }
             USAGE => Self::Usage { sandbox: body.array()?, counters: Counters::read(&mut body)? },
             ENDED => Self::Ended { sandbox: body.array()?, counters: Counters::read(&mut body)? },
+            METERED => Self::Metered { sandbox: body.array()? },
             RENEWED => Self::Renewed {
                 sandbox: body.array()?,
                 counters: Counters::read(&mut body)?,

@@ -167,6 +167,7 @@ fn to_launcher() -> Vec<Example> {
         ("renew", ToLauncher::Renew { sandbox: [0xaa; 16], stays: true }),
         ("hatch", ToLauncher::Hatch { zygote: 6, language: "python".into() }),
         ("retire", ToLauncher::Retire { zygote: 6 }),
+        ("meter", ToLauncher::Meter { sandbox: [0xaa; 16] }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToLauncher, frame: message.encode().unwrap() })
     .into()
@@ -200,6 +201,7 @@ fn from_launcher() -> Vec<Example> {
         ("zygote ended", FromLauncher::ZygoteEnded { zygote: 6, cause: ZygoteEnd::Killed { signal: 9 } }),
         ("started", FromLauncher::Started { sandbox: [0xaa; 16], pid: 3 }),
         ("not started", FromLauncher::NotStarted { sandbox: [0xaa; 16], errno: 1 }),
+        ("metered", FromLauncher::Metered { sandbox: [0xaa; 16] }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::FromLauncher, frame: message.encode().unwrap() })
     .into()
@@ -264,6 +266,7 @@ const PINNED: &[(&str, &str)] = &[
     ("renew", "11000000530000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"),
     ("hatch", "0e0000005400000000000000000000000600000006000000707974686f6e"),
     ("retire", "0400000055000000000000000000000006000000"),
+    ("meter", "10000000560000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     (
         "host",
         "74000000600000000000000000000000 \
@@ -292,6 +295,7 @@ const PINNED: &[(&str, &str)] = &[
     ("zygote ended", "06000000670000000000000000000000060000000409"),
     ("started", "14000000680000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa03000000"),
     ("not started", "14000000690000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01000000"),
+    ("metered", "100000006a0000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
 ];
 
 #[test]

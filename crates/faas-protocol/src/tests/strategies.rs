@@ -157,6 +157,7 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Kill { sandbox }),
         (any::<u32>(), text()).prop_map(|(zygote, language)| ToLauncher::Hatch { zygote, language }),
         any::<u32>().prop_map(|zygote| ToLauncher::Retire { zygote }),
+        any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Meter { sandbox }),
     ]
 }
 
@@ -222,6 +223,7 @@ pub(crate) fn from_launcher() -> impl Strategy<Value = FromLauncher> {
         }),
         (any::<[u8; 16]>(), counters()).prop_map(|(sandbox, counters)| FromLauncher::Usage { sandbox, counters }),
         (any::<[u8; 16]>(), counters()).prop_map(|(sandbox, counters)| FromLauncher::Ended { sandbox, counters }),
+        any::<[u8; 16]>().prop_map(|sandbox| FromLauncher::Metered { sandbox }),
         (any::<[u8; 16]>(), counters(), left()).prop_map(|(sandbox, counters, left)| FromLauncher::Renewed {
             sandbox,
             counters,

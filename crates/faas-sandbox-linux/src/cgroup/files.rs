@@ -35,6 +35,11 @@ pub(super) fn read_number(dir: impl AsFd, file: &str) -> Option<u64> {
     read(dir, file).ok()?.trim().parse().ok()
 }
 
+/// Opens a control file for reading.
+pub(super) fn open_to_read(dir: impl AsFd, file: &str) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(dir, file, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
+}
+
 /// Opens a control file for reading and writing.
 pub(super) fn open_both_ways(dir: impl AsFd, file: &str) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(dir, file, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
@@ -52,7 +57,7 @@ pub(super) fn read_keyed(dir: impl AsFd, file: &str, key: &str) -> Option<u64> {
     keyed(&read(dir, file).ok()?, key)
 }
 
-fn keyed(text: &str, key: &str) -> Option<u64> {
+pub(super) fn keyed(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 

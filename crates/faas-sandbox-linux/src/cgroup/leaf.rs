@@ -1,6 +1,7 @@
 //! One sandbox's cgroup.
 
 use super::files::{self, read_keyed, read_number};
+use super::meters::Meters;
 use super::tree::{Controller, Tree, Version};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -184,6 +185,24 @@ impl Leaf {
             Version::One => read_number(&twig.dir, "memory.usage_in_bytes"),
             Version::Two => read_number(&twig.dir, "memory.current"),
         }
+    }
+
+    /// Where that is read, once [`Self::restart_peak`] was called; `None` where the kernel has no such files.
+    #[must_use]
+    pub fn meters(&self) -> Option<Meters> {
+        let cpu = self.twigs.iter().find_map(|twig| match twig.version {
+            Version::One if twig.has(Controller::CpuAccounting) => files::open_to_read(&twig.dir, "cpuacct.usage").ok(),
+            Version::One => None,
+            Version::Two => files::open_to_read(&twig.dir, "cpu.stat").ok(),
+        });
+        let memory = self.twigs.iter().find(|twig| twig.has(Controller::Memory))?;
+        let peak = match (memory.version, &memory.peak) {
+            (Version::One, Peak::Group) => files::open_both_ways(&memory.dir, PEAK_VERSION_ONE).ok(),
+            // The same open file: what begins anew through one of its descriptors does so through the other.
+            (Version::Two, Peak::Descriptor(file)) => file.try_clone().ok(),
+            (_, Peak::Unknown | Peak::Descriptor(_)) | (Version::Two, Peak::Group) => None,
+        };
+        Some(Meters::new(cpu?, peak?))
     }
 
     /// What was counted so far.
