@@ -18,6 +18,8 @@ const VERSION: u8 = 1;
 const HEADER: usize = 8;
 /// Version, tenant and node.
 const PREFIX: usize = 33;
+/// Room for most records without a result, so that the frame is written where it stays.
+const ROOM: usize = 2048;
 /// The longest body: a record has at most a result of some MiB.
 const MAX_BODY: usize = 16 << 20;
 
@@ -45,20 +47,22 @@ pub(crate) fn encode(entry: Journaled) -> Result<(Vec<u8>, Pending), StoreError>
     let Journaled { tenant, node, record } = entry;
     let unwritable = |reason: String| StoreError::Unavailable { reason };
     let record = record.without_output();
-    let json = serde_json::to_string(&record).map_err(|error| unwritable(format!("a record is no JSON: {error}")))?;
-    let length = PREFIX + json.len();
-    let Some(length) = u32::try_from(length).ok().filter(|_| length <= MAX_BODY) else {
-        return Err(unwritable(format!("a record has {} bytes, the journal takes {MAX_BODY}", json.len())));
-    };
-    let mut frame = Vec::with_capacity(HEADER + PREFIX + json.len());
-    frame.extend_from_slice(&length.to_le_bytes());
-    frame.extend_from_slice(&[0; 4]);
+    let mut frame = Vec::with_capacity(ROOM);
+    frame.extend_from_slice(&[0; HEADER]);
     frame.push(VERSION);
     frame.extend_from_slice(tenant.as_bytes());
     frame.extend_from_slice(node.as_bytes());
-    frame.extend_from_slice(json.as_bytes());
+    serde_json::to_writer(&mut frame, &record).map_err(|error| unwritable(format!("a record is no JSON: {error}")))?;
+    let length = frame.len() - HEADER;
+    let Some(length) = u32::try_from(length).ok().filter(|_| length <= MAX_BODY) else {
+        return Err(unwritable(format!("a record has {} bytes, the journal takes {MAX_BODY}", length - PREFIX)));
+    };
     let checksum = crc32fast::hash(&frame[HEADER..]);
+    frame[..4].copy_from_slice(&length.to_le_bytes());
     frame[4..HEADER].copy_from_slice(&checksum.to_le_bytes());
+    // As long as it waits it takes what it needs, and no more.
+    let json = frame[HEADER + PREFIX..].to_vec();
+    let json = String::from_utf8(json).map_err(|error| unwritable(format!("a record is no text: {error}")))?;
     Ok((frame, Pending::new(tenant, node, &record, json)))
 }
 
