@@ -185,6 +185,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         ToLauncher::Kill { sandbox }.encode(),
         ToLauncher::Hatch { zygote: 6, language: text() }.encode(),
         ToLauncher::Retire { zygote: 6 }.encode(),
+        ToLauncher::Meter { sandbox }.encode(),
         FromLauncher::Hello(Host {
             version: 1,
             root: true,
@@ -210,6 +211,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         FromLauncher::ZygoteEnded { zygote: 6, cause: ZygoteEnd::Refused { errno: 12 } }.encode(),
         FromLauncher::Started { sandbox, pid: 3 }.encode(),
         FromLauncher::NotStarted { sandbox, errno: 1 }.encode(),
+        FromLauncher::Metered { sandbox }.encode(),
     ]
 }
 

@@ -35,7 +35,7 @@ impl Executor for Spared {
             }
             sandbox.destroy(DestroyReason::Finished).await;
         }
-        panic!("none of {LOOKS} was made before it was asked for: {spec:?}");
+        panic!("none of {LOOKS} was made before it was asked for: {spec:?}: {:?}", self.0.spares());
     }
 
     async fn recover(&self) -> Result<u32, RecoverError> {
@@ -44,10 +44,10 @@ impl Executor for Spared {
 }
 
 async fn executor() -> Arc<dyn Executor> {
+    // Some tests ask for sandboxes of every language, and those that are cheap to make are the first to be done without.
+    let limits = SpareLimits { most: 16, memory: ByteSize::mib(1024) };
     let launcher = Launcher::start(&Settings::default()).expect("a launcher");
-    Arc::new(Spared(
-        launcher.into_executor().expect("an executor").with_spares(SpareLimits { most: 2, memory: ByteSize::mib(256) }),
-    ))
+    Arc::new(Spared(launcher.into_executor().expect("an executor").with_spares(limits)))
 }
 
 faas_executor_api::conformance_suite!(executor().await, ShellGuest::patient(1));

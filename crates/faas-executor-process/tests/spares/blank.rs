@@ -1,13 +1,18 @@
 //! Those of commands, in which nothing waits but init.
 
 use super::{SPARES, end, executor, inits, spare, spec};
-use faas_executor_api::{Command, Event, Executor, Health, Origin, Sandbox, SandboxSpec};
+use faas_executor_api::{CallError, Command, Event, Executor, Health, Origin, Sandbox, SandboxSpec};
 use faas_types::{Outcome, OutputLimits, Resources, TenantId};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// What a command prints.
 pub(crate) async fn printed(sandbox: &mut dyn Sandbox, script: &str) -> String {
+    said(sandbox, script).await.expect("a call")
+}
+
+/// What a command prints, where it can be started.
+async fn said(sandbox: &mut dyn Sandbox, script: &str) -> Result<String, CallError> {
     let command = Command {
         argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
         env: Vec::new(),
@@ -15,14 +20,14 @@ pub(crate) async fn printed(sandbox: &mut dyn Sandbox, script: &str) -> String {
         deadline: Instant::now() + Duration::from_secs(20),
         output: OutputLimits::default(),
     };
-    let mut session = sandbox.exec(command).await.expect("a call");
+    let mut session = sandbox.exec(command).await?;
     let mut printed = Vec::new();
     loop {
         match session.events.next().await.expect("an end") {
             Event::Stdout(bytes) => printed.extend_from_slice(&bytes),
             Event::Done(done) => {
                 assert_eq!(done.outcome, Outcome::Exited { code: 0 });
-                return String::from_utf8_lossy(&printed).into_owned();
+                return Ok(String::from_utf8_lossy(&printed).into_owned());
             }
             _ => {}
         }
@@ -89,16 +94,21 @@ async fn many_at_once_get_one_each() {
 #[tokio::test]
 async fn one_that_died_while_it_waited_is_not_handed_over() {
     let executor = executor();
-    end(spare(&executor, &spec()).await.0).await;
-    for _ in 0..5 {
+    for round in 0..5 {
+        // One that dies while it is made has none of its spec made for a while.
+        let spec = SandboxSpec { resources: Resources { pids: 64 + round, ..Resources::default() }, ..spec() };
+        end(spare(&executor, &spec).await.0).await;
         for init in inits() {
             // It may have ended meanwhile.
             let _ = rustix::process::kill_process(init, rustix::process::Signal::KILL);
         }
-        let mut sandbox = executor.create(spec()).await.expect("a sandbox");
+        let mut sandbox = executor.create(spec).await.expect("a sandbox");
         // What dies in the very moment in which it is handed over is found by its first call.
         if sandbox.health() == Health::Ready {
-            assert_eq!(printed(sandbox.as_mut(), "echo lives").await, "lives\n");
+            match said(sandbox.as_mut(), "echo lives").await {
+                Ok(said) => assert_eq!(said, "lives\n"),
+                Err(error) => assert!(matches!(error, CallError::Lost { .. } | CallError::Unreached { .. }), "{error}"),
+            }
         }
         end(sandbox).await;
     }

@@ -174,8 +174,11 @@ async fn a_file_that_cannot_be_placed_refuses_the_call_and_not_the_next() {
 #[tokio::test]
 async fn one_whose_runner_died_while_it_waited_is_not_handed_over() {
     let executor = executor();
-    for _ in 0..5 {
-        let (sandbox, _) = spare(&executor, &spec_of(Language::Python)).await;
+    for round in 0..5 {
+        // One whose runner dies while it is made has none of its spec made for a while.
+        let resources = Resources { pids: 64 + round, ..Resources::default() };
+        let spec = SandboxSpec { resources, ..spec_of(Language::Python) };
+        let (sandbox, _) = spare(&executor, &spec).await;
         end(sandbox).await;
         for runner in inits().into_iter().flat_map(|init| children(init.as_raw_pid().unsigned_abs())) {
             if let Some(pid) = i32::try_from(runner).ok().and_then(rustix::process::Pid::from_raw) {
@@ -183,7 +186,7 @@ async fn one_whose_runner_died_while_it_waited_is_not_handed_over() {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
-        let mut sandbox = executor.create(spec_of(Language::Python)).await.expect("a sandbox");
+        let mut sandbox = executor.create(spec).await.expect("a sandbox");
         if sandbox.health() == Health::Ready {
             let (seen, done) = ran(sandbox.as_mut(), script(Language::Python, "print('lives')")).await;
             assert_eq!((seen.as_str(), done.outcome), ("lives\n", Outcome::Exited { code: 0 }));

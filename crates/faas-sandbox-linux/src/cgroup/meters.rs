@@ -72,8 +72,10 @@ mod tests {
 
     #[test]
     fn both_forms_of_the_kernel_are_read_again_and_again() {
-        let two = "usage_usec 1234567\nuser_usec 1000000\nsystem_usec 234567\n".to_owned() + &"nr_periods 0\n".repeat(20);
-        for (cpu, expected) in [("1234567890\n", Some(1_234_567)), (&*two, Some(1_234_567)), ("", None), ("no\n", None)] {
+        let two =
+            "usage_usec 1234567\nuser_usec 1000000\nsystem_usec 234567\n".to_owned() + &"nr_periods 0\n".repeat(20);
+        for (cpu, expected) in [("1234567890\n", Some(1_234_567)), (&*two, Some(1_234_567)), ("", None), ("no\n", None)]
+        {
             let meters = Meters::new(file(cpu), file("4096\n"));
             for _ in 0..2 {
                 assert_eq!((meters.cpu_us(), meters.peak_bytes()), (expected, Some(4096)), "{cpu:?}");
