@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn uids_of_servers_are_none_of_sandboxes() {
-        assert!(SLOT_UIDS.end < 1 << 31);
+        const { assert!(SLOT_UIDS.end < 1 << 31) };
         for (uid, is_servers) in [
             (FIRST_UID, true),
             (FIRST_UID + 1, false),

@@ -4,7 +4,7 @@
 //! can open `/dev/stdout` again; the server gets the other ends.
 
 use crate::live::Live;
-use crate::zygotes::{News, Zygotes};
+use crate::zygotes::Zygotes;
 use faas_sandbox_linux::assemble::StandIn;
 use faas_sandbox_linux::caps::as_user;
 use faas_sandbox_linux::landlock::Rules;
@@ -53,15 +53,15 @@ impl Fork {
     /// Forks it.
     ///
     /// # Errors
-    /// The kernel's answer, and what is new of the zygote.
+    /// The kernel's answer.
     pub(crate) fn run(
         self,
         live: &Live,
         uid: u32,
         landlock: Option<&Rules>,
         zygotes: &mut Zygotes,
-    ) -> Result<Forked, (Errno, Option<News>)> {
-        let (inside, ends) = as_user(uid, descriptors).map_err(|errno| (errno, None))?;
+    ) -> Result<Forked, Errno> {
+        let (inside, ends) = as_user(uid, descriptors)?;
         let pid = zygotes.start(
             self.zygote,
             &Shell {

@@ -195,11 +195,7 @@ impl Launcher {
                 let message = FromLauncher::Started { sandbox: live.id, pid };
                 self.answer_with(&message, &ends.each_ref().map(AsFd::as_fd))
             }
-            Err((errno, news)) => {
-                let message = FromLauncher::NotStarted { sandbox: live.id, errno: errno.raw_os_error() };
-                self.answer(&message)?;
-                self.tell(news)
-            }
+            Err(errno) => self.answer(&FromLauncher::NotStarted { sandbox: live.id, errno: errno.raw_os_error() }),
         }
     }
 

@@ -34,6 +34,8 @@ const PARK: &str = "--park";
 pub(crate) struct Zygotes {
     waiter: Waiter,
     all: BTreeMap<u32, Zygote>,
+    /// What was lost in a fork, and is not told yet.
+    lost: Vec<News>,
 }
 
 struct Zygote {
@@ -43,7 +45,7 @@ struct Zygote {
 
 enum Stage {
     Hatching { hatching: Hatching, until: Instant },
-    Parked(Parked),
+    Parked(Box<Parked>),
 }
 
 /// What the server is to be told, and what is left to be removed.
@@ -61,7 +63,7 @@ impl News {
 impl Zygotes {
     /// None yet. From here on the calling thread's children are heard of through [`Zygotes::children`].
     pub(crate) fn new() -> Result<Self, Errno> {
-        Ok(Self { waiter: Waiter::new()?, all: BTreeMap::new() })
+        Ok(Self { waiter: Waiter::new()?, all: BTreeMap::new(), lost: Vec::new() })
     }
 
     /// Readable when a child changed.
@@ -98,7 +100,7 @@ impl Zygotes {
     /// A child changed, or time has passed: what is new of each.
     pub(crate) fn look(&mut self) -> Vec<News> {
         self.waiter.quiet();
-        let mut news = Vec::new();
+        let mut news = std::mem::take(&mut self.lost);
         let mut ended = Vec::new();
         let now = Instant::now();
         for (number, zygote) in &mut self.all {
@@ -107,7 +109,7 @@ impl Zygotes {
                     Ok(None) if *until > now => None,
                     Ok(None) => Some(ZygoteEnd::Late),
                     Ok(Some(parked)) => {
-                        zygote.stage = Stage::Parked(parked);
+                        zygote.stage = Stage::Parked(Box::new(parked));
                         news.push(News { message: FromLauncher::Hatched { zygote: *number }, leaf: None });
                         None
                     }
@@ -135,14 +137,20 @@ impl Zygotes {
         self.end(zygote, ZygoteEnd::Retired).unwrap_or_else(|| News::ended(zygote, ZygoteEnd::Retired, None))
     }
 
-    /// Forks one into a sandbox: the pid there. Why not, and what is new of the zygote, otherwise.
-    pub(crate) fn start(&mut self, number: u32, shell: &Shell<'_>) -> Result<u32, (Errno, Option<News>)> {
+    /// Forks one into a sandbox: the pid there. A zygote that is lost with it is told of when it is looked at next, which
+    /// is soon: a fork wakes whoever waits for [`Zygotes::children`].
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub(crate) fn start(&mut self, number: u32, shell: &Shell<'_>) -> Result<u32, Errno> {
         let stage = self.all.get_mut(&number).map(|zygote| &mut zygote.stage);
-        let Some(Stage::Parked(parked)) = stage else { return Err((Errno::SRCH, None)) };
+        let Some(Stage::Parked(parked)) = stage else { return Err(Errno::SRCH) };
         parked.start(&self.waiter, shell).map_err(|error| {
-            let lost =
-                error.zygote_lost.then(|| self.end(number, ZygoteEnd::Refused { errno: error.errno.raw_os_error() }));
-            (error.errno, lost.flatten())
+            if error.zygote_lost {
+                let lost = self.end(number, ZygoteEnd::Refused { errno: error.errno.raw_os_error() });
+                self.lost.extend(lost);
+            }
+            error.errno
         })
     }
 
