@@ -48,14 +48,26 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Takes the exports of a loaded program and answers until the host closes the stream. */
-function serve({ descriptor, Fields, file, exported, entry, stays, concurrency, call, Host: Kind = Host }) {
+function serve({ descriptor, open, Fields, file, exported, entry, stays, concurrency, call, Host: Kind = Host }) {
   const handle = exported?.[entry];
   if (typeof handle !== 'function') {
     const accepted = 'export it, or give the name of an exported function as entry';
     process.stderr.write(`${file} exports no function '${entry}'; ${accepted}\n`);
     process.exit(1);
   }
-  const answered = (request, answer) => {
+  const begin = () => {
+    writeAll(descriptor, frameOf(LOADED, call));
+    new Kind(open(net.Socket), Fields, answering(handle, entry), concurrency);
+  };
+  if (!stays) return begin();
+  watchUnheld();
+  // The threads that Node starts with its first work of this kind are not a call's.
+  fs.access(file, begin);
+}
+
+/** What has each request answered by a function of the program's. */
+function answering(handle, entry) {
+  return (request, answer) => {
     // The result of a function that a promise calls: nothing of ours is below it on the stack.
     return Promise.resolve(request)
       .then(handle)
@@ -65,18 +77,23 @@ function serve({ descriptor, Fields, file, exported, entry, stays, concurrency, 
         return answer.failed(lineOf(error));
       });
   };
-  const begin = () => {
-    writeAll(descriptor, frameOf(LOADED, call));
-    new Kind(descriptor, Fields, answered, concurrency);
-  };
-  if (!stays) return begin();
-  watchUnheld();
-  // The threads that Node starts with its first work of this kind are not a call's.
-  fs.access(file, begin);
 }
 
-function frameOf(kind, call) {
-  return Buffer.concat([u32(0), Buffer.from([kind, 0, 0, 0]), u32(call), u32(0)]);
+/** Answers a request of nobody's into a socket that leads nowhere: a first one would have all this compiled. */
+function rehearse(socket, Fields) {
+  return new Promise((resolve) => {
+    const answered = answering(() => ({ pieces: [1] }), 'rehearsal');
+    const host = new Host(socket, Fields, (request, answer) => resolve(answered(request, answer)));
+    const fields = ['GET', '/', '', 1, 'accept', '*/*', 0, 0].map((field) => {
+      return typeof field === 'number' ? u32(field) : Buffer.concat([u32(field.length), Buffer.from(field)]);
+    });
+    const frames = [[REQUEST, Buffer.concat(fields)], [END, Buffer.alloc(0)], [CREDIT, u32(MAX_BODY)]];
+    for (const [kind, body] of frames) host.read(Buffer.concat([frameOf(kind, 1, body.length), body]));
+  });
+}
+
+function frameOf(kind, call, length = 0) {
+  return Buffer.concat([u32(length), Buffer.from([kind, 0, 0, 0]), u32(call), u32(0)]);
 }
 
 /** On a socket that still blocks. One whose other end is gone shows in what is read. */
@@ -143,14 +160,14 @@ function broken(reason) {
 
 /** The call socket: takes requests in, one at a time, and has each answered. */
 class Host {
-  constructor(descriptor, Fields, serve) {
+  constructor(socket, Fields, serve) {
     this.Fields = Fields;
     this.serve = serve;
     this.ahead = Buffer.alloc(0);
     this.incoming = null;
     this.answer = null;
     this.closed = false;
-    this.socket = new net.Socket({ fd: descriptor, readable: true, writable: true, allowHalfOpen: true });
+    this.socket = socket;
     this.socket.on('data', (chunk) => this.read(chunk));
     this.socket.on('end', () => this.end());
     this.socket.on('error', (error) => {
@@ -525,4 +542,4 @@ function isError(value) {
   return types.isNativeError(value) || value instanceof Error;
 }
 
-module.exports = { serve, Host, Answer, Incoming, broken, resources, u32, TURNS_OF_CLOSING };
+module.exports = { serve, rehearse, Host, Answer, Incoming, broken, resources, u32, TURNS_OF_CLOSING };

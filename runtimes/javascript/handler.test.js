@@ -7,9 +7,8 @@
 const assert = require('node:assert');
 const { createHash } = require('node:crypto');
 const { once } = require('node:events');
-const { test } = require('node:test');
 const { BEGIN, HEAD, ANSWER, ANSWER_END, FAILED, BUSY, REQUEST, PIECE } = require('./harness.js');
-const { Conversation, call, credit, finish, frame, headOf, request, skip, start } = require('./harness.js');
+const { Conversation, call, credit, finish, frame, headOf, request, skip, start, test } = require('./harness.js');
 
 const MUCH = 16 << 20;
 const JSON_TEXT = 'application/json';

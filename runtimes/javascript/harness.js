@@ -10,6 +10,7 @@ const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const runTest = require('node:test').test;
 
 const BEGIN = 0x30;
 const BODY = 0x31;
@@ -69,7 +70,13 @@ function call(code, { args = [], name = 'main.js', contract = 'script', env = []
   return Buffer.concat([...frames, frame(END)]);
 }
 
-/** One runner that has been sent its call. */
+/** A test of a runner whose call is there first, and of one that has waited for it. */
+function test(name, options, body) {
+  runTest(name, options, body);
+  runTest(`${name}, where it waited`, options, (t) => body(Object.assign(t, { waits: true })));
+}
+
+/** One runner that has been sent its call: at once, or, in a test that has it wait, when it has said hello. */
 function start(t, frames, files = {}) {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'faas-runner-'));
   t.after(() => fs.rmSync(root, { recursive: true }));
@@ -78,7 +85,7 @@ function start(t, frames, files = {}) {
   }
   for (const link of ['bin', 'lib', 'lib64']) fs.symlinkSync(`usr/${link}`, path.join(root, link));
   fs.writeFileSync(path.join(root, 'dev/null'), '');
-  for (const file of ['runner.js', 'handler.js', 'shared.js']) {
+  for (const file of ['runner.js', 'ahead.js', 'handler.js', 'shared.js']) {
     fs.copyFileSync(path.join(__dirname, file), path.join(root, 'opt/faas', file));
   }
   for (const [name, content] of Object.entries(files)) {
@@ -98,8 +105,13 @@ function start(t, frames, files = {}) {
   child.stderr.setEncoding('utf8').on('data', (text) => (running.err += text));
   socket.on('data', (bytes) => (running.said = Buffer.concat([running.said, bytes])));
   running.end = once(child, 'close');
-  if (frames === null) socket.end();
-  else socket.write(frames);
+  if (t.waits) {
+    socket.cork();
+    socket.once('data', () => socket.uncork());
+  }
+  if (frames !== null) socket.write(frames);
+  else if (t.waits) socket.once('data', () => socket.end());
+  else socket.end();
   return running;
 }
 
@@ -177,4 +189,4 @@ class Conversation {
 
 const kinds = { BEGIN, BODY, END, REQUEST, HEAD, ANSWER, ANSWER_END, FAILED, BUSY, PRINTED };
 const said = { HELLO, PIECE, call, credit, frame, headOf, request };
-module.exports = { ...kinds, ...said, Conversation, finish, skip, start };
+module.exports = { ...kinds, ...said, Conversation, finish, skip, start, test };

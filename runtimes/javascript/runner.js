@@ -1,9 +1,10 @@
 // The Node runner: holds user code, speaks call frames on descriptor 3.
 //
 // Three steps, kept apart so that an initialised runner can wait between them: initialise() once,
-// waitForCall() until the host has sent one, run() it. Everything is synchronous: no handle, timer
-// or promise of the runner's exists when user code starts. A handler answers its requests in
-// handler.js once its program has been loaded, and several at once in shared.js.
+// waitForCall() until the host has sent one, run() it. Where no call is there yet, ahead.js loads before
+// the second what calls need. No handle that is open, timer or promise of the runner's exists when user
+// code starts. A handler answers its requests in handler.js once its program has been loaded, and several
+// at once in shared.js.
 //
 // User code starts from an empty stack, as a callback, so neither its stack traces nor the frames
 // it can see contain this file.
@@ -36,6 +37,73 @@ const ONLY_IN_A_MODULE = [
 
 class BrokenCall extends Error {}
 
+/** The call socket. What reads from it waits, but for the look whether there is something to read. */
+class CallSocket {
+  constructor() {
+    this.handle = null;
+    this.first = Buffer.alloc(0);
+  }
+
+  /** Whether nothing has come yet, and not the stream's end. */
+  isSilent() {
+    if (this.first.length > 0) return false;
+    try {
+      this.handle ??= pipeOn(SOCKET);
+      this.handle.setBlocking(false);
+      const bytes = Buffer.allocUnsafe(HEADER);
+      this.first = bytes.subarray(0, fs.readSync(SOCKET, bytes, 0, HEADER, null));
+      return false;
+    } catch (error) {
+      // Any other shows again where the call is read.
+      return error.code === 'EAGAIN';
+    } finally {
+      this.handle?.setBlocking(true);
+    }
+  }
+
+  readExactly(length) {
+    const bytes = Buffer.allocUnsafe(length);
+    let at = this.first.copy(bytes);
+    this.first = this.first.subarray(at);
+    while (at < length) {
+      const count = fs.readSync(SOCKET, bytes, at, length - at, null);
+      if (count === 0) throw new BrokenCall('the host closed the call socket');
+      at += count;
+    }
+    return bytes;
+  }
+
+  readFrame() {
+    const header = this.readExactly(HEADER);
+    const length = header.readUInt32LE(0);
+    if (length > MAX_BODY) throw new BrokenCall(`frame of ${length} bytes is longer than allowed`);
+    return { kind: header[4], call: header.readUInt32LE(8), body: this.readExactly(length) };
+  }
+
+  /** As a socket of Node's, which does not wait. */
+  open(Socket) {
+    this.handle?.setBlocking(false);
+    const end = this.handle === null ? { fd: SOCKET } : { handle: this.handle };
+    return new Socket({ ...end, readable: true, writable: true, allowHalfOpen: true });
+  }
+
+  /** The descriptor is closed at once. */
+  close() {
+    if (this.handle === null) return fs.closeSync(SOCKET);
+    this.handle.unref();
+    this.handle.close();
+  }
+}
+
+/** Node's own handle of a descriptor, which no longer waits then. Nothing of Node's but this makes it so. */
+function pipeOn(descriptor) {
+  const { Pipe, constants } = process.binding('pipe_wrap');
+  const pipe = new Pipe(constants.SOCKET);
+  const error = pipe.open(descriptor);
+  if (error < 0) throw new Error(`descriptor ${descriptor} cannot be opened: ${error}`);
+  return pipe;
+}
+
 /** Makes the process what a program expects: this file was never its main module. */
 function initialise() {
   process.mainModule = undefined;
@@ -43,14 +111,14 @@ function initialise() {
 }
 
 /** Says hello and reads one call. The socket stays open only where user code answers. */
-function waitForCall() {
+function waitForCall(socket) {
   const hello = Buffer.alloc(HEADER + 2);
   hello.writeUInt32LE(2, 0);
   hello[4] = 0x40;
   hello.writeUInt16LE(VERSION, HEADER);
   fs.writeSync(SOCKET, hello);
 
-  const begin = readFrame();
+  const begin = socket.readFrame();
   if (begin.kind !== BEGIN) throw new BrokenCall('the call does not begin with Begin');
   const fields = new Fields(begin.body);
   const contract = fields.string();
@@ -62,14 +130,14 @@ function waitForCall() {
     throw new BrokenCall(`contract ${contract} is not one of ${CONTRACTS.join(', ')}`);
   }
   const pieces = [];
-  for (let frame = readFrame(); frame.kind !== END; frame = readFrame()) {
+  for (let frame = socket.readFrame(); frame.kind !== END; frame = socket.readFrame()) {
     if (frame.kind !== BODY) throw new BrokenCall(`frame of type ${frame.kind} inside the code`);
     pieces.push(frame.body);
   }
   const code = Buffer.concat(pieces);
   if (code.length !== length) throw new BrokenCall(`${code.length} bytes of code came, ${length} were announced`);
-  if (contract === 'handler') return { name, args: [], code, handler: handlerAsked(args, begin.call) };
-  fs.closeSync(SOCKET);
+  if (contract === 'handler') return { name, args: [], code, handler: handlerAsked(args, begin.call, socket) };
+  socket.close();
   return { name, args, code };
 }
 
@@ -78,28 +146,12 @@ function setVariable(name, value) {
   process.env[name] = value;
 }
 
-function handlerAsked([entry, stays, concurrency], call) {
+function handlerAsked([entry, stays, concurrency], call, socket) {
   if (concurrency !== undefined && !/^([2-9]|[1-9]\d|100)$/.test(concurrency)) {
     throw new BrokenCall(`${concurrency} calls at once were asked for; from 2 to 100 are possible`);
   }
-  return { entry, stays: stays === 'stays', concurrency: Number(concurrency ?? 1), call };
-}
-
-function readFrame() {
-  const header = readExactly(HEADER);
-  const length = header.readUInt32LE(0);
-  if (length > MAX_BODY) throw new BrokenCall(`frame of ${length} bytes is longer than allowed`);
-  return { kind: header[4], call: header.readUInt32LE(8), body: readExactly(length) };
-}
-
-function readExactly(length) {
-  const bytes = Buffer.allocUnsafe(length);
-  for (let at = 0; at < length; ) {
-    const count = fs.readSync(SOCKET, bytes, at, length - at, null);
-    if (count === 0) throw new BrokenCall('the host closed the call socket');
-    at += count;
-  }
-  return bytes;
+  const open = (Socket) => socket.open(Socket);
+  return { entry, stays: stays === 'stays', concurrency: Number(concurrency ?? 1), call, open };
 }
 
 /** Reads the fields of a body in their order. */
@@ -153,10 +205,17 @@ function run({ name, args, code, handler }) {
 
 /** Loads the other half, which no other contract pays for. Gives what takes the program's exports. */
 function handlerOf(file, handler) {
-  const half = handler.concurrency === 1 ? './handler.js' : './shared.js';
-  const { serve } = require(half);
-  delete require.cache[require.resolve(half)];
+  const { serve } = handler.concurrency === 1 ? (answering ?? half('./handler.js')) : half('./shared.js');
   return (exported) => serve({ descriptor: SOCKET, Fields, file, exported, ...handler });
+}
+
+/** Another file of the runner's, which the program does not find among its modules. */
+function half(name) {
+  const known = new Set(Object.keys(Module._pathCache));
+  const exported = require(name);
+  delete require.cache[require.resolve(name)];
+  for (const key of Object.keys(Module._pathCache)) if (!known.has(key)) delete Module._pathCache[key];
+  return exported;
 }
 
 function runCommonJs(filename, source, loaded) {
@@ -233,10 +292,30 @@ function linkWorkspace() {
   }
 }
 
-try {
-  initialise();
-  run(waitForCall());
-} catch (error) {
-  fs.writeSync(2, `runner: ${error instanceof BrokenCall ? error.message : error.stack}\n`);
-  process.exitCode = 1;
+/** Whether nobody has called yet, where that can be asked without a warning of Node's. */
+function isWaiting(socket) {
+  const { NODE_OPTIONS, NODE_PENDING_DEPRECATION } = process.env;
+  return NODE_OPTIONS === undefined && NODE_PENDING_DEPRECATION === undefined && socket.isSilent();
+}
+
+function begin(socket) {
+  try {
+    run(waitForCall(socket));
+  } catch (error) {
+    fs.writeSync(2, `runner: ${error instanceof BrokenCall ? error.message : error.stack}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** The handler half, where it was loaded ahead. */
+let answering = null;
+
+initialise();
+const socket = new CallSocket();
+if (isWaiting(socket)) {
+  answering = half('./handler.js');
+  const ahead = half('./ahead.js');
+  ahead.load({ goesOn: () => socket.isSilent(), pipeOn, answering, Fields, run }).then(() => setImmediate(begin, socket));
+} else {
+  begin(socket);
 }

@@ -6,8 +6,7 @@
 
 const assert = require('node:assert');
 const { once } = require('node:events');
-const { test } = require('node:test');
-const { END, HELLO, call, finish, frame, skip, start } = require('./harness.js');
+const { END, HELLO, call, finish, frame, skip, start, test } = require('./harness.js');
 
 async function run(t, code, { files, stdin, ...options } = {}) {
   const result = await finish(start(t, call(code, options), files), stdin);

@@ -68,8 +68,8 @@ exports.serve = function serve(options) {
 
 /** The call socket: takes requests in, whose frames may lie between each other's, and has each answered. */
 class SharedHost extends handler.Host {
-  constructor(descriptor, Fields, serve, concurrency) {
-    super(descriptor, Fields, serve);
+  constructor(socket, Fields, serve, concurrency) {
+    super(socket, Fields, serve);
     this.concurrency = concurrency;
     this.calls = new Map();
     this.highest = 0;

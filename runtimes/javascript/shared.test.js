@@ -6,9 +6,8 @@
 
 const assert = require('node:assert');
 const { once } = require('node:events');
-const { test } = require('node:test');
 const { BODY, END, REQUEST, HEAD, ANSWER, ANSWER_END, FAILED, BUSY, PRINTED, PIECE } = require('./harness.js');
-const { Conversation, call, credit, finish, frame, headOf, request, skip, start } = require('./harness.js');
+const { Conversation, call, credit, finish, frame, headOf, request, skip, start, test } = require('./harness.js');
 
 const MUCH = 16 << 20;
 const WELL = { code: 0, out: '', err: '' };
@@ -438,6 +437,7 @@ test('many answers wait for a host that reads slowly', { skip }, async (t) => {
     };`;
   const sharing = new Sharing(t, code, '12');
   const { child, socket } = sharing.running;
+  if (t.waits) await once(socket, 'data');
   socket.pause();
   const ids = Array.from({ length: 12 }, (_, at) => 8 + at);
   for (const id of ids) sharing.ask({ [id]: {} });

@@ -21,9 +21,10 @@ use std::path::Path;
 const INIT: &[u8] = include_bytes!(env!("FAAS_INIT"));
 
 /// What runs user code, by the contract.
-const RUNNERS: [RunnerFile<'static>; 5] = [
+const RUNNERS: [RunnerFile<'static>; 6] = [
     source("start.py", include_bytes!("../../../runtimes/python/start.py")),
     source("runner.js", include_bytes!("../../../runtimes/javascript/runner.js")),
+    source("ahead.js", include_bytes!("../../../runtimes/javascript/ahead.js")),
     source("handler.js", include_bytes!("../../../runtimes/javascript/handler.js")),
     source("shared.js", include_bytes!("../../../runtimes/javascript/shared.js")),
     // Built before this program, as init is.
