@@ -49,8 +49,9 @@ class Sharing extends Conversation {
   ask(asked) {
     for (const [id, { granted = MUCH, ...options }] of Object.entries(asked)) {
       this.begin(Number(id));
-      this.write(request(Number(id), options));
-      if (granted > 0) this.grant(Number(id), granted);
+      this.calls.get(Number(id)).credit = granted;
+      // Together, so that an answer does not sometimes wait for credit.
+      this.write(request(Number(id), options), ...(granted > 0 ? [credit(Number(id), granted)] : []));
     }
   }
 
