@@ -49,7 +49,8 @@ const LEAVES_SHARED_MEMORY: &str = "import ctypes\nassert ctypes.CDLL(None).shmg
 fn a_warm_sandbox_has_nothing_of_the_call_before() -> Result<()> {
     let data = DataDirectory::make()?;
     // One of those that are made ahead would be as clean.
-    let server = Options::new(data.path()).flag("--spares-sandboxes", "0").start()?;
+    let server =
+        Options::new(data.path()).flag("--spares-sandboxes", "0").flag("--zygotes-enabled", "false").start()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ran = LocalSet::new().block_on(&runtime, calls(server.address(), server.process()));
     ran.with_context(|| server.last_lines())?;

@@ -8,6 +8,8 @@ mod runner;
 use faas_executor_api::{DestroyReason, Executor, Origin, Sandbox, SandboxSpec};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings, SpareLimits};
 use faas_types::{ByteSize, IsolationLevel, Resources, TenantId};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::time::Duration;
 
 /// How many are kept.
 const SPARES: u32 = 2;
@@ -47,10 +49,40 @@ async fn spare(executor: &ProcessExecutor, spec: &SandboxSpec) -> (Box<dyn Sandb
     panic!("none was made before {LOOKS} were asked for");
 }
 
+/// Until those of one spec are all there that are wanted, and none is being made.
+async fn settled(executor: &ProcessExecutor) {
+    for _ in 0..LOOKS {
+        let kinds = executor.spares();
+        if kinds.iter().all(|kind| kind.ready == kind.wanted) && kinds.iter().any(|kind| kind.wanted > 0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("they are not there: {:?}", executor.spares());
+}
+
+/// Kills them, and returns when they are collected.
+async fn killed(processes: Vec<Pid>) {
+    for process in &processes {
+        // It may have ended meanwhile.
+        let _ = kill_process(*process, Signal::KILL);
+    }
+    for _ in 0..LOOKS {
+        if processes.iter().all(|process| test_kill_process(*process).is_err()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("they live on: {processes:?}");
+}
+
 /// The first processes of sandboxes of launchers that this process started.
-fn inits() -> Vec<rustix::process::Pid> {
-    let of_launchers = children(std::process::id()).into_iter().flat_map(children);
-    of_launchers.filter_map(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)).collect()
+fn inits() -> Vec<Pid> {
+    pids(children(std::process::id()).into_iter().flat_map(children))
+}
+
+fn pids(numbers: impl Iterator<Item = u32>) -> Vec<Pid> {
+    numbers.filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).collect()
 }
 
 fn children(parent: u32) -> Vec<u32> {

@@ -1,7 +1,7 @@
 //! Those of languages with a runner, which waits in them: what a call finds is what it would find in one made for it.
 
 use super::blank::printed;
-use super::{children, end, executor, inits, spare, spec};
+use super::{children, end, executor, inits, killed, pids, settled, spare, spec};
 use bytes::Bytes;
 use faas_executor_api::{
     CallError, Done, Event, Executor, FileIn, Health, Invocation, Origin, Program, Sandbox, SandboxSpec, Stay,
@@ -174,19 +174,14 @@ async fn a_file_that_cannot_be_placed_refuses_the_call_and_not_the_next() {
 #[tokio::test]
 async fn one_whose_runner_died_while_it_waited_is_not_handed_over() {
     let executor = executor();
-    for round in 0..5 {
-        // One whose runner dies while it is made has none of its spec made for a while.
-        let resources = Resources { pids: 64 + round, ..Resources::default() };
-        let spec = SandboxSpec { resources, ..spec_of(Language::Python) };
-        let (sandbox, _) = spare(&executor, &spec).await;
+    for _ in 0..5 {
+        let (sandbox, _) = spare(&executor, &spec_of(Language::Python)).await;
         end(sandbox).await;
-        for runner in inits().into_iter().flat_map(|init| children(init.as_raw_pid().unsigned_abs())) {
-            if let Some(pid) = i32::try_from(runner).ok().and_then(rustix::process::Pid::from_raw) {
-                // It may have ended meanwhile.
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }
-        let mut sandbox = executor.create(spec).await.expect("a sandbox");
+        // One whose runner dies while it is made has none of its spec made for a while.
+        settled(&executor).await;
+        let runners = inits().into_iter().flat_map(|init| children(init.as_raw_pid().unsigned_abs()));
+        killed(pids(runners)).await;
+        let mut sandbox = executor.create(spec_of(Language::Python)).await.expect("a sandbox");
         if sandbox.health() == Health::Ready {
             let (seen, done) = ran(sandbox.as_mut(), script(Language::Python, "print('lives')")).await;
             assert_eq!((seen.as_str(), done.outcome), ("lives\n", Outcome::Exited { code: 0 }));

@@ -79,11 +79,12 @@ async fn report(
     let per_thousand = |time: Duration| (answered > 0.0).then(|| rounded(time.as_secs_f64() * 1000.0 / answered));
     let starts = &measured.tally.starts;
     let all: u64 = starts.values().sum();
-    let part = |kind: &str| {
-        let of_kind = starts.get(kind).copied().unwrap_or(0);
-        (all > 0).then(|| rounded(of_kind as f64 / all as f64))
+    let part = |kinds: &[&str]| {
+        let of_kinds: u64 = kinds.iter().filter_map(|kind| starts.get(*kind)).sum();
+        (all > 0).then(|| rounded(of_kinds as f64 / all as f64))
     };
-    let (cold_ratio, spare_ratio) = (part("cold"), part("spare"));
+    // A copy of a zygote is in a sandbox that was made for it, and loads the program.
+    let (cold_ratio, spare_ratio) = (part(&["cold", "zygote"]), part(&["spare"]));
     let gate = options.gate.map(|bound| Gate::of(bound, &measured.tally.overheads, measured.tally.failed()));
     let overhead = Percentiles::of(&mut measured.tally.overheads);
     let replayed = Replayed {
