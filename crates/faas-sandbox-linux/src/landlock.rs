@@ -10,6 +10,10 @@ use rustix::io::Errno;
 /// The newest rules this crate asks for; an older kernel enforces the part it knows.
 const WANTED: ABI = ABI::V6;
 
+/// What stays among processes of one domain. Signals do not: init has to send them to programs that were forked from a
+/// zygote, whose domain is beside its own, and the pid namespace keeps them in.
+const SCOPE: Scope = Scope::AbstractUnixSocket;
+
 /// What the kernel may know, newest first.
 const KNOWN: [ABI; 6] = [WANTED, ABI::V5, ABI::V4, ABI::V3, ABI::V2, ABI::V1];
 
@@ -19,7 +23,6 @@ pub struct Rules {
     readable: Vec<&'static str>,
     /// What this kernel enforces of [`WANTED`].
     enforced: ABI,
-    signals: bool,
 }
 
 /// The rules as the kernel's own numbers (`include/uapi/linux/landlock.h`), for a process that is made to
@@ -42,14 +45,7 @@ impl Rules {
         let readable = READABLE
             .into_iter()
             .filter(|path| std::fs::symlink_metadata(format!("{SANDBOX_ROOT}{path}")).is_ok_and(|file| file.is_dir()));
-        Some(Self { readable: readable.collect(), enforced, signals: false })
-    }
-
-    /// The same rules for the init of a shell: it may send signals to processes that do not descend from
-    /// it, which a program that was started from a zygote does not.
-    #[must_use]
-    pub fn letting_signals_out(self) -> Self {
-        Self { signals: true, ..self }
+        Some(Self { readable: readable.collect(), enforced })
     }
 
     /// Restricts the calling process: programs and libraries can be read and executed, `/proc`
@@ -62,20 +58,13 @@ impl Rules {
     }
 
     fn restrict(&self) -> Result<(), ::landlock::RulesetError> {
-        let mut rules = Ruleset::default()
-            .handle_access(AccessFs::from_all(WANTED))?
-            .scope(self.scopes())?
-            .create()?
-            .no_new_privs(false);
+        let mut rules =
+            Ruleset::default().handle_access(AccessFs::from_all(WANTED))?.scope(SCOPE)?.create()?.no_new_privs(false);
         for (path, access) in self.allowed() {
             rules = allow(rules, path, access)?;
         }
         rules.restrict_self()?;
         Ok(())
-    }
-
-    fn scopes(&self) -> BitFlags<Scope> {
-        if self.signals { Scope::AbstractUnixSocket.into() } else { Scope::AbstractUnixSocket | Scope::Signal }
     }
 
     /// What is allowed beneath which paths of the sandbox's root.
@@ -91,7 +80,7 @@ impl Rules {
     /// The rules as this kernel takes them.
     pub(crate) fn raw(&self) -> RawRules {
         let files = AccessFs::from_all(self.enforced);
-        let scopes = if self.enforced == WANTED { self.scopes().bits() } else { 0 };
+        let scopes = if self.enforced == WANTED { BitFlags::from(SCOPE).bits() } else { 0 };
         RawRules {
             handled: [files.bits(), 0, scopes],
             allowed: self.allowed().map(|(path, access)| (path, (access & files).bits())).collect(),

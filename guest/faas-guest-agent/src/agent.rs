@@ -65,8 +65,6 @@ const REMEMBERED: usize = 8;
 struct Agent {
     control: OwnedFd,
     signals: OwnedFd,
-    /// How far signals of programs reach; `None` where nothing but their pid namespace limits that.
-    scope: Option<OwnedFd>,
     greeted: bool,
     files: Files,
     /// Whether a file of the coming call was refused, and the host was told.
@@ -107,9 +105,8 @@ fn serve() -> Result<(), Ended> {
     };
     umask(Mode::from_raw_mode(0o022));
     let files = Files::default();
-    let (scope, running, orphans, stock) = (sys::signal_scope(), None, Vec::new(), None);
-    Agent { control, signals, scope, greeted: false, files, file_failed: false, running, orphans, origin, stock }
-        .converse()
+    let (running, orphans, stock) = (None, Vec::new(), None);
+    Agent { control, signals, greeted: false, files, file_failed: false, running, orphans, origin, stock }.converse()
 }
 
 impl Agent {
@@ -217,7 +214,7 @@ impl Agent {
         let launched = if self.running.is_some() {
             Err(Errno::BUSY)
         } else {
-            self.files.take_failure().map_or_else(|| launch(spawn, self.scope.as_ref()), Err)
+            self.files.take_failure().map_or_else(|| launch(spawn), Err)
         };
         match launched {
             Ok(Started { pid, host_ends }) => {

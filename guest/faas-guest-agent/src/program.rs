@@ -23,12 +23,12 @@ pub(crate) struct Started {
     pub(crate) host_ends: Vec<OwnedFd>,
 }
 
-/// Starts what the host asked for, within the scope that its signals have.
+/// Starts what the host asked for.
 ///
 /// # Errors
 /// `INVAL` for a request that cannot be one (no program, a NUL byte, a relative working directory),
 /// else the kernel's answer to the step that failed.
-pub(crate) fn launch(spawn: &Spawn, scope: Option<&OwnedFd>) -> Result<Started, Errno> {
+pub(crate) fn launch(spawn: &Spawn) -> Result<Started, Errno> {
     let name = spawn.argv.first().ok_or(Errno::INVAL)?;
     if !spawn.cwd.starts_with(b"/") {
         return Err(Errno::INVAL);
@@ -48,7 +48,7 @@ pub(crate) fn launch(spawn: &Spawn, scope: Option<&OwnedFd>) -> Result<Started, 
         inside.push(call);
         host_ends.push(call_host);
     }
-    let plan = Plan { candidates: &candidates, argv: &argv, env: &env, cwd: &cwd, descriptors: &inside, scope };
+    let plan = Plan { candidates: &candidates, argv: &argv, env: &env, cwd: &cwd, descriptors: &inside };
     Ok(Started { pid: start(&plan)?, host_ends })
 }
 

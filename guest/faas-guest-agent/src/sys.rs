@@ -9,7 +9,6 @@ use core::sync::atomic::{AtomicI32, Ordering};
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Pid;
 
@@ -137,44 +136,6 @@ pub(crate) fn scheduling() -> Result<Scheduling, Errno> {
     if answers.iter().any(|answer| *answer < 0) { Err(last_error()) } else { Ok(scheduling) }
 }
 
-/// `struct landlock_ruleset_attr` of `linux/landlock.h`, as of its version 6.
-#[repr(C)]
-struct Ruleset {
-    files: u64,
-    network: u64,
-    scoped: u64,
-}
-
-/// `struct landlock_path_beneath_attr` of the same.
-#[repr(C, packed)]
-struct PathBeneath {
-    allowed: u64,
-    parent: c_int,
-}
-
-/// What keeps a program from sending signals to anything but its descendants: init itself has to send them to programs
-/// that are not its descendants' either. `None` where the kernel has no such rule.
-pub(crate) fn signal_scope() -> Option<OwnedFd> {
-    const SCOPE_SIGNAL: u64 = 2;
-    // The one right that every set of rules denies unless it is allowed: to move a file to another folder.
-    const REFER: u64 = 1 << 13;
-    const RULE_PATH_BENEATH: c_int = 1;
-    let ruleset = Ruleset { files: REFER, network: 0, scoped: SCOPE_SIGNAL };
-    // SAFETY: the kernel reads the structure, which outlives the call.
-    let raw =
-        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::from_ref(&ruleset), size_of::<Ruleset>(), 0) };
-    // SAFETY: the kernel made the descriptor, and nobody else knows it.
-    let ruleset = (raw >= 0).then(|| unsafe { OwnedFd::from_raw_fd(raw as c_int) })?;
-    let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let everywhere = PathBeneath { allowed: REFER, parent: root.as_raw_fd() };
-    // SAFETY: the kernel reads the structure, which outlives the call.
-    let added = unsafe {
-        let rule = ptr::from_ref(&everywhere);
-        libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), RULE_PATH_BENEATH, rule, 0)
-    };
-    (added == 0).then_some(ruleset)
-}
-
 /// A program ready to start: everything the child needs, allocated before it exists.
 pub(crate) struct Plan<'a> {
     /// Files to try in this order.
@@ -187,8 +148,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) cwd: &'a CString,
     /// Descriptors that become 0, 1, 2 and so on. Each is above all of those numbers.
     pub(crate) descriptors: &'a [OwnedFd],
-    /// From [`signal_scope`].
-    pub(crate) scope: Option<&'a OwnedFd>,
 }
 
 /// What the child reads, and the one cell it writes. Lives in the parent's frame.
@@ -257,11 +216,6 @@ unsafe fn become_program(birth: &Birth<'_>) -> i32 {
             return last_error().raw_os_error();
         }
         if libc::sigprocmask(libc::SIG_SETMASK, &raw const birth.no_signals, ptr::null_mut()) < 0 {
-            return last_error().raw_os_error();
-        }
-        if let Some(scope) = birth.plan.scope
-            && libc::syscall(libc::SYS_landlock_restrict_self, scope.as_raw_fd(), 0) < 0
-        {
             return last_error().raw_os_error();
         }
         let mut number: c_int = 0;

@@ -117,7 +117,7 @@ impl Maker {
                     init: self.running.init.as_fd(),
                     masks: &self.running.masks,
                     seal: &self.running.seal,
-                    landlock: self.running.init_landlock.as_ref(),
+                    landlock: self.running.landlock.as_ref(),
                     disk_bytes: request.disk_bytes,
                     inodes: request.inodes,
                     packages: packages.as_ref().map(AsFd::as_fd),

@@ -68,10 +68,7 @@ pub(crate) struct Running {
     pub(crate) seal: seccomp::Program,
     /// The seal of zygotes and of what is forked from them.
     pub(crate) zygote_seal: seccomp::Program,
-    /// The rules of programs that zygotes are forked into.
     pub(crate) landlock: Option<landlock::Rules>,
-    /// The rules of init, which adds to them for the programs that it starts.
-    pub(crate) init_landlock: Option<landlock::Rules>,
     pub(crate) host: Host,
     /// The directory of all installed packages.
     pub(crate) packages: Option<OwnedFd>,
@@ -150,7 +147,6 @@ impl Parts {
             masks,
             seal: seccomp::seal(),
             zygote_seal: seccomp::seal_traced(),
-            init_landlock: landlock.clone().map(landlock::Rules::letting_signals_out),
             landlock,
             host,
             packages,

@@ -204,7 +204,7 @@ impl World {
         let leaf = self.tree.create(&format!("shell-{number}"), limits).expect("a cgroup");
         let (control, theirs) = packet::pair().expect("sockets");
         let (go, told) = pipe();
-        let rules = self.landlock.clone().map(landlock::Rules::letting_signals_out);
+        let rules = self.landlock.clone();
         let (pid, init) = match stem::clone_as_owner(self.uid, namespaces, leaf.birthplace()).expect("a child") {
             Cloned::Child => {
                 drop(told);
