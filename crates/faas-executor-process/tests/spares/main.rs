@@ -4,10 +4,13 @@
 
 mod blank;
 mod runner;
+#[path = "../running/mod.rs"]
+mod running;
 
 use faas_executor_api::{DestroyReason, Executor, Origin, Sandbox, SandboxSpec};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings, SpareLimits};
 use faas_types::{ByteSize, IsolationLevel, Resources, TenantId};
+use running::children;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::time::Duration;
 
@@ -83,11 +86,4 @@ fn inits() -> Vec<Pid> {
 
 fn pids(numbers: impl Iterator<Item = u32>) -> Vec<Pid> {
     numbers.filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).collect()
-}
-
-fn children(parent: u32) -> Vec<u32> {
-    // Each thread has its own.
-    let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-    let texts = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-    texts.flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }

@@ -1,11 +1,10 @@
 //! Those of languages with a runner, which waits in them: what a call finds is what it would find in one made for it.
 
 use super::blank::printed;
-use super::{children, end, executor, inits, killed, pids, settled, spare, spec};
+use super::running::{children, ran};
+use super::{end, executor, inits, killed, pids, settled, spare, spec};
 use bytes::Bytes;
-use faas_executor_api::{
-    CallError, Done, Event, Executor, FileIn, Health, Invocation, Origin, Program, Sandbox, SandboxSpec, Stay,
-};
+use faas_executor_api::{CallError, Executor, FileIn, Health, Invocation, Origin, Program, Sandbox, SandboxSpec, Stay};
 use faas_types::{Contract, CpuAmount, Language, Outcome, OutputLimits, Resources};
 use std::time::{Duration, Instant};
 
@@ -26,19 +25,6 @@ fn script(language: Language, code: &'static str) -> Invocation {
         at_once: 1,
         deadline: Instant::now() + Duration::from_secs(60),
         output: OutputLimits::default(),
-    }
-}
-
-async fn ran(sandbox: &mut dyn Sandbox, call: Invocation) -> (String, Done) {
-    let mut session = sandbox.invoke(call).await.expect("a call");
-    drop(session.input);
-    let mut output = Vec::new();
-    loop {
-        match session.events.next().await.expect("an end") {
-            Event::Stdout(bytes) | Event::Stderr(bytes) => output.extend_from_slice(&bytes),
-            Event::Done(done) => return (String::from_utf8_lossy(&output).into_owned(), done),
-            _ => {}
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a program finds, and what it shares with others of the same zygote.
 
-use super::{end, executor, forked, ran, script, spec};
+use super::running::ran;
+use super::{end, executor, forked, script, spec};
 use faas_executor_api::{Executor, FileIn, Invocation, Origin, SandboxSpec};
 use faas_types::{ByteSize, Outcome, Resources};
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! Without a zygote, or when one is lost, every call is served.
 
-use super::{end, executor, forked, ran, script, spec};
+use super::running::{children, ran};
+use super::{end, executor, forked, script, spec};
 use faas_executor_api::Executor;
 use faas_types::Outcome;
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,13 +14,6 @@ fn zygotes() -> Vec<Pid> {
     };
     let of_launchers = children(std::process::id()).into_iter().flat_map(children).filter(is_zygote);
     of_launchers.filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).collect()
-}
-
-fn children(parent: u32) -> Vec<u32> {
-    // Each thread has its own.
-    let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-    let texts = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-    texts.flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 #[tokio::test]

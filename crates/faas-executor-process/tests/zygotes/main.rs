@@ -5,11 +5,11 @@
 
 mod found;
 mod lost;
+#[path = "../running/mod.rs"]
+mod running;
 
 use bytes::Bytes;
-use faas_executor_api::{
-    DestroyReason, Done, Event, Executor, Invocation, Origin, Program, Sandbox, SandboxSpec, Stay,
-};
+use faas_executor_api::{DestroyReason, Executor, Invocation, Origin, Program, Sandbox, SandboxSpec, Stay};
 use faas_executor_process::{Launcher, ProcessExecutor, Settings};
 use faas_types::{Contract, IsolationLevel, Language, OutputLimits, Resources, TenantId};
 use std::time::{Duration, Instant};
@@ -62,18 +62,5 @@ async fn forked(executor: &ProcessExecutor, spec: &SandboxSpec) -> Box<dyn Sandb
         }
         end(sandbox).await;
         assert!(Instant::now() < until, "there was no zygote within {PATIENCE:?}");
-    }
-}
-
-async fn ran(sandbox: &mut dyn Sandbox, call: Invocation) -> (String, Done) {
-    let mut session = sandbox.invoke(call).await.expect("a call");
-    drop(session.input);
-    let mut output = Vec::new();
-    loop {
-        match session.events.next().await.expect("an end") {
-            Event::Stdout(bytes) | Event::Stderr(bytes) => output.extend_from_slice(&bytes),
-            Event::Done(done) => return (String::from_utf8_lossy(&output).into_owned(), done),
-            _ => {}
-        }
     }
 }
