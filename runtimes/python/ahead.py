@@ -170,7 +170,19 @@ class Ahead:
         self.interpreter._find_and_load = self.plain_find
 
     def give(self, name):
-        """Puts a module, and what it needs, where the program finds it; False where that would not be the same."""
+        """Puts a module, and what it needs, where the program finds it; False where that would not be the same.
+
+        One thread at a time, by the lock that the interpreter itself holds around a fork: another thread would
+        find some of what a package needs, and load the package anew around it. A signal's handler or a finalizer
+        that imports while its own thread gives comes through, and finishes what was begun.
+        """
+        _imp.acquire_lock()
+        try:
+            return self.give_all(name)
+        finally:
+            _imp.release_lock()
+
+    def give_all(self, name):
         names = self.names_before_library()
         if names is None or not self.is_unobserved():
             return False
@@ -183,17 +195,19 @@ class Ahead:
         return True
 
     def put(self, name):
+        """Makes a module ready, and only then known: what another thread finds is whole."""
         module = self.known[name]
-        prepare = self.due.pop(name, None)
+        prepare = self.due.get(name)
         if prepare is not None:
             prepare(module)
+            self.due.pop(name, None)
         for function in self.leaving.pop(name, ()):
             self.exits.register(function)
-        self.modules[name] = module
-        self.given.add(name)
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(self.known[parent], child, module)
+        self.modules[name] = module
+        self.given.add(name)
 
     def is_unobserved(self):
         system, (finders, hooks, import_) = self.system, self.plain
@@ -208,10 +222,11 @@ class Ahead:
 
     def is_unchanged(self, name):
         """Whether a module is there that was given, or none is there yet, and what is in it is what was."""
-        if (self.modules.get(name) if name in self.given else self.known.get(name)) is not self.known.get(name):
-            return False
+        module = self.known.get(name)
         if name not in self.given:
-            return name not in self.modules
+            return self.modules.get(name, module) is module
+        if self.modules.get(name) is not module:
+            return False
         contents = self.contents.get(name)
         return contents is None or [*vars(self.known[name]).values()][: len(contents)] == contents
 

@@ -188,13 +188,17 @@ class AheadTest(RunnerTestCase):
     def test_all_threads_get_one_module(self):
         text = """
             import _thread, sys, time
-            found, sys_interval = [], sys.setswitchinterval(1e-6)
+            found, ended = [], []
+            sys.setswitchinterval(1e-6)
             def get():
-                import asyncio, json, random
-                found.append((id(asyncio), id(json.decoder.re), id(random)))
+                try:
+                    import asyncio, json, random
+                    found.append((id(asyncio), id(json.decoder.re), id(random)))
+                finally:
+                    ended.append(None)
             for _ in range(8):
                 _thread.start_new_thread(get, ())
-            while len(found) < 8:
+            while len(ended) < 8:
                 time.sleep(0)
             print(len(set(found)))
         """
