@@ -120,7 +120,11 @@ impl Stock {
         }
         match state.kinds.lacks(now.into_std()) {
             Some(spec) if state.callers == 0 => Next::Make(spec.clone()),
-            _ => Next::Wait(state.kinds.any_wanted().then(|| now + LOOK)),
+            Some(_) => Next::Wait(None),
+            None => {
+                let look = state.kinds.any_wanted().then(|| now + LOOK);
+                Next::Wait(state.kinds.due().map(Instant::from_std).into_iter().chain(look).min())
+            }
         }
     }
 

@@ -17,6 +17,10 @@ const KEYS: usize = 64;
 /// For how long none is made of a spec of which one could not be made.
 const REST: Duration = Duration::from_secs(60);
 
+/// For how long the program that was given one has the processors to itself, where calls come less often than that: to
+/// make the next takes as much of them as a short program does, which then ended a millisecond later.
+const LULL: Duration = Duration::from_millis(10);
+
 /// What one is taken to cost until one was made: a runner of a scripting language, on a host that is not idle.
 const START: Duration = Duration::from_millis(30);
 const MEMORY: ByteSize = ByteSize::mib(16);
@@ -55,6 +59,10 @@ struct Kind<S> {
     reason: Reason,
     /// None are made until then.
     rests: Option<Instant>,
+    /// When it was asked for last.
+    asked: Option<Instant>,
+    /// None are made until then: one was handed over just now, and that is no rush.
+    lull: Option<Instant>,
     took: Option<Duration>,
     weight: Option<ByteSize>,
     made: u64,
@@ -71,6 +79,8 @@ impl<S> Kind<S> {
             wanted: 0,
             reason: Reason::Rare,
             rests: None,
+            asked: None,
+            lull: None,
             took: None,
             weight: None,
             made: 0,
@@ -83,8 +93,9 @@ impl<S> Kind<S> {
         u32::try_from(self.ready.len()).unwrap_or(u32::MAX)
     }
 
-    fn lacks(&self, now: Instant) -> bool {
-        self.ready() < self.wanted && self.rests.is_none_or(|until| until <= now)
+    /// From when on one is to be made, where there are too few.
+    fn lacks(&self) -> Option<Option<Instant>> {
+        (self.ready() < self.wanted).then(|| self.rests.max(self.lull))
     }
 
     fn stats(&self) -> SpareStats {
@@ -130,6 +141,8 @@ impl<S: Spare> Kinds<S> {
             }
         };
         self.decisions.arrived(now, &kind.number);
+        let rush = kind.asked.replace(now).is_some_and(|before| now < before + LULL);
+        kind.lull = (!rush).then(|| now + LULL);
         let mut taken = None;
         while taken.is_none() && !kind.ready.is_empty() {
             // The one that has waited longest.
@@ -166,8 +179,14 @@ impl<S: Spare> Kinds<S> {
 
     /// The spec of which one is to be made: that of which there are fewest, and of those what was asked for last.
     pub(super) fn lacks(&self, now: Instant) -> Option<&SandboxSpec> {
-        let lacks = self.kinds.iter().filter(|kind| kind.lacks(now));
+        let lacks =
+            self.kinds.iter().filter(|kind| kind.lacks().is_some_and(|from| from.is_none_or(|from| from <= now)));
         lacks.min_by_key(|kind| kind.ready.len()).map(|kind| &kind.spec)
+    }
+
+    /// When there is something to be made, although nothing changes.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.kinds.iter().filter_map(Kind::lacks).flatten().min()
     }
 
     /// Whether what is decided may change although nobody asks.
@@ -216,7 +235,7 @@ impl<S: Spare> Kinds<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEYS, Kinds, Spare, SpareLimits};
+    use super::{KEYS, Kinds, LULL, Spare, SpareLimits};
     use faas_executor_api::SandboxSpec;
     use faas_types::{ByteSize, IsolationLevel, Resources, TenantId};
     use std::time::{Duration, Instant};
@@ -320,6 +339,21 @@ mod tests {
         kinds.made(&spec(1), now, TOOK, None, None);
         assert_eq!(kinds.lacks(now), None);
         assert_eq!(kinds.lacks(now + super::REST), Some(&spec(1)));
+    }
+
+    #[test]
+    fn what_was_taken_runs_before_the_next_is_made_unless_there_is_a_rush() {
+        let (mut kinds, start) = (kinds(), Instant::now());
+        assert!(kinds.take(&spec(1), start).is_none() && kinds.take(&spec(1), start).is_none());
+        settle(&mut kinds, start);
+        let later = start + LULL;
+        assert!(kinds.take(&spec(1), later).is_some());
+        kinds.decide(later);
+        assert_eq!((kinds.lacks(later), kinds.due()), (None, Some(later + LULL)));
+        assert_eq!(kinds.lacks(later + LULL), Some(&spec(1)));
+        assert!(kinds.take(&spec(1), later + LULL / 2).is_none());
+        kinds.decide(later + LULL / 2);
+        assert_eq!(kinds.lacks(later + LULL / 2), Some(&spec(1)));
     }
 
     #[test]
