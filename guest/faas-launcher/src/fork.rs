@@ -27,8 +27,8 @@ pub(crate) struct Forks(HashMap<u64, Fork>);
 pub(crate) struct Fork {
     pub(crate) zygote: u32,
     pub(crate) stand_in: StandIn,
-    /// The loop hears of its other end until it is closed.
-    pub(crate) _go: OwnedFd,
+    /// The loop hears of its other end.
+    pub(crate) go: OwnedFd,
 }
 
 /// One that runs.

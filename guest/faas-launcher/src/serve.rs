@@ -189,6 +189,7 @@ impl Launcher {
         let (Some(fork), Some(live)) = (self.forks.take(sequence), self.table.of_sequence(sequence)) else {
             return Ok(());
         };
+        self.forget(&fork.go);
         let landlock = self.maker.running.landlock.as_ref();
         match fork.run(live, self.maker.outer_uid(live.uid_number), landlock, &mut self.zygotes) {
             Ok(Forked { pid, ends }) => {
@@ -233,15 +234,25 @@ impl Launcher {
             return Err((Step::Go, errno));
         }
         if let Some(zygote) = zygote {
-            self.forks.insert(live.sequence, Fork { zygote, stand_in, _go: go });
+            self.forks.insert(live.sequence, Fork { zygote, stand_in, go });
         }
         self.table.insert(live);
         Ok(())
     }
 
+    /// Hears of a descriptor no more. To close it is not enough: a process that was just cloned, or is being ended, may
+    /// have it still, and it would be told of again and again until that had its turn on a processor.
+    fn forget(&self, source: &OwnedFd) {
+        // It was added, so there is no reason for this to fail.
+        let _ = epoll::delete(&self.events, source);
+    }
+
     fn death(&mut self, sequence: u64) -> Result<(), End> {
         let Some(live) = self.table.remove(sequence) else { return Ok(()) };
-        drop(self.forks.take(sequence));
+        if let Some(fork) = self.forks.take(sequence) {
+            self.forget(&fork.go);
+        }
+        self.forget(&live.pidfd);
         let counters = live.counters();
         let sandbox = live.id;
         let told = self.answer(&FromLauncher::Ended { sandbox, counters });
