@@ -130,7 +130,7 @@ pub trait Sandbox: Send {
     fn health(&self) -> Health;
 
     /// What isolation it really has.
-    fn isolation(&self) -> &IsolationReport;
+    fn isolation(&self) -> &Arc<IsolationReport>;
 
     /// How it came to be.
     fn origin(&self) -> Origin {

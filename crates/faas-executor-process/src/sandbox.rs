@@ -156,7 +156,7 @@ pub(crate) struct ProcessSandbox {
     id: SandboxId,
     spec: SandboxSpec,
     host: Arc<Host>,
-    isolation: IsolationReport,
+    isolation: Arc<IsolationReport>,
     shared: Arc<Shared>,
     state: watch::Receiver<State>,
     origin: Origin,
@@ -187,7 +187,7 @@ impl ProcessSandbox {
             memory_bytes: spec.resources.memory.as_bytes(),
             meters: OnceLock::new(),
         });
-        Self { id, spec, host, isolation, shared, state, origin: Origin::Cold, destroyed: false }
+        Self { id, spec, host, isolation: Arc::new(isolation), shared, state, origin: Origin::Cold, destroyed: false }
     }
 
     /// Makes it one that was there before anybody asked: its language's runner is started, where it has one, and
@@ -308,7 +308,7 @@ impl Sandbox for ProcessSandbox {
         }
     }
 
-    fn isolation(&self) -> &IsolationReport {
+    fn isolation(&self) -> &Arc<IsolationReport> {
         &self.isolation
     }
 

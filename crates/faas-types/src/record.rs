@@ -4,8 +4,9 @@
 //! without its output, which lives in the execution's log and is put back when it is read.
 
 use crate::{Contract, ErrorKind, ExecutionId, ExecutionState, IsolationReport, Language, Mode, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How the sandbox was started and what each part took.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -90,8 +91,9 @@ pub struct ExecutionRecord {
     pub contract: Contract,
     /// The backend that made its sandbox.
     pub executor: String,
-    /// The isolation its sandbox really had; `None` while it has none.
-    pub isolation: Option<IsolationReport>,
+    /// The isolation its sandbox really had, shared with it; `None` while it has none.
+    #[serde(default, serialize_with = "write_shared", deserialize_with = "read_shared")]
+    pub isolation: Option<Arc<IsolationReport>>,
     /// How it was started.
     pub start: StartRecord,
     /// What it used.
@@ -175,6 +177,15 @@ impl ExecutionRecord {
         self.stderr_base64 = None;
         self
     }
+}
+
+/// As if it were not shared.
+fn write_shared<S: Serializer>(report: &Option<Arc<IsolationReport>>, serializer: S) -> Result<S::Ok, S::Error> {
+    report.as_deref().serialize(serializer)
+}
+
+fn read_shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<IsolationReport>>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.map(Arc::new))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError};
 pub(super) struct FakeSandbox {
     id: SandboxId,
     spec: SandboxSpec,
-    isolation: IsolationReport,
+    isolation: Arc<IsolationReport>,
     shared: Arc<Shared>,
     estate: Arc<Estate>,
     _place: Arc<()>,
@@ -32,7 +32,7 @@ impl FakeSandbox {
         estate: Arc<Estate>,
         place: Arc<()>,
     ) -> Self {
-        let isolation = estate.host.report(spec.isolation);
+        let isolation = Arc::new(estate.host.report(spec.isolation));
         let shared = Arc::new(Shared::new(spec.resources, estate.host.limits.clone(), disk));
         Self { id, spec, isolation, shared, estate, _place: place }
     }
@@ -64,7 +64,7 @@ impl Sandbox for FakeSandbox {
         self.shared.health()
     }
 
-    fn isolation(&self) -> &IsolationReport {
+    fn isolation(&self) -> &Arc<IsolationReport> {
         &self.isolation
     }
 

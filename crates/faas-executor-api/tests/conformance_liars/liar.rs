@@ -133,7 +133,7 @@ impl Liar {
     }
 
     fn wrap(&self, inner: Box<dyn Sandbox>, spec: SandboxSpec) -> Box<dyn Sandbox> {
-        let mut isolation = inner.isolation().clone();
+        let mut isolation = IsolationReport::clone(inner.isolation());
         isolation.level = spec.isolation;
         if self.lie.claims_limits() {
             isolation = IsolationReport { level: spec.isolation, ..self.capabilities.report.clone() };
@@ -142,7 +142,15 @@ impl Liar {
             isolation.missing.clear();
         }
         let executor = Arc::clone(&self.inner);
-        Box::new(LyingSandbox { lie: self.lie, inner, isolation, executor, spec, loaded: None, recycled: false })
+        Box::new(LyingSandbox {
+            lie: self.lie,
+            inner,
+            isolation: Arc::new(isolation),
+            executor,
+            spec,
+            loaded: None,
+            recycled: false,
+        })
     }
 }
 
@@ -177,7 +185,7 @@ impl Executor for Liar {
 struct LyingSandbox {
     lie: Lie,
     inner: Box<dyn Sandbox>,
-    isolation: IsolationReport,
+    isolation: Arc<IsolationReport>,
     executor: Arc<FakeExecutor>,
     spec: SandboxSpec,
     /// The first call.
@@ -205,7 +213,7 @@ impl Sandbox for LyingSandbox {
         if self.lie == Lie::StaysReady || self.recycled { Health::Ready } else { self.inner.health() }
     }
 
-    fn isolation(&self) -> &IsolationReport {
+    fn isolation(&self) -> &Arc<IsolationReport> {
         &self.isolation
     }
 

@@ -3,6 +3,7 @@
 use crate::shared::{Condition, Seat, Vacated};
 use faas_executor_api::Sandbox;
 use faas_types::IsolationReport;
+use std::sync::Arc;
 
 /// See the module.
 pub(super) enum Held {
@@ -12,9 +13,9 @@ pub(super) enum Held {
 
 impl Held {
     /// What isolation the sandbox has, where there is one.
-    pub(super) fn isolation(&self) -> Option<IsolationReport> {
+    pub(super) fn isolation(&self) -> Option<Arc<IsolationReport>> {
         match self {
-            Self::Own(sandbox) => Some(sandbox.isolation().clone()),
+            Self::Own(sandbox) => Some(Arc::clone(sandbox.isolation())),
             Self::Seat(seat) => seat.isolation(),
         }
     }

@@ -106,8 +106,8 @@ impl Seat {
     }
 
     /// What isolation the sandbox has, where there is one.
-    pub(crate) fn isolation(&self) -> Option<IsolationReport> {
-        self.at.look(|instance, _| Some(instance.sandbox.as_ref()?.isolation().clone())).flatten()
+    pub(crate) fn isolation(&self) -> Option<Arc<IsolationReport>> {
+        self.at.look(|instance, _| Some(Arc::clone(instance.sandbox.as_ref()?.isolation()))).flatten()
     }
 
     /// The program, once it may be asked, and how its sandbox came to be for this call. `None` where it comes to

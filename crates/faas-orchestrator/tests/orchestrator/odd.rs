@@ -35,7 +35,7 @@ impl Sandbox for OddSandbox {
         self.sandbox.health()
     }
 
-    fn isolation(&self) -> &IsolationReport {
+    fn isolation(&self) -> &Arc<IsolationReport> {
         self.sandbox.isolation()
     }
 

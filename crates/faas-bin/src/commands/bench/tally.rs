@@ -3,6 +3,7 @@
 use faas_client::ClientError;
 use faas_types::{ExecutionRecord, IsolationReport, Layer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What calls without an answer are counted as.
@@ -16,7 +17,7 @@ pub(super) struct Answer {
     /// How its sandbox was started.
     pub(super) start: Option<String>,
     /// Which isolation it had.
-    pub(super) isolation: Option<IsolationReport>,
+    pub(super) isolation: Option<Arc<IsolationReport>>,
     /// The processor time it used, where that is known.
     pub(super) cpu: Duration,
     /// How long it was told to run.
@@ -83,7 +84,7 @@ impl Tally {
         if let Some(start) = start {
             count(&mut self.starts, start);
         }
-        if let Some(report) = isolation {
+        if let Some(report) = isolation.map(Arc::unwrap_or_clone) {
             self.missing.extend(report.missing);
             match &mut self.layers {
                 None => self.layers = Some(report.layers),
@@ -148,7 +149,7 @@ mod tests {
         let answer = Answer {
             error: error.map(str::to_owned),
             start: Some("cold".to_owned()),
-            isolation: Some(isolation),
+            isolation: Some(Arc::new(isolation)),
             cpu: Duration::from_millis(2),
             own: Duration::from_millis(u64::from(milliseconds > 1)),
             refusal: None,

@@ -27,7 +27,7 @@ pub async fn strict_is_refused_when_something_is_missing(executor: Arc<dyn Execu
     if missing.is_empty() {
         let sandbox = trial.create(spec).await;
         let report = sandbox.isolation().clone();
-        trial.equal(report.missing, Vec::new(), "what is missing under strict");
+        trial.equal(report.missing.clone(), Vec::new(), "what is missing under strict");
         trial.destroy(sandbox).await;
         return;
     }
