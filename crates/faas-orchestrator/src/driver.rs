@@ -134,11 +134,14 @@ async fn take(house: &Arc<House>, live: &Arc<Live>, keeping: Keeping) -> Taken {
     match keeping {
         Keeping::Held => {}
         Keeping::Journal => {
-            let record = ExecutionRecord { status: ExecutionState::Starting, ..live.record() };
-            let mark = Journaled { tenant: live.tenant, node: house.settings.node, record };
-            if let Err(error) = house.noted_failure(house.store.journal(mark)) {
+            let marked = live.begin(|record| {
+                let mark = Journaled { tenant: live.tenant, node: house.settings.node, record };
+                house.store.journal(mark)
+            });
+            if let Err(error) = house.noted_failure(marked) {
                 return Taken::Failed(error.into());
             }
+            return Taken::Ours;
         }
         Keeping::Queued => match house.noted(house.store.claim(live.id, house.lease()).await) {
             Ok(Some(_)) => house.totals.row_taken(),

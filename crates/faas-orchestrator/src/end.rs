@@ -86,8 +86,9 @@ pub(crate) async fn conclude(house: &Arc<House>, live: &Arc<Live>, ending: Endin
     if !matches!(written, Ok(false)) {
         house.calls.count(live.function(), &record);
     }
-    live.end(record.clone());
-    if repeated {
+    let unwritten = repeated.then(|| record.clone());
+    live.end(record);
+    if let Some(record) = unwritten {
         house.spawn(repeat(Arc::clone(house), Arc::clone(live), ending, record));
     }
     if outgrown {
@@ -113,7 +114,7 @@ async fn write(house: &House, live: &Live, ending: Ending, record: &ExecutionRec
     match ending {
         Ending::Nowhere => Ok(true),
         Ending::Unmarked | Ending::Marked => {
-            let end = Journaled { tenant: live.tenant, node, record: record.clone() };
+            let end = Journaled { tenant: live.tenant, node, record };
             house.noted_failure(house.store.journal(end)).map(|()| true)
         }
         Ending::Row(RowIs::Queued) => finish_queued(house, record).await,

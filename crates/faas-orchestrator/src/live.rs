@@ -164,6 +164,21 @@ impl Live {
         }
     }
 
+    /// Lets it start once that was noted, which gets the record of one that starts; with an error everything is as
+    /// it was.
+    pub(crate) fn begin<E>(&self, note: impl FnOnce(&ExecutionRecord) -> Result<(), E>) -> Result<(), E> {
+        let mut record = self.lock();
+        let before = record.status;
+        if before.may_become(ExecutionState::Starting) {
+            record.status = ExecutionState::Starting;
+        }
+        let noted = note(&record);
+        if noted.is_err() {
+            record.status = before;
+        }
+        noted
+    }
+
     /// Makes what was appended to its log known.
     pub(crate) fn wrote(&self, file: &LogFile, length: u64) {
         self.set_log(file);

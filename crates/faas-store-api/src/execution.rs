@@ -111,14 +111,14 @@ pub struct Finished {
 
 /// What a synchronous execution leaves in the journal: a mark when its program may have begun, and its
 /// record. A mark without a record is, after a crash, an execution that ended as `sandbox_lost`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Journaled {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Journaled<'a> {
     /// Whose it is.
     pub tenant: TenantId,
     /// The node that ran it.
     pub node: NodeId,
-    /// The record, without output: status `starting` for a mark, terminal for an end.
-    pub record: ExecutionRecord,
+    /// The record: status `starting` for a mark, terminal for an end. Its output is not kept.
+    pub record: &'a ExecutionRecord,
 }
 
 /// What was found when a node came back.

@@ -114,8 +114,9 @@ impl Rows {
         pruned
     }
 
-    fn journal(&mut self, entry: Journaled) {
+    fn journal(&mut self, entry: Journaled<'_>) {
         let Journaled { tenant, node, record } = entry;
+        let record = record.clone().without_output();
         let epoch = self.epochs.get(&node).copied().unwrap_or_default();
         let id = record.id;
         let row = self.rows.entry(id).or_insert_with(|| Row {
@@ -241,9 +242,9 @@ impl ExecutionStore for MemoryStore {
         Ok(is_expected)
     }
 
-    fn journal(&self, entry: Journaled) -> Result<(), StoreError> {
+    fn journal(&self, entry: Journaled<'_>) -> Result<(), StoreError> {
         let mut rows = self.rows();
-        rows.journal(Journaled { record: entry.record.without_output(), ..entry });
+        rows.journal(entry);
         rows.prune(self.keep, u32::MAX);
         Ok(())
     }

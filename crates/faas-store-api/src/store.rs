@@ -70,7 +70,7 @@ pub trait ExecutionStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// The store failed.
-    fn journal(&self, entry: Journaled) -> Result<(), StoreError>;
+    fn journal(&self, entry: Journaled<'_>) -> Result<(), StoreError>;
 
     /// One execution of a tenant, without output. When its record cannot be read, what is known of it
     /// without, and its `error` says so.

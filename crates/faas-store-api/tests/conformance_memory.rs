@@ -32,7 +32,7 @@ async fn history_is_bounded_by_itself() {
             "for the test",
         );
         ids.push(record.id);
-        store.journal(Journaled { tenant: TenantId::LOCAL, node, record }).expect("memory");
+        store.journal(Journaled { tenant: TenantId::LOCAL, node, record: &record }).expect("memory");
     }
     let query = ListQuery { filter: Filter::default(), cursor: None, limit: 200 };
     let kept = store.list(TenantId::LOCAL, &query).await.expect("memory").items;

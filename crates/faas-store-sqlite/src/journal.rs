@@ -7,7 +7,8 @@
 //! Invariants: a file is whole frames up to its noted length, nothing follows; an entry is in a file
 //! exactly while it is in `pending` or `importing`, or has just been imported.
 
-mod frame;
+pub(crate) mod frame;
+mod mark;
 
 use crate::OpenError;
 use crate::directory::Directory;
@@ -95,7 +96,7 @@ impl Journal {
     }
 
     /// Appends an entry; whether it is the first that waits. One write, no sync.
-    pub(crate) fn append(&self, entry: Journaled) -> Result<bool, StoreError> {
+    pub(crate) fn append(&self, entry: Journaled<'_>) -> Result<bool, StoreError> {
         let (frame, entry) = frame::encode(entry)?;
         let mut state = self.state();
         let State { files, current, pending, .. } = &mut *state;

@@ -128,7 +128,7 @@ impl ExecutionStore for SqliteStore {
         self.writer.write_bytes(json.len(), move |connection| write::finish(connection, &finished, &json)).await
     }
 
-    fn journal(&self, entry: Journaled) -> Result<(), StoreError> {
+    fn journal(&self, entry: Journaled<'_>) -> Result<(), StoreError> {
         if self.journal.append(entry)? { self.writer.journaled() } else { Ok(()) }
     }
 

@@ -143,7 +143,8 @@ pub(crate) fn import(connection: &Connection, batch: &Batch) -> Result<(), Failu
     // Ids grow with time: so every index that ends with one is written at its end, or near it.
     entries.sort_unstable_by_key(|entry| *entry.id.as_bytes());
     for entry in entries {
-        let Pending { tenant, node, id, status, created_at, ended_at, function, labels, json } = &**entry;
+        let Pending { tenant, node, id, status, created_at, ended_at, function, labels, content: _ } = &**entry;
+        let json = entry.json()?;
         let written = statement.execute(params![
             id.as_bytes(),
             tenant.as_bytes(),

@@ -8,7 +8,7 @@ use common::NODE;
 use faas_store_api::{ExecutionStore, StoreError};
 use faas_store_sqlite::{OpenError, SqliteStore};
 use faas_types::ExecutionId;
-use history::{all, ended};
+use history::{all, ended, entry};
 use rusqlite::Connection;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -81,7 +81,7 @@ async fn what_it_makes_is_for_its_owner_only() {
     let parent = tempdir().expect("a directory");
     let directory = parent.path().join("data");
     let store = SqliteStore::open(&directory).expect("a store");
-    store.journal(ended()).expect("an entry");
+    store.journal(entry(&ended())).expect("an entry");
     assert_eq!(all(&store).await.map(|ids| ids.len()), Ok(1));
     assert_eq!(mode(&directory), 0o700);
     let mut names = Vec::new();
@@ -136,9 +136,9 @@ async fn journal_of_five() -> (Vec<u8>, Vec<ExecutionId>) {
     let other = Connection::open(directory.path().join("faas.db")).expect("the database");
     other.execute_batch("BEGIN IMMEDIATE").expect("the right to write");
     let entries: Vec<_> = (0..5).map(|_| ended()).collect();
-    let ids = entries.iter().map(|entry| entry.record.id).collect();
-    for entry in entries {
-        store.journal(entry).expect("an entry");
+    let ids = entries.iter().map(|record| record.id).collect();
+    for record in &entries {
+        store.journal(entry(record)).expect("an entry");
     }
     let files = ["journal.0", "journal.1"].map(|name| fs::read(directory.path().join(name)).expect("a journal"));
     other.execute_batch("ROLLBACK").expect("the end");

@@ -13,7 +13,7 @@ use common::{NODE, new};
 use faas_store_api::{ExecutionStore, InsertError, StoreError};
 use faas_store_sqlite::SqliteStore;
 use faas_types::{ExecutionId, TenantId};
-use history::{all, ended};
+use history::{all, ended, entry};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -172,9 +172,9 @@ async fn survives(disk: &Disk, is_full: bool) {
         }
         let mut journal_refused = false;
         for _ in 0..JOURNALED {
-            let entry = ended();
-            let id = entry.record.id;
-            match store.journal(entry) {
+            let record = ended();
+            let id = record.id;
+            match store.journal(entry(&record)) {
                 Ok(()) => accepted.insert(id),
                 Err(_) => {
                     journal_refused = true;
@@ -240,9 +240,9 @@ async fn an_entry_without_room_leaves_the_journal_whole() {
     let mut accepted = Vec::new();
     let mut write = |count| {
         for _ in 0..count {
-            let entry = ended();
-            let id = entry.record.id;
-            match store.journal(entry) {
+            let record = ended();
+            let id = record.id;
+            match store.journal(entry(&record)) {
                 Ok(()) => accepted.push(id),
                 Err(_) => return true,
             }

@@ -8,7 +8,7 @@ use common::{NODE, new};
 use faas_store_api::{ExecutionStore, Expected, Finished, Lease};
 use faas_store_sqlite::SqliteStore;
 use faas_types::{ErrorKind, ExecutionId, ExecutionState, TenantId, Timestamp};
-use history::{all, ended};
+use history::{all, ended, entry};
 use rusqlite::{Connection, params};
 use std::fs;
 use std::path::Path;
@@ -125,15 +125,15 @@ async fn an_unreadable_journal_entry_costs_itself_only() {
     let other = database(directory.path());
     other.execute_batch("BEGIN IMMEDIATE").expect("the right to write");
     let entries = [ended(), ended()];
-    let ids = entries.each_ref().map(|entry| entry.record.id);
+    let ids = entries.each_ref().map(|record| record.id);
     let [first, second] = entries;
-    store.journal(first).expect("an entry");
+    store.journal(entry(&first)).expect("an entry");
     let read = || {
         let files = ["journal.0", "journal.1"].map(|name| fs::read(directory.path().join(name)).expect("a journal"));
         files.concat()
     };
     let first = read();
-    store.journal(second).expect("an entry");
+    store.journal(entry(&second)).expect("an entry");
     let both = read();
     let second = &both[first.len()..];
     other.execute_batch("ROLLBACK").expect("the end");

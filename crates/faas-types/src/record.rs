@@ -168,6 +168,15 @@ impl ExecutionRecord {
         self
     }
 
+    /// Whether it shows any output.
+    #[must_use]
+    pub const fn has_output(&self) -> bool {
+        !self.stdout.is_empty()
+            || !self.stderr.is_empty()
+            || self.stdout_base64.is_some()
+            || self.stderr_base64.is_some()
+    }
+
     /// The record as stores keep it: without the output, which its log has.
     #[must_use]
     pub fn without_output(mut self) -> Self {

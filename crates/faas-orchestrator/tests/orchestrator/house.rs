@@ -183,7 +183,7 @@ impl ExecutionStore for TestStore {
         self.memory.finish(finished).await
     }
 
-    fn journal(&self, entry: Journaled) -> Result<(), StoreError> {
+    fn journal(&self, entry: Journaled<'_>) -> Result<(), StoreError> {
         self.journaled.fetch_add(1, Ordering::SeqCst);
         self.check(Call::Journal)?;
         self.memory.journal(entry)

@@ -112,7 +112,7 @@ impl<'a> Trial<'a> {
     }
 
     pub(super) fn journal(&self, record: ExecutionRecord) {
-        if let Err(error) = self.store().journal(Journaled { tenant: TENANT, node: NODE, record }) {
+        if let Err(error) = self.store().journal(Journaled { tenant: TENANT, node: NODE, record: &record }) {
             self.fail(format!("journal failed: {error}"));
         }
     }

@@ -2,11 +2,15 @@
 
 use crate::common::{NODE, new};
 use faas_store_api::{ExecutionStore, Filter, Journaled, ListQuery, StoreError};
-use faas_types::{ErrorKind, ExecutionId, ExecutionState, TenantId};
+use faas_types::{ErrorKind, ExecutionId, ExecutionRecord, ExecutionState, TenantId};
 
-/// A journaled end.
-pub(crate) fn ended() -> Journaled {
-    let record = new().record.ended(ExecutionState::Failed, ErrorKind::UserError, "for the test");
+/// The record of an end.
+pub(crate) fn ended() -> ExecutionRecord {
+    new().record.ended(ExecutionState::Failed, ErrorKind::UserError, "for the test")
+}
+
+/// It, to be journaled.
+pub(crate) fn entry(record: &ExecutionRecord) -> Journaled<'_> {
     Journaled { tenant: TenantId::LOCAL, node: NODE, record }
 }
 
