@@ -3,7 +3,7 @@
 //! Invariant: one id has one text, so texts may be compared, logged and used as keys.
 
 use crate::excerpt::excerpt;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 use uuid::Uuid;
@@ -18,12 +18,31 @@ pub struct IdError {
     pub prefix: &'static str,
 }
 
+/// Room for the text of any id.
+const LONGEST: usize = 48;
+
+/// The text of an id.
+fn text<'a>(prefix: &str, id: Uuid, room: &'a mut [u8; LONGEST]) -> &'a str {
+    let (before, digits) = room.split_at_mut(prefix.len());
+    before.copy_from_slice(prefix.as_bytes());
+    let length = prefix.len() + id.simple().encode_lower(digits).len();
+    // A prefix and hexadecimal digits are text.
+    room.get(..length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(Uuid);
+
+        // Every record has some, so they are written without an allocation.
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(text(Self::PREFIX, self.0, &mut [0; LONGEST]))
+            }
+        }
 
         impl $name {
             /// What every id of this kind starts with.
@@ -50,7 +69,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}{}", Self::PREFIX, self.0.simple())
+                f.write_str(text(Self::PREFIX, self.0, &mut [0; LONGEST]))
             }
         }
 
