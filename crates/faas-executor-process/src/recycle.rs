@@ -12,6 +12,7 @@ use crate::sandbox::{Running, Shared, Unfinished, lost};
 use faas_executor_api::CallError;
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::leftover::Leftover;
+use std::pin::pin;
 use std::time::Duration;
 
 /// How long it may take: a millisecond, unless the host hardly runs at all or a process cannot die.
@@ -29,6 +30,8 @@ pub(crate) async fn recycle(shared: &Shared) -> Result<(), CallError> {
         }
         restore(shared, resident).await
     };
+    // Where it stays, as it is large.
+    let restored = pin!(restored);
     match tokio::time::timeout(TIMEOUT, restored).await {
         Ok(Ok(resident)) => {
             unfinished.finished();

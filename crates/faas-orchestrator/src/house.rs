@@ -200,7 +200,8 @@ impl House {
             let Some(job) = next else { break };
             let (live, served) = (Some(Arc::clone(&job.live)), job.served());
             let slot = Slot { house: Arc::clone(self), live, served };
-            self.spawn(driver::drive(Arc::clone(self), job, slot));
+            // In its place at once: what is spawned is moved several times.
+            self.spawn(Box::pin(driver::drive(Arc::clone(self), job, slot)));
         }
         self.show_busy();
         if self.state().wants_load() {

@@ -77,7 +77,7 @@ pub(crate) async fn start(
         input,
         events,
     };
-    tokio::spawn(drive.run());
+    tokio::spawn(Box::pin(drive.run()));
     Ok(ExecSession { input: sink, events: stream })
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn ask(
         input,
         events,
     };
-    tokio::spawn(drive.run());
+    tokio::spawn(Box::pin(drive.run()));
     Ok(ExecSession { input: sink, events: stream })
 }
 

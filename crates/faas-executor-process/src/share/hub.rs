@@ -290,7 +290,7 @@ impl SharedProgram for Caller {
             input,
             events,
         };
-        tokio::spawn(asked.run());
+        tokio::spawn(Box::pin(asked.run()));
         Ok(SharedCall { session: ExecSession { input: sink, events: stream }, interrupter })
     }
 
