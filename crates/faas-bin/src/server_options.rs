@@ -63,7 +63,11 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "TRUTH", allow_hyphen_values = true)]
     zygotes_enabled: Option<String>,
 
-    /// How long a kept sandbox waits for its next execution [default: 300s]
+    /// The memory that kept sandboxes of functions may take together [default: 512Mi]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    warm_memory: Option<String>,
+
+    /// How long a kept sandbox that serves no function waits for its next execution [default: 300s]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     warm_ttl: Option<String>,
 
@@ -186,6 +190,7 @@ impl ServerOptions {
             .with(Key::Spares, self.spares_sandboxes.as_deref())
             .with(Key::SparesMemory, self.spares_memory.as_deref())
             .with(Key::Zygotes, self.zygotes_enabled.as_deref())
+            .with(Key::WarmMemory, self.warm_memory.as_deref())
             .with(Key::WarmTtl, self.warm_ttl.as_deref())
             .with(Key::ColdStartTimeout, self.cold_start_timeout.as_deref())
             .with(Key::HistoryRows, self.history_rows.as_deref())

@@ -19,6 +19,8 @@ const DEFAULT_SPARES: u32 = 8;
 const DEFAULT_SPARES_MEMORY: ByteSize = ByteSize::mib(128);
 const MOST_SPARES: u32 = 64;
 const DEFAULT_COLD_START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Some dozens of Python. What is used of it is a question of `warm.sandboxes`, too.
+const DEFAULT_WARM_MEMORY: ByteSize = ByteSize::mib(512);
 const DEFAULT_WARM_TTL: Duration = Duration::from_secs(5 * 60);
 /// As many sandboxes as there may be at all.
 const MOST_WARM: u32 = 8191;
@@ -59,6 +61,8 @@ pub struct ServerConfig {
     pub spares_memory: Setting<ByteSize>,
     /// See [`Key::Zygotes`].
     pub zygotes: Setting<bool>,
+    /// See [`Key::WarmMemory`].
+    pub warm_memory: Setting<ByteSize>,
     /// See [`Key::WarmTtl`].
     pub warm_ttl: Setting<Duration>,
     /// See [`Key::ColdStartTimeout`].
@@ -125,6 +129,7 @@ impl ServerConfig {
             spares: pick(layers, Key::Spares, DEFAULT_SPARES, |text| none_or(text, MOST_SPARES))?,
             spares_memory: pick(layers, Key::SparesMemory, DEFAULT_SPARES_MEMORY, size)?,
             zygotes: pick(layers, Key::Zygotes, true, |text| text.parse().ok())?,
+            warm_memory: pick(layers, Key::WarmMemory, DEFAULT_WARM_MEMORY, size)?,
             warm_ttl: pick(layers, Key::WarmTtl, DEFAULT_WARM_TTL, duration)?,
             cold_start_timeout: pick(layers, Key::ColdStartTimeout, DEFAULT_COLD_START_TIMEOUT, duration)?,
             history_rows: pick(layers, Key::HistoryRows, DEFAULT_HISTORY_ROWS, |text| {

@@ -27,6 +27,7 @@ memory = "100Mi"
 enabled = false
 [warm]
 sandboxes = 0
+memory = "99Mi"
 ttl = "9s"
 [cold_start]
 timeout = "8s"

@@ -67,7 +67,12 @@ impl Bootstrap {
             max_sandboxes: (max_sandboxes + builds + 2 * spares).min(MOST_SANDBOXES),
             packages: packages.map(Path::to_owned),
         };
-        let warm = WarmSettings { sandboxes: server.warm_sandboxes.value, ttl: server.warm_ttl.value };
+        let warm = WarmSettings {
+            sandboxes: server.warm_sandboxes.value,
+            ttl: server.warm_ttl.value,
+            memory: server.warm_memory.value,
+            ..WarmSettings::default()
+        };
         Ok(Self {
             launcher: Launcher::start(&settings)?,
             max_sandboxes,

@@ -17,12 +17,13 @@ use crate::house::{House, Slot};
 use crate::live::{CancelReason, Live};
 use crate::queue::{Job, Keeping};
 use crate::record::Times;
-use crate::shared::{Condition, Vacated};
+use crate::shared::{Condition, Vacated, WARM};
 use crate::submit::purpose_of;
-use crate::warm::Purpose;
+use crate::warm::{Purpose, Ttl};
+use crate::warmth::Took;
 use faas_executor_api::{CallError, DestroyReason, Health, Sandbox};
 use faas_store_api::Journaled;
-use faas_types::{ErrorKind, ExecutionRecord, ExecutionState, Mode};
+use faas_types::{ByteSize, ErrorKind, ExecutionRecord, ExecutionState, Mode};
 use futures_util::FutureExt as _;
 use held::Held;
 use run::{Load, Ran, Run};
@@ -47,7 +48,7 @@ struct Over {
 enum Fate {
     Destroy(DestroyReason),
     /// Another execution of this purpose may have it, for so long.
-    Keep(Purpose, Option<Duration>),
+    Keep(Purpose, Ttl),
 }
 
 /// Drives one execution from its turn to nothing.
@@ -93,12 +94,7 @@ pub(crate) enum Kept {
 }
 
 /// Makes a sandbox as new and keeps it, where it is wanted.
-pub(crate) async fn keep(
-    house: &Arc<House>,
-    purpose: Purpose,
-    ttl: Option<Duration>,
-    mut sandbox: Box<dyn Sandbox>,
-) -> Kept {
+pub(crate) async fn keep(house: &Arc<House>, purpose: Purpose, ttl: Ttl, mut sandbox: Box<dyn Sandbox>) -> Kept {
     if !house.warm.keeps() || !house.is_wanted(&purpose) {
         sandbox.destroy(DestroyReason::Finished).await;
         return Kept::Unwanted;
@@ -208,8 +204,11 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
     let start = Start { house, live: &live, timeout };
     let run = Run::new(house, &live, &request);
     let served = request.function.as_ref().map(Called::served);
+    let by_worth = |called: &&Called| request.mode == Mode::Cached && called.scaling.idle_ttl.is_none();
+    let called = request.function.as_ref().filter(by_worth);
+    let serving = called.map(|called| house.warmth.arrived(called.served(), called.scaling.concurrency));
     let cached = (request.mode == Mode::Cached).then(|| purpose_of(live.tenant, &request));
-    let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
+    let ttl = house.warm.ttl(request.function.as_ref().map(|called| (called.served(), &called.scaling)));
     let fate = |vacated: &Vacated, keeps: bool, reason| match cached {
         Some(purpose) if keeps && vacated.sandbox.health() == Health::Ready => Fate::Keep(purpose, ttl),
         _ if vacated.condition == Condition::Spent => Fate::Destroy(DestroyReason::Unhealthy),
@@ -217,10 +216,15 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
     };
     match start.start(request).await {
         Ok(started) => {
-            let times = Times { created: live.created, turn, started: Instant::now() };
+            let began_run = Instant::now();
+            let times = Times { created: live.created, turn, started: began_run };
             let began = started.began;
             let patience = tokio::time::Instant::now().checked_add(timeout).unwrap_or_else(tokio::time::Instant::now);
-            let Ran { record, held, reason, load } = run.run(started, input, times, patience).await;
+            let is_warm = started.is_loaded || started.kind == WARM;
+            let Ran { record, held, reason, load, loaded } = run.run(started, input, times, patience).await;
+            if let Some(serving) = serving {
+                serving.over(took(&record, (!is_warm).then_some(began), loaded.unwrap_or(began_run)));
+            }
             if let Some(served) = served {
                 let why = || record.error.as_deref().unwrap_or_default();
                 match load {
@@ -266,6 +270,15 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
             });
             Over { record, sandbox }
         }
+    }
+}
+
+/// What a call took whose program was there at that moment, and where it was started for it, from when on.
+fn took(record: &ExecutionRecord, started: Option<Instant>, there: Instant) -> Took {
+    Took {
+        service: there.elapsed(),
+        start: started.map(|began| there.saturating_duration_since(began)),
+        memory: record.usage.memory_peak_bytes.map(ByteSize::from_bytes),
     }
 }
 

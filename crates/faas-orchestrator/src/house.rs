@@ -12,6 +12,7 @@ use crate::starts::Starts;
 use crate::stats::{Calls, Totals};
 use crate::submit::purpose_of;
 use crate::warm::{Purpose, Served, Unneeded, Warm};
+use crate::warmth::Warmth;
 use crate::{ExecutionRequest, Logs, SubmitError, end};
 use faas_build::Builder;
 use faas_executor_api::{CallError, DestroyReason, Executor, Verb};
@@ -45,6 +46,7 @@ pub(crate) struct House {
     pub(crate) totals: Totals,
     pub(crate) calls: Calls,
     pub(crate) warm: Arc<Warm>,
+    pub(crate) warmth: Arc<Warmth>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) starts: Starts,
     /// Instances that answer several calls at once.
@@ -145,6 +147,7 @@ impl House {
         totals.stored.store(stored, Ordering::Relaxed);
         let standing = Arc::<Standing>::default();
         let shares = shares(executor.as_ref());
+        let warmth = Arc::new(Warmth::new(settings.warm));
         Self {
             executor,
             store,
@@ -154,7 +157,8 @@ impl House {
             epoch,
             totals,
             calls: Calls::default(),
-            warm: Arc::new(Warm::new(settings.warm, Arc::clone(&standing))),
+            warm: Arc::new(Warm::new(settings.warm, Arc::clone(&standing), Arc::clone(&warmth))),
+            warmth,
             standing,
             starts: Starts::default(),
             shared: Arc::default(),

@@ -1,6 +1,6 @@
 //! The instances a user can see and end: so far the warm sandboxes that wait for a call.
 
-use crate::Orchestrator;
+use crate::{KeptFor, Orchestrator};
 use faas_types::{FunctionKey, FunctionName, InstanceId, TenantId};
 use std::time::Duration;
 
@@ -15,7 +15,28 @@ pub struct Worker {
     pub expires_in: Duration,
 }
 
+/// For how long an instance of a version is kept after a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptWorker {
+    /// Its name.
+    pub function: FunctionName,
+    /// For how long, and why.
+    pub kept: KeptFor,
+}
+
 impl Orchestrator {
+    /// For how long instances of a tenant's versions are kept that wait now, where the platform decides.
+    #[must_use]
+    pub fn kept_workers(&self, tenant: TenantId) -> Vec<KeptWorker> {
+        let house = &self.house;
+        let named = |kept: KeptFor| {
+            let function = house.functions.function(tenant, &FunctionKey::Id(kept.function))?;
+            Some(KeptWorker { function: function.name.clone(), kept })
+        };
+        let versions = house.warm.kept_by_worth(tenant);
+        house.warmth.kept_for(versions.into_iter()).into_iter().filter_map(named).collect()
+    }
+
     /// A tenant's warm sandboxes, the one that waits longest first.
     #[must_use]
     pub fn workers(&self, tenant: TenantId) -> Vec<Worker> {

@@ -40,16 +40,18 @@ mod submission;
 mod submit;
 mod upkeep;
 mod warm;
+mod warmth;
 mod watch;
 
 pub use error::{NotStarted, StartError, SubmitError};
 pub use events::{EventFeed, EventKind, PlatformEvent};
 pub use faas_build::{Phase, Progress};
+pub use faas_scheduler::KeepReason;
 pub use function::{
     Access, CallInput, Called, FunctionError, FunctionSpec, FunctionStats, FunctionView, Functions, Packages, Routed,
     RowTarget, Version,
 };
-pub use instances::Worker;
+pub use instances::{KeptWorker, Worker};
 pub use live::Canceller;
 pub use log::{Logs, StreamName};
 pub use orchestrator::Orchestrator;
@@ -61,4 +63,5 @@ pub use settings::{Parts, Settings};
 pub use stats::{CallStats, Latency, Readiness, Stats};
 pub use submission::{Attached, Cancelled, OnDisconnect, Respond, Stdin, Submission, Submitted, Wait};
 pub use warm::WarmSettings;
+pub use warmth::KeptFor;
 pub use watch::{Watch, Watched};

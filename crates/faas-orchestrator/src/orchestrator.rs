@@ -54,6 +54,7 @@ impl Orchestrator {
         load_routes(&house).await?;
         house.spawn(loader::run(Arc::downgrade(&house), Arc::clone(&house.load)));
         house.spawn(upkeep::run(Arc::downgrade(&house)));
+        house.spawn(upkeep::review_warm(Arc::downgrade(&house)));
         house.spawn(standing::run(Arc::downgrade(&house), Arc::clone(&house.standing)));
         if house.builder.is_some() {
             house.spawn(upkeep::forget_packages(Arc::downgrade(&house)));

@@ -4,6 +4,7 @@ use crate::events::EventKind;
 use crate::function::packages_in_use;
 use crate::house::House;
 use crate::warm::Warm;
+use faas_scheduler::PRICE_EVERY;
 use faas_types::Timestamp;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -40,6 +41,17 @@ pub(crate) async fn end_unused(house: Weak<House>, warm: Arc<Warm>) {
         let unneeded = warm.due().await;
         let Some(house) = house.upgrade() else { return };
         house.end_warm(unneeded);
+    }
+}
+
+/// Decides from time to time for how long warm sandboxes wait, as long as the orchestrator is there.
+pub(crate) async fn review_warm(house: Weak<House>) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + PRICE_EVERY, PRICE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(house) = house.upgrade() else { return };
+        house.warm.review();
     }
 }
 

@@ -2,7 +2,8 @@
 //! same.
 //!
 //! The driver takes one and gives it back. Those that nobody comes for, or that are in somebody's way, are
-//! taken out here and ended by tasks of the house ([`House::end_warm`](crate::house::House::end_warm)).
+//! taken out here and ended by tasks of the house ([`House::end_warm`](crate::house::House::end_warm)). Where there are
+//! too many, the one goes that saves least ([`Warmth`]).
 //!
 //! Invariants: what is taken was made by the same spec, its tenant included, for the same version of the same
 //! function. There are never more
@@ -10,9 +11,10 @@
 //! there is room. Nothing is kept once the end has begun.
 
 use crate::standing::Standing;
+use crate::warmth::Warmth;
 use faas_executor_api::{Health, Sandbox, SandboxSpec};
-use faas_types::{FunctionId, InstanceId, TenantId};
-use std::collections::{HashMap, VecDeque};
+use faas_types::{ByteSize, FunctionId, InstanceId, Scaling, TenantId};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,21 +28,36 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct WarmSettings {
     /// The most over all tenants; none are kept at 0.
     pub sandboxes: u32,
-    /// How long one waits for its next execution.
+    /// How long one waits for its next execution that serves no function.
     pub ttl: Duration,
+    /// What those of functions that leave it to the platform may take together while they wait.
+    pub memory: ByteSize,
+    /// The longest that one of them waits.
+    pub longest: Duration,
 }
 
 impl Default for WarmSettings {
     /// A handful, for some minutes.
     fn default() -> Self {
-        Self { sandboxes: 8, ttl: Duration::from_secs(5 * 60) }
+        let (ttl, longest) = (Duration::from_secs(5 * 60), Duration::from_secs(60 * 60));
+        Self { sandboxes: 8, ttl, memory: ByteSize::mib(512), longest }
     }
+}
+
+/// How long a sandbox waits for its next execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ttl {
+    /// As whoever deployed the function says, or the settings.
+    Fixed(Duration),
+    /// As long as it is worth it.
+    Worth(Served),
 }
 
 /// See the module.
 pub(crate) struct Warm {
     settings: WarmSettings,
     standing: Arc<Standing>,
+    warmth: Arc<Warmth>,
     kept: Mutex<Kept>,
     seen: watch::Sender<Seen>,
 }
@@ -77,7 +94,8 @@ pub(crate) struct Purpose {
 struct Waiting {
     purpose: Purpose,
     sandbox: Box<dyn Sandbox>,
-    ttl: Duration,
+    since: Instant,
+    ttl: Ttl,
     due: Instant,
 }
 
@@ -85,8 +103,16 @@ struct Waiting {
 pub(crate) type Unneeded = Vec<Box<dyn Sandbox>>;
 
 impl Warm {
-    pub(crate) fn new(settings: WarmSettings, standing: Arc<Standing>) -> Self {
-        Self { settings, standing, kept: Mutex::default(), seen: watch::Sender::default() }
+    pub(crate) fn new(settings: WarmSettings, standing: Arc<Standing>, warmth: Arc<Warmth>) -> Self {
+        Self { settings, standing, warmth, kept: Mutex::default(), seen: watch::Sender::default() }
+    }
+
+    /// How long a sandbox waits that serves this version, or none.
+    pub(crate) fn ttl(&self, called: Option<(Served, &Scaling)>) -> Ttl {
+        match called {
+            Some((served, scaling)) => scaling.idle_ttl.map_or(Ttl::Worth(served), Ttl::Fixed),
+            None => Ttl::Fixed(self.settings.ttl),
+        }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -125,6 +151,17 @@ impl Warm {
         of_tenant.map(shown).collect()
     }
 
+    /// The versions of a tenant's that wait for as long as they are worth it.
+    pub(crate) fn kept_by_worth(&self, tenant: TenantId) -> BTreeSet<Served> {
+        let kept = self.kept();
+        let of_tenant = kept.waiting.iter().filter(|waiting| waiting.purpose.spec.tenant == tenant);
+        let by_worth = |waiting: &Waiting| match waiting.ttl {
+            Ttl::Worth(served) => Some(served),
+            Ttl::Fixed(_) => None,
+        };
+        of_tenant.filter_map(by_worth).collect()
+    }
+
     /// Takes out one of a tenant's.
     #[must_use]
     pub(crate) fn take_out_one(&self, tenant: TenantId, id: InstanceId) -> Unneeded {
@@ -149,13 +186,17 @@ impl Warm {
         taken
     }
 
-    /// Keeps a sandbox that is as new, for a while or as long as the settings have it. Gives those that are to
-    /// be ended for it, which may be itself.
+    /// Keeps a sandbox that is as new. Gives those that are to be ended for it, which may be itself.
     #[must_use]
-    pub(crate) fn keep(&self, purpose: Purpose, ttl: Option<Duration>, sandbox: Box<dyn Sandbox>) -> Unneeded {
+    pub(crate) fn keep(&self, purpose: Purpose, ttl: Ttl, sandbox: Box<dyn Sandbox>) -> Unneeded {
+        let since = Instant::now();
+        // It is the one that the next call takes.
+        let wait = match ttl {
+            Ttl::Fixed(wait) => wait,
+            Ttl::Worth(served) => self.warmth.keep_for(served, 0),
+        };
         let mut kept = self.kept();
-        let ttl = ttl.unwrap_or(self.settings.ttl);
-        kept.waiting.push_back(Waiting { purpose, sandbox, ttl, due: Instant::now() + ttl });
+        kept.waiting.push_back(Waiting { purpose, sandbox, since, ttl, due: since + wait });
         let most = if kept.closed { 0 } else { usize::try_from(self.settings.sandboxes).unwrap_or(usize::MAX) };
         let over = kept.too_many(|waiting, _| waiting.saturating_sub(most));
         self.take_out(&mut kept, over)
@@ -187,37 +228,70 @@ impl Warm {
         self.take_out(&mut kept, all)
     }
 
-    /// Takes out the oldest ones, but those that their function keeps only where no others are left.
+    /// Decides anew for how long those wait that wait for as long as they are worth it.
+    pub(crate) fn review(&self) {
+        self.warmth.decide();
+        let mut kept = self.kept();
+        let mut beside = HashMap::<Served, u32>::new();
+        for waiting in kept.waiting.iter_mut().rev() {
+            let Ttl::Worth(served) = waiting.ttl else { continue };
+            let beside = beside.entry(served).or_default();
+            waiting.due = waiting.since + self.warmth.keep_for(served, *beside);
+            *beside += 1;
+        }
+        self.show(&kept);
+    }
+
+    /// Takes out those that save least, but those that their function keeps only where no others are left.
     fn take_out(&self, kept: &mut Kept, count: usize) -> Unneeded {
         if count == 0 {
             self.show(kept);
             return Unneeded::new();
         }
-        let mut left = count;
-        let mut over = |_: &Waiting| {
-            let is_over = left > 0;
-            left = left.saturating_sub(1);
-            is_over
-        };
-        let mut taken = self.take_out_spare(kept, &mut over);
-        taken.append(&mut self.take_out_where(kept, over));
-        taken
+        let order = self.least_first(kept);
+        let mut spare = self.spare(kept);
+        let (others, held): (Vec<_>, Vec<_>) =
+            order.into_iter().partition(|index| kept.waiting.get(*index).is_some_and(|one| one.is_spare(&mut spare)));
+        let chosen: HashSet<usize> = others.into_iter().chain(held).take(count).collect();
+        let mut index = 0;
+        self.take_out_where(kept, |_| {
+            index += 1;
+            chosen.contains(&(index - 1))
+        })
     }
 
-    /// Takes out the oldest of those that no function keeps.
-    fn take_out_spare(&self, kept: &mut Kept, mut is_over: impl FnMut(&Waiting) -> bool) -> Unneeded {
+    /// Their places by what they save, and of those that save as much the one that waits longest first.
+    fn least_first(&self, kept: &Kept) -> Vec<usize> {
+        let now = Instant::now();
+        let mut beside = HashMap::<Served, u32>::new();
+        let saves = |waiting: &Waiting| {
+            let called = waiting.purpose.called;
+            let beside = called.map_or(0, |served| {
+                let beside = beside.entry(served).or_default();
+                *beside += 1;
+                *beside - 1
+            });
+            self.warmth.saves(called, beside, now.saturating_duration_since(waiting.since))
+        };
+        let mut order: Vec<(f64, usize)> =
+            kept.waiting.iter().rev().map(saves).zip((0..kept.waiting.len()).rev()).collect();
+        order.sort_by(|(one, place), (other, after)| one.total_cmp(other).then(place.cmp(after)));
+        order.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// How many of each version wait that no function keeps.
+    fn spare(&self, kept: &Kept) -> HashMap<Served, usize> {
         let mut spare = kept.counts();
         for (served, count) in &mut spare {
             *count = count.saturating_sub(self.standing.least(*served));
         }
-        self.take_out_where(kept, |waiting| {
-            let spare = waiting.purpose.called.and_then(|served| spare.get_mut(&served));
-            let takes = spare.as_ref().is_none_or(|spare| **spare > 0) && is_over(waiting);
-            if let Some(spare) = spare.filter(|_| takes) {
-                *spare -= 1;
-            }
-            takes
-        })
+        spare
+    }
+
+    /// Takes out the oldest of those that no function keeps.
+    fn take_out_spare(&self, kept: &mut Kept, mut is_over: impl FnMut(&Waiting) -> bool) -> Unneeded {
+        let mut spare = self.spare(kept);
+        self.take_out_where(kept, |waiting| is_over(waiting) && waiting.is_spare(&mut spare))
     }
 
     fn take_out_where(&self, kept: &mut Kept, mut is_over: impl FnMut(&Waiting) -> bool) -> Unneeded {
@@ -252,7 +326,11 @@ impl Warm {
                     let taken = self.take_out_spare(&mut kept, |waiting| waiting.due <= now);
                     // The others are kept as long again.
                     for waiting in kept.waiting.iter_mut().filter(|waiting| waiting.due <= now) {
-                        waiting.due = now + waiting.ttl.max(LOOK);
+                        let again = match waiting.ttl {
+                            Ttl::Fixed(wait) => wait,
+                            Ttl::Worth(_) => LOOK,
+                        };
+                        waiting.due = now + again.max(LOOK);
                     }
                     self.show(&kept);
                     return taken;
@@ -274,6 +352,18 @@ impl Waiting {
     /// What its user knows it as.
     fn id(&self) -> InstanceId {
         InstanceId::from_bytes(*self.sandbox.id().as_bytes())
+    }
+
+    /// Takes it from those that no function keeps, where it is one of so many.
+    fn is_spare(&self, spare: &mut HashMap<Served, usize>) -> bool {
+        match self.purpose.called.and_then(|served| spare.get_mut(&served)) {
+            None => true,
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            Some(_) => false,
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 //! moment that is passed in. Invariants: the same happenings lead to the same decisions; as many keys are known as the
 //! settings say, and then the one that was called longest ago is forgotten; a decision carries its reason, for
 //! `/stats`. The process executor's stock asks for spares, after every change of it and once a second while there are any;
-//! keep-alive times are to be asked for every [`PRICE_EVERY`].
+//! the orchestrator
+//! for keep-alive times, after every call and every [`PRICE_EVERY`].
 
 mod budget;
 mod costs;

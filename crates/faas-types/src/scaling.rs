@@ -12,8 +12,9 @@ pub struct Scaling {
     pub max: u32,
     /// Calls one instance takes at once.
     pub concurrency: u32,
-    /// How long an instance waits for its next call.
-    pub idle_ttl: Duration,
+    /// How long an instance waits for its next call. `None` leaves it to the platform, by how the function is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_ttl: Option<Duration>,
 }
 
 /// Why a scaling is refused.
@@ -51,8 +52,10 @@ impl Scaling {
         if !(1..=Self::MOST_AT_ONCE).contains(&self.concurrency) {
             return refused("concurrency", self.concurrency.to_string(), "1 to 100");
         }
-        if !(Duration::from_millis(1)..=Self::LONGEST_IDLE).contains(&self.idle_ttl) {
-            return refused("idle_ttl", format!("{:?}", self.idle_ttl), "1ms to 24h");
+        if let Some(idle_ttl) = self.idle_ttl
+            && !(Duration::from_millis(1)..=Self::LONGEST_IDLE).contains(&idle_ttl)
+        {
+            return refused("idle_ttl", format!("{idle_ttl:?}"), "1ms to 24h");
         }
         Ok(())
     }
@@ -65,9 +68,9 @@ impl Scaling {
 }
 
 impl Default for Scaling {
-    /// As API.md has it: none kept, at most ten, ten minutes.
+    /// None kept, at most ten, each for as long as the platform finds worth it.
     fn default() -> Self {
-        Self { min: 0, max: 10, concurrency: 1, idle_ttl: Duration::from_secs(600) }
+        Self { min: 0, max: 10, concurrency: 1, idle_ttl: None }
     }
 }
 
@@ -89,6 +92,6 @@ mod tests {
         assert_eq!(refused(|scaling| scaling.concurrency = 0), "concurrency");
         assert_eq!(refused(|scaling| scaling.concurrency = 101), "concurrency");
         assert_eq!(Scaling { concurrency: 100, ..Scaling::default() }.check(), Ok(()));
-        assert_eq!(refused(|scaling| scaling.idle_ttl = Duration::ZERO), "idle_ttl");
+        assert_eq!(refused(|scaling| scaling.idle_ttl = Some(Duration::ZERO)), "idle_ttl");
     }
 }

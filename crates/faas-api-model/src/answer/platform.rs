@@ -111,8 +111,26 @@ pub struct StatsAnswer {
     /// Sandboxes that are made before anybody asks, of each kind that this tenant asked for last.
     #[serde(default)]
     pub spares: Vec<SparesAnswer>,
+    /// For how long instances of this tenant's functions are kept that wait for a call, where the platform decides.
+    #[serde(default)]
+    pub kept: Vec<KeptAnswer>,
     /// Milliseconds since the server began.
     pub uptime_ms: u64,
+}
+
+/// For how long an instance of a version is kept after its last call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptAnswer {
+    /// The function.
+    pub function: String,
+    /// The number of its version.
+    pub version: u32,
+    /// Milliseconds.
+    pub keep_ms: u64,
+    /// Why.
+    pub reason: String,
+    /// Of 100 calls so many come within that time after the one before; `null` where too little is known.
+    pub returns_percent: Option<u32>,
 }
 
 /// Sandboxes of one kind that are made before anybody asks.

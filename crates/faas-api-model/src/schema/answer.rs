@@ -13,6 +13,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         ("Capabilities", capabilities()),
         ("Stats", stats()),
         ("Spares", spares()),
+        ("Kept", kept()),
         ("Latency", latency()),
         ("FunctionStats", function_stats()),
         ("PlatformEvent", platform_event()),
@@ -101,6 +102,7 @@ fn stats() -> Value {
             "retired": count("Sandboxes that were to be kept and could not be made as new."),
             "log_bytes": count("Output of ended executions that is kept."),
             "spares": {"type": "array", "items": reference("Spares")},
+            "kept": {"type": "array", "items": reference("Kept")},
             "uptime_ms": count("Milliseconds since the server began."),
         }),
         &[],
@@ -127,6 +129,24 @@ fn spares() -> Value {
             "unused": count("How many ended without."),
             "start_us": or_null(count("Microseconds that it took to make the last one.")),
             "memory_bytes": or_null(count("The memory that it took until it waited.")),
+        }),
+        &[],
+    )
+}
+
+fn kept() -> Value {
+    exact(
+        "For how long an instance of a version is kept after its last call, where the function leaves it to the platform.",
+        json!({
+            "function": text("The function."),
+            "version": count("The number of its version."),
+            "keep_ms": count("Milliseconds."),
+            "reason": one_of_names(
+                &["returns", "new", "memory"],
+                "Why so long: its calls come back within that time; too little is known of it, so that what holds for any \
+                 function does for it; its calls come too late, and the memory saves more elsewhere.",
+            ),
+            "returns_percent": or_null(count("Of 100 calls so many come within that time after the one before.")),
         }),
         &[],
     )

@@ -92,7 +92,7 @@ pub(super) fn scaling() -> Value {
             "concurrency": count(
                 "Calls one instance takes at once, 1 to 100. Above 1 only for handlers in Python and JavaScript, in mode cached.",
             ),
-            "idle_ttl": quantity("How long an instance waits for its next call. This or idle_ttl_ms."),
+            "idle_ttl": quantity("How long an instance waits for its next call. This or idle_ttl_ms; without them the platform decides, by how the function is called."),
             "idle_ttl_ms": number("Milliseconds."),
         },
     })

@@ -94,6 +94,9 @@ fn stats_table(stats: &StatsAnswer) -> Table {
         row(&format!("spares of {language}, wanted"), spares.wanted);
         row(&format!("spares of {language}, ready"), spares.ready);
     }
+    for kept in &stats.kept {
+        row(&format!("instances of {}@{} are kept, ms", kept.function, kept.version), kept.keep_ms);
+    }
     row("uptime ms", stats.uptime_ms);
     table
 }

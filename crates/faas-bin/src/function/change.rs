@@ -156,7 +156,6 @@ fn completed(wanted: &FunctionBody, defaults: &BTreeMap<String, u64>) -> Functio
     body.scaling.min.get_or_insert(scaling.min);
     body.scaling.max.get_or_insert(scaling.max);
     body.scaling.concurrency.get_or_insert(scaling.concurrency);
-    body.scaling.idle_ttl.get_or_insert(scaling.idle_ttl);
     body
 }
 

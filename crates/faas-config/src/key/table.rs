@@ -107,11 +107,17 @@ keys! {
         default: "8",
         about: "How many used sandboxes are made as new and kept for the next execution in mode cached; 0 keeps none.",
     }
+    WarmMemory {
+        name: "warm.memory", env: "FAAS_WARM_MEMORY", flag: "--warm-memory",
+        accepted: "bytes with a suffix such as 256Mi, 512M or 1Gi; a bare number is MiB",
+        default: "512Mi",
+        about: "The memory that kept sandboxes of functions may take together while they wait, by what was measured of their calls. For how long each waits, an hour at most, is decided by how its function is called, what a start of it takes and what it holds; a function that says scaling.idle_ttl is kept for that long.",
+    }
     WarmTtl {
         name: "warm.ttl", env: "FAAS_WARM_TTL", flag: "--warm-ttl",
         accepted: "a duration such as 30s, 500ms, 5m or 1h, from 1ms to 24h; a bare number is seconds",
         default: "300s",
-        about: "How long a kept sandbox waits for its next execution before it is ended.",
+        about: "How long a kept sandbox that serves no function waits for its next execution before it is ended.",
     }
     Spares {
         name: "spares.sandboxes", env: "FAAS_SPARES_SANDBOXES", flag: "--spares-sandboxes",

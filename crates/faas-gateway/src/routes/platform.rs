@@ -13,11 +13,13 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{
-    CapabilitiesAnswer, FunctionStatsAnswer, HealthAnswer, LatencyAnswer, LimitsAnswer, MAX_ENTRIES, MAX_INPUT_BYTES,
-    MAX_LABELS, RuntimeAnswer, SparesAnswer, StatsAnswer,
+    CapabilitiesAnswer, FunctionStatsAnswer, HealthAnswer, KeptAnswer, LatencyAnswer, LimitsAnswer, MAX_ENTRIES,
+    MAX_INPUT_BYTES, MAX_LABELS, RuntimeAnswer, SparesAnswer, StatsAnswer,
 };
 use faas_executor_api::{Capabilities, MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, SpareStats, Verb};
-use faas_orchestrator::{CallStats, FunctionStats, INLINE_BYTES, LONGEST_TIMEOUT, Latency, Readiness, Settings};
+use faas_orchestrator::{
+    CallStats, FunctionStats, INLINE_BYTES, KeepReason, KeptWorker, LONGEST_TIMEOUT, Latency, Readiness, Settings,
+};
 use faas_telemetry::Ended;
 use faas_types::{ByteSize, Contract, ErrorCode, FunctionName, Mode, TenantId};
 use std::collections::BTreeMap;
@@ -102,8 +104,31 @@ pub(crate) fn stats(state: &Gateway, tenant: TenantId) -> StatsAnswer {
         retired: stats.retired,
         log_bytes: stats.log_bytes,
         spares: state.orchestrator.spares(tenant).iter().map(spares).collect(),
+        kept: state.orchestrator.kept_workers(tenant).iter().map(kept).collect(),
         uptime_ms: milliseconds(stats.uptime),
     }
+}
+
+fn kept(worker: &KeptWorker) -> KeptAnswer {
+    let KeptWorker { function, kept } = worker;
+    let (reason, returns_percent) = match kept.reason {
+        KeepReason::Returns { share } => ("returns", Some(percent(share))),
+        KeepReason::New { .. } => ("new", None),
+        KeepReason::Memory => ("memory", None),
+    };
+    KeptAnswer {
+        function: function.to_string(),
+        version: kept.version,
+        keep_ms: milliseconds(kept.keep_for),
+        reason: reason.to_owned(),
+        returns_percent,
+    }
+}
+
+/// A share from 0 to 1.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from a float ends at the bounds")]
+fn percent(share: f64) -> u32 {
+    (share * 100.0).round() as u32
 }
 
 fn spares(stats: &SpareStats) -> SparesAnswer {

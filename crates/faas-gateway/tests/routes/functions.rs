@@ -39,7 +39,7 @@ async fn a_function_is_made_shown_changed_and_deleted() {
         (&made["version"], &made["live"], &made["runtime"], &made["contract"], &made["mode"], &made["code"]),
         (&json!(1), &json!(1), &json!("python"), &json!("handler"), &json!("cached"), &json!("answer-echo\n"))
     );
-    assert_eq!(made["scaling"], json!({"min": 0, "max": 10, "concurrency": 1, "idle_ttl_ms": 600_000}));
+    assert_eq!(made["scaling"], json!({"min": 0, "max": 10, "concurrency": 1}));
     assert_eq!(made["resources"], json!({"cpu_cores": 1, "memory_mb": 256, "disk_mb": 128, "pids": 64}));
     for path in [at("hello"), at(made["id"].as_str().expect("an id")), at("hello@1"), at("hello@live")] {
         assert_eq!(house.get(&path).await.json(), made, "{path}");
@@ -69,7 +69,7 @@ async fn calls_that_share_an_instance_are_asked_for_by_name() {
     let house = House::new().await;
     let body = json!({"name": "many", "code": "together\n", "runtime": "python", "scaling": {"concurrency": 20}});
     let made = house.post(FUNCTIONS, &body).await.json();
-    assert_eq!(made["scaling"], json!({"min": 0, "max": 10, "concurrency": 20, "idle_ttl_ms": 600_000}));
+    assert_eq!(made["scaling"], json!({"min": 0, "max": 10, "concurrency": 20}));
     assert_eq!(invoke(&house, "many").await["result"], json!("1"));
     for (scaling, field) in [(json!(101), "scaling"), (json!(49), "scaling.concurrency")] {
         let refused = house.put(&at("many"), &json!({"scaling": {"concurrency": scaling}})).await;

@@ -36,6 +36,8 @@ pub(super) struct Ran {
     pub(super) held: Held,
     pub(super) reason: DestroyReason,
     pub(super) load: Load,
+    /// When its program was loaded, where that was heard of.
+    pub(super) loaded: Option<std::time::Instant>,
 }
 
 /// What a run needs.
@@ -77,7 +79,7 @@ impl<'a> Run<'a> {
         tokio::pin!(patience);
         let loaded = tokio::time::sleep(self.house.settings.cold_start_timeout);
         tokio::pin!(loaded);
-        let (may_load, mut too_slow) = (self.loads, false);
+        let (may_load, mut too_slow, mut heard_loaded) = (self.loads, false, None);
         self.loads &= !is_loaded;
         let feed = input.feed(program);
         tokio::pin!(feed);
@@ -107,7 +109,10 @@ impl<'a> Run<'a> {
                 }
             };
             match event {
-                Some(Event::Loaded) => self.loads = false,
+                Some(Event::Loaded) => {
+                    self.loads = false;
+                    heard_loaded = Some(std::time::Instant::now());
+                }
                 Some(Event::Stdout(bytes)) => {
                     self.recorder.stdout(&bytes);
                     self.write(StreamName::Stdout, &bytes);
@@ -148,7 +153,7 @@ impl<'a> Run<'a> {
                  cold_start.timeout"
             ));
         }
-        Ran { record, held, reason, load }
+        Ran { record, held, reason, load, loaded: heard_loaded }
     }
 
     fn show_running(&self, kind: &str, held: &Held, times: &Times) {

@@ -340,6 +340,19 @@ mod tests {
     }
 
     #[test]
+    fn how_long_instances_wait_is_what_a_stored_version_says() {
+        let stored = |spec: &FunctionSpec| serde_json::from_slice::<serde_json::Value>(&spec.to_bytes()).expect("JSON");
+        let spec = FunctionSpec::new(Language::Python, "def handle(request): return 1\n");
+        let mut written = stored(&spec);
+        assert_eq!(written["scaling"].get("idle_ttl"), None, "nobody said it");
+        // As every version was written before it could be left to the platform.
+        written["scaling"]["idle_ttl"] = serde_json::json!({"secs": 600, "nanos": 0});
+        let read = FunctionSpec::from_bytes(written.to_string().as_bytes()).expect("a spec");
+        assert_eq!(read.scaling.idle_ttl, Some(std::time::Duration::from_secs(600)));
+        assert_eq!(stored(&read), written);
+    }
+
+    #[test]
     fn an_interpreter_says_its_version_by_its_name() {
         assert_eq!(version_of("/usr/bin/python3.11"), Some("3.11"));
         assert_eq!(version_of("/usr/bin/php-cgi8.2"), Some("8.2"));

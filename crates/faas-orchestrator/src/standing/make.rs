@@ -32,7 +32,7 @@ pub(super) async fn make(
     request: ExecutionRequest,
     place: Option<&Place>,
 ) -> Result<(), String> {
-    let ttl = request.function.as_ref().map(|called| called.scaling.idle_ttl);
+    let ttl = house.warm.ttl(request.function.as_ref().map(|called| (called.served(), &called.scaling)));
     let purpose = purpose_of(tenant, &request);
     house.make_room().await;
     let created = house.executor.create(purpose.spec.clone()).await;

@@ -1,8 +1,8 @@
 //! Instances of functions: made ahead of their calls, kept, and not started again and again in vain.
 
 use crate::house::{Ground, House, TENANT, bounded, house, house_on};
-use faas_orchestrator::{CallInput, FunctionError, FunctionSpec, Settings, WarmSettings};
-use faas_types::{ErrorCode, ErrorKind, ExecutionRecord, ExecutionState, FunctionKey, Language, Mode};
+use faas_orchestrator::{CallInput, FunctionError, FunctionSpec, KeepReason, Settings, WarmSettings};
+use faas_types::{ByteSize, ErrorCode, ErrorKind, ExecutionRecord, ExecutionState, FunctionKey, Language, Mode};
 use serde_json::json;
 use std::time::Duration;
 
@@ -109,10 +109,10 @@ async fn they_are_there_again_after_a_restart() {
 async fn those_that_are_kept_do_not_expire_and_give_way_last() {
     let house = house(3, 4).await;
     let mut kept = spec(COUNTS, 1);
-    kept.scaling.idle_ttl = Duration::from_millis(5);
+    kept.scaling.idle_ttl = Some(Duration::from_millis(5));
     create(&house, "kept", kept).await.expect("created");
     let mut spare = spec(COUNTS, 0);
-    spare.scaling.idle_ttl = Duration::from_millis(5);
+    spare.scaling.idle_ttl = Some(Duration::from_millis(5));
     create(&house, "spare", spare).await.expect("created");
     warm(&house, "kept", 1).await;
     let id = |house: &House| house.orchestrator.workers(TENANT).first().map(|worker| worker.id);
@@ -225,5 +225,86 @@ async fn one_that_is_made_gives_its_place_to_whoever_comes() {
     .await;
     create(&house, "well", spec(COUNTS, 0)).await.expect("created");
     assert_eq!(call(&house, "well").await.status, ExecutionState::Succeeded);
+    house.shut_down().await;
+}
+
+/// The functions that have an instance that waits.
+fn waiting(house: &House) -> Vec<String> {
+    let workers = house.orchestrator.workers(TENANT).into_iter();
+    let mut names: Vec<_> = workers.filter_map(|worker| Some(worker.function?.0.to_string())).collect();
+    names.sort();
+    names
+}
+
+/// Calls it, and waits until its instance waits again.
+async fn call_and_leave(house: &House, text: &str) {
+    call(house, text).await;
+    while house.orchestrator.stats().running > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_is_kept_for_as_long_as_its_calls_are_worth_it() {
+    // Room for one and a half: each holds a MiB.
+    let warm = WarmSettings { memory: ByteSize::from_bytes(3 << 19), ..WarmSettings::default() };
+    let house = house_on(&Ground { warm, ..Ground::new() }, 4, 4).await;
+    let mut said = spec(COUNTS, 0);
+    said.scaling.idle_ttl = Some(Duration::from_secs(3600));
+    for (name, spec) in [("often", spec(COUNTS, 0)), ("said", said), ("seldom", spec(COUNTS, 0))] {
+        create(&house, name, spec).await.expect("created");
+    }
+    call_and_leave(&house, "said").await;
+    for second in (0..1800).step_by(20) {
+        call_and_leave(&house, "often").await;
+        if second % 300 == 0 {
+            call_and_leave(&house, "seldom").await;
+        }
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+    assert_eq!(
+        waiting(&house),
+        ["often", "said"],
+        "what said it itself is kept, of the others the one that is worth it"
+    );
+    let kept = house.orchestrator.kept_workers(TENANT);
+    let [kept] = kept.as_slice() else { panic!("{kept:?}") };
+    assert_eq!(kept.function.as_str(), "often");
+    assert!(matches!(kept.kept.reason, KeepReason::Returns { share } if share > 0.9), "{kept:?}");
+    assert!(kept.kept.keep_for >= Duration::from_secs(20), "{kept:?}");
+    house.shut_down().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_room_one_is_kept_for_what_is_called_every_half_hour() {
+    let house = house(4, 4).await;
+    create(&house, "hello", spec(COUNTS, 0)).await.expect("created");
+    call_and_leave(&house, "hello").await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(1800)).await;
+        assert_eq!(call(&house, "hello").await.start.kind, "warm");
+    }
+    house.shut_down().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_too_many_the_one_that_saves_least_goes() {
+    let warm = WarmSettings { sandboxes: 2, ..WarmSettings::default() };
+    let house = house_on(&Ground { warm, ..Ground::new() }, 4, 4).await;
+    for name in ["often", "seldom", "new"] {
+        create(&house, name, spec(COUNTS, 0)).await.expect("created");
+    }
+    for second in 0..600 {
+        if second % 120 == 0 {
+            call_and_leave(&house, "seldom").await;
+        }
+        call_and_leave(&house, "often").await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    call_and_leave(&house, "seldom").await;
+    assert_eq!(waiting(&house), ["often", "seldom"]);
+    // The one that was used longest ago is the one that is called most.
+    call_and_leave(&house, "new").await;
+    assert_eq!(waiting(&house), ["new", "often"]);
     house.shut_down().await;
 }

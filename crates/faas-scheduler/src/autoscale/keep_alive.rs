@@ -25,6 +25,11 @@ use std::time::{Duration, Instant};
 /// milliseconds of work for thousands of functions.
 pub const PRICE_EVERY: Duration = Duration::from_secs(10);
 
+/// A gap of that length or more is counted at once, and a shorter one with the next of so many: it changes little of
+/// what is known, and what is called often is asked for nothing at each call.
+const LONG: Duration = Duration::from_secs(1);
+const AT_ONCE: u32 = 16;
+
 /// With fewer gaps than that, a decision says that it rests on what is believed of every function.
 const FEW: u32 = 4;
 
@@ -74,7 +79,7 @@ pub struct Keep<F> {
 #[derive(Debug)]
 struct Function {
     gaps: Gaps,
-    /// What they say, which only another gap changes.
+    /// What they say, or did some short ones ago.
     steps: Vec<Step>,
     costs: Costs,
     called: Option<Instant>,
@@ -120,6 +125,8 @@ impl Function {
 pub struct KeepAlive<F> {
     settings: KeepSettings,
     functions: Recent<F, Function>,
+    /// What is taken for granted of one that is not known.
+    stranger: Function,
     /// Milliseconds that a MiB has to save in each second. 0 until it is decided first: then there is room for all.
     price: f64,
 }
@@ -127,8 +134,9 @@ pub struct KeepAlive<F> {
 impl<F: Clone + Ord> KeepAlive<F> {
     /// Nothing is known yet.
     #[must_use]
-    pub const fn new(settings: KeepSettings) -> Self {
-        Self { settings, functions: Recent::new(settings.functions), price: 0.0 }
+    pub fn new(settings: KeepSettings) -> Self {
+        let functions = Recent::new(settings.functions);
+        Self { settings, functions, stranger: Function::new(settings), price: 0.0 }
     }
 
     /// A call came.
@@ -139,7 +147,10 @@ impl<F: Clone + Ord> KeepAlive<F> {
         let gap = known.waited(now);
         if known.called.replace(now).is_some() {
             known.gaps.add(gap);
-            known.steps = known.gaps.steps(settings.longest);
+            let seen = known.gaps.seen();
+            if gap >= LONG || seen <= AT_ONCE || seen.is_multiple_of(AT_ONCE) {
+                known.steps = known.gaps.steps(settings.longest);
+            }
         }
     }
 
@@ -161,12 +172,16 @@ impl<F: Clone + Ord> KeepAlive<F> {
     /// For how long a sandbox of this function, which waits from now on, is kept. It is the last decision, with what
     /// was learnt of the function since.
     pub fn keep_for(&self, function: &F) -> Keep<F> {
-        let keep = match self.functions.get(function) {
-            Some(known) => self.keep(known),
-            None => self.keep(&Function::new(self.settings)),
-        };
-        let (keep_for, reason) = keep;
+        let (keep_for, reason) = self.keep(self.functions.get(function).unwrap_or(&self.stranger));
         Keep { function: function.clone(), keep_for, reason }
+    }
+
+    /// Milliseconds that a sandbox saves in each second that it waits on, after so long: where there is room for so
+    /// many only, whatever they take, the one that saves least is to go.
+    pub fn saves(&self, function: Option<&F>, waited: Duration) -> f64 {
+        let known = function.and_then(|function| self.functions.get(function)).unwrap_or(&self.stranger);
+        let step = known.steps.iter().find(|step| step.keep_for > waited);
+        step.map_or(0.0, |step| step.rate() * known.costs.start() * 1000.0)
     }
 
     /// Decides for all known functions, by function. It holds for those that wait already, too.

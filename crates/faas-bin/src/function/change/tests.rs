@@ -11,7 +11,7 @@ fn shown() -> Map<String, Value> {
         "runtime": "python", "handler": "handle", "contract": "handler", "isolation": "standard", "mode": "cached",
         "resources": {"cpu_cores": 1, "memory_mb": 256, "disk_mb": 128, "pids": 64}, "timeout_ms": 30000,
         "output_limit": "64Mi", "on_output_limit": "discard", "auth": "key", "code": "x = 1\n",
-        "scaling": {"min": 0, "max": 10, "concurrency": 1, "idle_ttl_ms": 600000}, "shown_by_a_newer_server": 1,
+        "scaling": {"min": 0, "max": 10, "concurrency": 1}, "shown_by_a_newer_server": 1,
     });
     shown.as_object().expect("an object").clone()
 }

@@ -52,7 +52,7 @@ pub(super) async fn spec(
             min: body.scaling.min.unwrap_or(scaling.min),
             max: body.scaling.max.unwrap_or(scaling.max),
             concurrency: body.scaling.concurrency.unwrap_or(scaling.concurrency),
-            idle_ttl: body.scaling.idle_ttl.unwrap_or(scaling.idle_ttl),
+            idle_ttl: body.scaling.idle_ttl,
         },
         routes: body.routes,
         access: match body.auth {
@@ -130,7 +130,7 @@ fn scaling(scaling: Scaling) -> ScalingBody {
         min: Some(scaling.min),
         max: Some(scaling.max),
         concurrency: Some(scaling.concurrency),
-        idle_ttl: Some(scaling.idle_ttl),
+        idle_ttl: scaling.idle_ttl,
     }
 }
 

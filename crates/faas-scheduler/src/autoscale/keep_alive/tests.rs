@@ -211,3 +211,23 @@ fn a_decision_says_why() {
     assert!(keep_alive.price() > 0.0);
     assert_eq!(keep_alive.keep_for(&"never called").reason, KeepReason::New { gaps: 0 });
 }
+
+#[test]
+fn what_is_called_often_and_starts_slowly_saves_most() {
+    let start = Instant::now();
+    let mut keep_alive = KeepAlive::new(SETTINGS);
+    for second in 0..600 {
+        for (function, every) in [("often", 1), ("slow to start", 1), ("seldom", 120)] {
+            if second % every == 0 {
+                keep_alive.arrived(moment(start, second * 1000), &function);
+            }
+        }
+    }
+    keep_alive.started(&"slow to start", Duration::from_millis(300));
+    let saves = |function, waited| keep_alive.saves(Some(&function), Duration::from_secs(waited));
+    assert!(saves("slow to start", 0) > 5.0 * saves("often", 0));
+    assert!(saves("often", 0) > 5.0 * saves("seldom", 0));
+    assert!(saves("often", 60) < saves("often", 0) / 5.0, "it should have come back long ago");
+    assert!(saves("seldom", 4000) <= 0.0, "no longer than the longest");
+    assert!(keep_alive.saves(None, Duration::ZERO) > saves("seldom", 0), "of one that is new most is to be hoped");
+}
