@@ -132,6 +132,28 @@ fn a_trace_is_replayed_and_each_function_removed() {
     assert!(replayed["memory"]["peak_mib"].is_f64(), "{replayed}");
     assert_eq!(functions(&server), 0);
 
+    let pair = report(&server.run(&[trace.as_slice(), &["--against", "60"]].concat()));
+    for (which, idle_ttl) in [("adaptive", Value::Null), ("fixed", 60.into())] {
+        let one = &pair[which];
+        assert_eq!((&one["calls"]["n"], &one["idle_ttl_s"]), (&3.into(), &idle_ttl), "{pair}");
+    }
+    assert_eq!(functions(&server), 0);
+
+    let simulated = report(&run(&[
+        "bench",
+        "trace",
+        "--azure-2021",
+        calls,
+        "--minutes",
+        "20",
+        "--simulate",
+        "--against",
+        "60",
+        "--json",
+    ]));
+    assert_eq!((&simulated["calls"], &simulated["functions"]), (&4.into(), &2.into()), "{simulated}");
+    assert_eq!((&simulated["fixed"]["cold"], &simulated["adaptive"]["cold"]), (&3.into(), &3.into()), "{simulated}");
+
     let minutes = place.path("minutes.csv");
     std::fs::write(&minutes, "HashOwner,HashApp,HashFunction,Trigger,1\no,a,f,http,x\n").expect("ours");
     let minutes = minutes.to_str().expect("text");

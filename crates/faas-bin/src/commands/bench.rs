@@ -48,6 +48,6 @@ pub(super) fn bench(options: &BenchOptions, global: &GlobalOptions) -> Result<Ex
         ),
         BenchWhat::Throughput(throughput) => runs::run(Wanted::throughput(throughput)?, &throughput.common, global),
         BenchWhat::Density(density) => density::density(density, global),
-        BenchWhat::Trace(trace) => trace::replay(trace, global),
+        BenchWhat::Trace(trace) => trace::trace(trace, global),
     }
 }

@@ -82,11 +82,16 @@ async fn report(wanted: &Wanted, gate: Option<f64>, ground: &Ground, cancelled: 
 /// Prints a report and says how to exit.
 pub(super) fn finish(report: &Report, json: bool, cancelled: &Cancelled) -> Result<ExitCode, CliError> {
     let text = if json { json_line(report)? } else { report.describe() };
+    end(&text, &[report], cancelled)
+}
+
+/// Prints what is said of these reports and says how to exit.
+pub(super) fn end(text: &str, reports: &[&Report], cancelled: &Cancelled) -> Result<ExitCode, CliError> {
     let printed = console::print(text.as_bytes())?;
     if let Some(signal) = *cancelled.borrow() {
         return Ok(ExitCode::from(exit::of_signal(signal)));
     }
-    let missed = report.gate.is_some_and(|gate| !gate.held) || report.is_of_failures();
+    let missed = reports.iter().any(|report| report.gate.is_some_and(|gate| !gate.held) || report.is_of_failures());
     Ok(if missed { ExitCode::from(super::MISSED) } else { printed })
 }
 

@@ -1,6 +1,7 @@
 //! Makes the calls of a trace again, each at its time, and says what they took and what that cost.
 
 use super::calls::{Row, Trace};
+use super::pair::Pair;
 use super::source::TraceOptions;
 use crate::cli::GlobalOptions;
 use crate::commands::bench::calls::{Caller, Target};
@@ -14,10 +15,11 @@ use crate::commands::bench::processes::{busy_time, memory_available};
 use crate::commands::bench::program::{Asked, handler};
 use crate::commands::bench::progress::Progress;
 use crate::commands::bench::report::{Gate, MemoryHeld, Replayed, Report};
-use crate::commands::bench::runs::{Measured, finish};
+use crate::commands::bench::runs::{Measured, end, finish};
 use crate::commands::bench::tally::Tally;
 use crate::commands::bench::temporary::with_functions;
 use crate::diagnostic::CliError;
+use crate::printed::json_line;
 use crate::session::{Cancelled, received};
 use faas_client::model::{FunctionBody, ScalingBody};
 use faas_types::{ByteSize, Contract, Language};
@@ -44,23 +46,30 @@ struct Looks {
 }
 
 /// Replays what the options name and prints the report.
-pub(crate) fn replay(options: &TraceOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
+pub(super) fn replay(options: &TraceOptions, global: &GlobalOptions) -> Result<ExitCode, CliError> {
     let (trace, source) = options.read()?;
     on_ground(&options.remote, global, async |ground, cancelled| {
-        let report = report(options, &trace, source, &ground, cancelled.clone()).await?;
-        finish(&report, options.json, &cancelled)
+        let pass = async |idle_ttl| report(options, idle_ttl, &trace, source, &ground, cancelled.clone()).await;
+        let adaptive = pass(options.idle_ttl).await?;
+        let Some(against) = options.against.filter(|_| cancelled.borrow().is_none()) else {
+            return finish(&adaptive, options.json, &cancelled);
+        };
+        let pair = Pair { adaptive, fixed: pass(Some(against)).await? };
+        let text = if options.json { json_line(&pair)? } else { pair.describe() };
+        end(&text, &[&pair.adaptive, &pair.fixed], &cancelled)
     })
 }
 
 async fn report(
     options: &TraceOptions,
+    idle_ttl: Option<u32>,
     trace: &Trace,
     source: &'static str,
     ground: &Ground,
     cancelled: Cancelled,
 ) -> Result<Report, CliError> {
     let control = Control::find()?;
-    let bodies = trace.memory_mib.iter().map(|memory| function(options, trace, *memory)).collect();
+    let bodies = trace.memory_mib.iter().map(|memory| function(idle_ttl, trace, *memory)).collect();
     let here = ground.is_here();
     let before = Looks { available: memory_available().into_iter().collect(), ..Looks::default() };
     let busy = busy_time();
@@ -91,7 +100,7 @@ async fn report(
         source,
         seed: options.seed,
         speed: options.speed,
-        idle_ttl_s: options.idle_ttl,
+        idle_ttl_s: idle_ttl,
         functions: trace.memory_mib.len(),
         left_out: trace.left_out,
         cold_ratio,
@@ -110,8 +119,8 @@ async fn report(
 }
 
 /// What stands for a function of the trace.
-fn function(options: &TraceOptions, trace: &Trace, memory: Option<u32>) -> FunctionBody {
-    let idle_ttl = options.idle_ttl.map(|seconds| Duration::from_secs(seconds.into()));
+fn function(idle_ttl: Option<u32>, trace: &Trace, memory: Option<u32>) -> FunctionBody {
+    let idle_ttl = idle_ttl.map(|seconds| Duration::from_secs(seconds.into()));
     FunctionBody {
         memory: memory.map(|mebibytes| ByteSize::mib(mebibytes.clamp(LEAST_MEMORY, MOST_MEMORY).into())),
         timeout: Some(trace.longest().saturating_add(BESIDE)),

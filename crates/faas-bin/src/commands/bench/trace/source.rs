@@ -19,6 +19,7 @@ function becomes a Python handler that sleeps as long as the trace says; its mem
 sandboxes, from 64 to 1024 MiB. Calls begin when the trace says, whatever became of earlier ones, and are timed \
 from then. The files of the Azure Functions dataset are at github.com/Azure/AzurePublicDataset.\nExamples:\n  \
 faas bench trace --functions 20 --minutes 2 --rate 20 --seed 7\n  \
+faas bench trace --simulate --functions 300 --minutes 720 --rate 2\n  \
 faas bench trace --azure-2021 trace.txt --functions 30 --from 60 --minutes 30 --speed 6\n  \
 faas bench trace --azure-2019 invocations_per_function_md.anon.d01.csv \\\n    \
 --durations function_durations_percentiles.anon.d01.csv --memory app_memory_percentiles.anon.d01.csv")]
@@ -67,9 +68,21 @@ pub(crate) struct TraceOptions {
     #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = positive, conflicts_with_all = ["azure_2019", "azure_2021"])]
     zipf: f64,
 
-    /// How many seconds an idle instance is kept [default: the server's]
+    /// How many seconds an idle instance is kept [default: as long as the server finds worth it]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(super) idle_ttl: Option<u32>,
+
+    /// Then the same calls once more, with this fixed time of an idle instance, in seconds [default with --simulate: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400), conflicts_with = "idle_ttl")]
+    pub(super) against: Option<u32>,
+
+    /// In simulated time, by the scheduler's own code: without a sandbox, so that hours take seconds
+    #[arg(long, conflicts_with_all = ["speed", "idle_ttl", "gate"])]
+    pub(super) simulate: bool,
+
+    /// What a start takes, in milliseconds [default: 30]
+    #[arg(long, value_name = "MS", value_parser = positive, requires = "simulate")]
+    pub(super) start: Option<f64>,
 
     /// Exit with 1 where the p50 of what calls took above their own duration is above so many milliseconds
     #[arg(long, value_name = "MS", value_parser = positive)]
