@@ -76,17 +76,7 @@ impl Options {
         }
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&self.data).args(&self.flags);
         command.env("HOME", "/nonexistent").envs(self.variables.iter().cloned()).current_dir("/");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let lines = Lines::default();
-        let (sender, address) = channel();
-        if let Some(pipe) = child.stdout.take() {
-            lines.collect(pipe, sender.clone());
-        }
-        if let Some(pipe) = child.stderr.take() {
-            lines.collect(pipe, sender);
-        }
-        Ok(Starting { life: Life::of(child)?, lines, address })
+        Starting::by(command)
     }
 }
 
@@ -99,6 +89,24 @@ pub struct Starting {
 }
 
 impl Starting {
+    /// A server by a command of the caller's, which has it listen on the loopback. Waits for nothing.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn by(mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+        let lines = Lines::default();
+        let (sender, address) = channel();
+        if let Some(pipe) = child.stdout.take() {
+            lines.collect(pipe, sender.clone());
+        }
+        if let Some(pipe) = child.stderr.take() {
+            lines.collect(pipe, sender);
+        }
+        Ok(Self { life: Life::of(child)?, lines, address })
+    }
+
     /// Waits until it says where it listens.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Rows 54 to 58: hostile requests and programs that break their own runtime.
 
 use crate::launch::{Launch, Scene, replied_within};
+use crate::start::Start;
 use crate::trial::{Outcome, Row, Verdict};
 
 /// In numerical order.
@@ -9,12 +10,16 @@ pub(crate) const ROWS: &[Row] = &[
         "row_54_malformed_requests",
         "no code, 50 MB of it, NUL, unknown and climbing languages, bad quantities",
         row_54,
-    ),
+    )
+    .not_for(&[(Start::Zygote, NO_PROGRAM), (Start::Spare, NO_PROGRAM)]),
     Row::new("row_55_break_the_runner", "sys.exit, recursion, raising, replacing the runner", row_55),
     Row::new("row_56_leave_a_thread_running", "leave a thread running after the end", row_56),
     Row::new("row_57_sleep_while_importing", "sleep past the limit while importing", row_57),
-    Row::new("row_58_two_hundred_at_once", "200 cold starts, 20 at a time", row_58),
+    Row::new("row_58_two_hundred_at_once", "200 cold starts, 20 at a time", row_58)
+        .not_for(&[(Start::Spare, "twenty at once are more than are ready; the copies are tried in the other way")]),
 ];
+
+const NO_PROGRAM: &str = "requests: refused before anything is started";
 
 /// Demands that the command refused to run this, and said which field and why.
 fn refused(what: &str, launch: Launch<'_>, words: &[&str]) -> Result<(), String> {
@@ -111,7 +116,7 @@ const BATCHES: u64 = 10;
 
 fn row_58(scene: &Scene<'_>) -> Outcome {
     let mut wrong = Vec::new();
-    let pace = scene.suite.pace();
+    let pace = scene.pace();
     let batches = pace.far_fewer(BATCHES);
     for batch in 0..batches {
         let results: Vec<_> = std::thread::scope(|scope| {

@@ -2,16 +2,15 @@
 
 use crate::host::KernelLog;
 use crate::launch::Scene;
+use crate::start::Start;
 use crate::trial::{Outcome, Row, Verdict};
 
 /// In numerical order.
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("row_23_wasm_path_escapes", "WASM: leave preopened directories", |_| {
-        Ok(Verdict::Skip("WASM executor: later issue".into()))
-    }),
-    Row::new("row_24_wasm_compile_bombs", "WASM: compile for minutes", |_| {
-        Ok(Verdict::Skip("WASM executor: later issue".into()))
-    }),
+    Row::new("row_23_wasm_path_escapes", "WASM: leave preopened directories", |_| Ok(Verdict::Skip(WASM.into())))
+        .not_for(NOT_WASM),
+    Row::new("row_24_wasm_compile_bombs", "WASM: compile for minutes", |_| Ok(Verdict::Skip(WASM.into())))
+        .not_for(NOT_WASM),
     Row::new("row_25_io_uring", "set up an io_uring", row_25),
     Row::new("row_26_keyrings", "keyctl, add_key, request_key", row_26),
     Row::new("row_27_privileged_system_calls", "bpf, perf, userfaultfd, kexec, modules, swap, reboot", row_27),
@@ -25,6 +24,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("row_35_memfd_and_fexecve", "run an unknown binary from memory", row_35),
     Row { last: true, ..Row::new("row_36_random_system_calls", "60 s of random system calls", row_36) },
 ];
+
+const WASM: &str = "WASM executor: later issue";
+const NOT_WASM: &[(Start, &str)] = &[(Start::Zygote, WASM), (Start::Spare, WASM)];
 
 const REFUSED: &[&str] = &["EPERM", "EACCES", "ENOSYS"];
 
@@ -141,8 +143,8 @@ fn row_35(scene: &Scene<'_>) -> Outcome {
 
 fn row_36(scene: &Scene<'_>) -> Outcome {
     let mut log = KernelLog::from_now();
-    let seconds = scene.suite.pace().row_36_seconds();
-    let shortened = scene.suite.pace().row_36_left_out();
+    let seconds = scene.pace().row_36_seconds();
+    let shortened = scene.pace().row_36_left_out();
     let seed = u32::from_str_radix(&crate::suite::random_word()?, 16).unwrap_or(1).to_string();
     let launch =
         scene.program("row_36_random_system_calls.py").env("SECONDS_TO_RUN", &seconds.to_string()).env("SEED", &seed);

@@ -1,5 +1,6 @@
 //! The hostile suite: programs that try to leave, exhaust or deceive a sandbox, run through the
-//! built `faas` binary with its default isolation, as root and as a fresh ordinary user.
+//! built `faas` binary with its default isolation, as root and as a fresh ordinary user; cold by `faas run`
+//! alone, and by a server in copies of a zygote and in spares.
 //!
 //! Every row is judged from inside (what the program was answered) and from outside (what became of
 //! the host). No row is left out silently: what cannot run here prints `SKIP` and the reason.
@@ -22,6 +23,8 @@ mod ratchet;
 mod record;
 mod report;
 mod resources;
+mod served;
+mod start;
 mod suite;
 mod trial;
 mod watch;

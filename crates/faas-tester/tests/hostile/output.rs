@@ -26,7 +26,7 @@ const FLOODS: [u64; 2] = [512, 1024];
 fn row_48(scene: &Scene<'_>) -> Outcome {
     let flood =
         |way: &str, bytes: u64| scene.program("row_48_floods.py").env("WAY", way).env("BYTES", &bytes.to_string());
-    let pace = scene.suite.pace();
+    let pace = scene.pace();
     let floods = FLOODS.map(|mib| pace.far_fewer(mib));
     let limit = format!("{}Mi", pace.fewer(LIMIT));
     for (way, mib) in [("lines", floods[0]), ("one_line", floods[1])] {

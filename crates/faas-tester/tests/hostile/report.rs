@@ -1,13 +1,17 @@
 //! What the suite prints: progress, failures, one table with both verdicts, libtest's last line.
 
 use crate::arguments::Arguments;
+use crate::start::Start;
 use crate::suite::Identity;
-use crate::trial::{Outcome, Results, Row, Verdict};
+use crate::trial::{Outcome, Results, Row, Verdict, Way};
 use std::io::Write;
 use std::time::Duration;
 
 /// The name of the check that runs when all trials are over.
 pub(crate) const AFTERWARDS: &str = "row_99_nothing_is_left_on_the_host";
+
+/// Where its result is kept.
+pub(crate) const AFTER_ALL: Way = Way { start: Start::Cold, identity: Identity::Root };
 
 /// Prints one line to standard output; a closed pipe is no reason to fail.
 pub(crate) fn line(text: &str) {
@@ -16,15 +20,15 @@ pub(crate) fn line(text: &str) {
 }
 
 /// A trial's full name.
-pub(crate) fn trial_name(row: &str, identity: Identity) -> String {
-    format!("{row}::{}", identity.name())
+pub(crate) fn trial_name(row: &str, way: Way) -> String {
+    format!("{row}::{}::{}", way.identity.name(), way.start.name())
 }
 
 /// `--list`: names as libtest prints them.
 pub(crate) fn list(rows: &[Row], arguments: &Arguments) {
     for row in rows {
-        for identity in Identity::ALL {
-            let name = trial_name(row.name, identity);
+        for way in Way::all() {
+            let name = trial_name(row.name, way);
             if arguments.wants(&name) {
                 line(&format!("{name}: test"));
             }
@@ -33,14 +37,14 @@ pub(crate) fn list(rows: &[Row], arguments: &Arguments) {
 }
 
 /// One finished trial.
-pub(crate) fn progress(row: &str, identity: Identity, outcome: &Outcome, took: Duration) {
+pub(crate) fn progress(row: &str, way: Way, outcome: &Outcome, took: Duration) {
     let word = match outcome {
         Ok(Verdict::Pass) => "ok".to_owned(),
         Ok(Verdict::PassExcept(rest)) => format!("ok (except: {rest})"),
         Ok(Verdict::Skip(reason)) => format!("ignored, {reason}"),
         Err(_) => "FAILED".to_owned(),
     };
-    line(&format!("test {} ... {word} ({:.1}s)", trial_name(row, identity), took.as_secs_f64()));
+    line(&format!("test {} ... {word} ({:.1}s)", trial_name(row, way), took.as_secs_f64()));
     if let Err(reason) = outcome {
         for part in reason.lines() {
             line(&format!("    {part}"));
@@ -52,13 +56,13 @@ pub(crate) fn progress(row: &str, identity: Identity, outcome: &Outcome, took: D
 pub(crate) fn conclude(rows: &[Row], results: &Results, filtered: usize, took: Duration) -> bool {
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     let mut failures = Vec::new();
-    for ((row, identity), outcome) in results {
+    for ((row, way), outcome) in results {
         match outcome {
             Ok(Verdict::Pass | Verdict::PassExcept(_)) => passed += 1,
             Ok(Verdict::Skip(_)) => skipped += 1,
             Err(reason) => {
                 failed += 1;
-                failures.push(format!("---- {} ----\n{reason}\n", trial_name(row, *identity)));
+                failures.push(format!("---- {} ----\n{reason}\n", trial_name(row, *way)));
             }
         }
     }
@@ -66,17 +70,19 @@ pub(crate) fn conclude(rows: &[Row], results: &Results, filtered: usize, took: D
         line("\nfailures:\n");
         failures.iter().for_each(|failure| line(failure));
     }
-    line("\n| row | what it tries | root | ordinary |\n|---|---|---|---|");
+    let head: Vec<_> = Way::all().map(|way| format!(" {}, {} |", way.identity.name(), way.start.name())).collect();
+    line(&format!("\n| row | what it tries |{}\n|---|---|{}", head.concat(), "---|".repeat(head.len())));
     for row in rows {
-        let cells: Vec<_> = Identity::ALL.iter().map(|identity| cell(results.get(&(row.name, *identity)))).collect();
+        let cells: Vec<_> = Way::all().map(|way| cell(results.get(&(row.name, way)))).collect();
         if cells.iter().any(|cell| cell != NOT_ASKED) {
             line(&format!("| {} | {} | {} |", number_of(row.name), row.tries, cells.join(" | ")));
         }
     }
-    if let Some(outcome) = results.get(&(AFTERWARDS, Identity::Root)) {
+    if let Some(outcome) = results.get(&(AFTERWARDS, AFTER_ALL)) {
         line(&format!(
-            "| end | leave a process, mount, cgroup, namespace or file behind | {} | |",
-            cell(Some(outcome))
+            "| end | leave a process, mount, cgroup, namespace or file behind | {} |{}",
+            cell(Some(outcome)),
+            " |".repeat(head.len() - 1)
         ));
     }
     let word = if failed == 0 { "ok" } else { "FAILED" };

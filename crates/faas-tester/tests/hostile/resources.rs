@@ -95,7 +95,7 @@ fn row_39(scene: &Scene<'_>) -> Outcome {
 fn row_40(scene: &Scene<'_>) -> Outcome {
     const LIMIT_MIB: u64 = 96;
     const USUAL: u64 = 10_000;
-    let pace = scene.suite.pace();
+    let pace = scene.pace();
     let count = pace.fewer(USUAL);
     let mut wrong = Vec::new();
     for way in ["pipe", "epoll", "watch", "timer", "sockets", "queue", "semaphores", "eventfd", "mapping", "lock"] {
@@ -159,7 +159,7 @@ fn row_42(scene: &Scene<'_>) -> Outcome {
 
 fn row_43(scene: &Scene<'_>) -> Outcome {
     const USUAL: u64 = 100_000;
-    let pace = scene.suite.pace();
+    let pace = scene.pace();
     // Each step down costs the kernel more than the one before: the time grows with the square.
     let depth = pace.far_fewer(USUAL);
     let launch = scene.program("row_43_hard_to_delete.py").env("DEPTH", &depth.to_string());
@@ -167,8 +167,7 @@ fn row_43(scene: &Scene<'_>) -> Outcome {
     if report.count("depth")? < 500 {
         return Err(format!("only {} directories deep", report.fact("depth")?));
     }
-    let home = scene.suite.home(scene.identity);
-    let mut pending = vec![home];
+    let mut pending = scene.places();
     while let Some(directory) = pending.pop() {
         for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
             if entry.file_name() == "closed" || entry.file_name() == "d" {

@@ -4,10 +4,13 @@
 use crate::host;
 use crate::pace::Pace;
 use crate::report;
+use crate::served::{Served, Servers};
+use crate::trial::Way;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// Who starts the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +34,9 @@ impl Identity {
     }
 }
 
+/// How long a server may take to end.
+const SERVER_ENDS: Duration = Duration::from_secs(20);
+
 /// Made once, taken back by [`Suite::finish`], or as far as possible when dropped.
 pub(crate) struct Suite {
     stage: PathBuf,
@@ -40,6 +46,7 @@ pub(crate) struct Suite {
     uid: u32,
     delegated: bool,
     pace: Pace,
+    servers: Servers,
     /// Why the ordinary user cannot be used.
     no_ordinary: Option<String>,
 }
@@ -61,6 +68,7 @@ impl Suite {
             uid: host::own_uid(),
             delegated: false,
             pace,
+            servers: Servers::new(),
             no_ordinary: None,
         };
         copy(&binary()?, &suite.faas, 0o755)?;
@@ -181,8 +189,23 @@ impl Suite {
         }
     }
 
-    /// Takes back the ordinary user's cgroups and the directory.
+    /// The server that starts programs in this way; `None` where `faas run` does it alone.
+    pub(crate) fn served(&self, way: Way) -> Result<Option<&Served>, String> {
+        let Way { identity, start } = way;
+        self.servers.get(start, identity, || {
+            let directory = self.stage.join(format!("server-{}-{}", start.name(), identity.name()));
+            make_directory(&directory, 0o755)?;
+            if self.root && identity == Identity::Ordinary {
+                chown(&directory, Some(self.uid), Some(self.uid))
+                    .map_err(|e| format!("cannot give {} away: {e}", directory.display()))?;
+            }
+            Served::begin(self.command(identity), &directory, start)
+        })
+    }
+
+    /// Ends the servers, and takes back the ordinary user's cgroups and the directory.
     pub(crate) fn finish(mut self) -> Result<(), String> {
+        self.servers.stop(self.pace.longer(SERVER_ENDS))?;
         let undelegated = self.undelegate();
         fs::remove_dir_all(&self.stage).map_err(|e| format!("cannot remove {}: {e}", self.stage.display()))?;
         undelegated
@@ -258,6 +281,7 @@ impl Suite {
 impl Drop for Suite {
     fn drop(&mut self) {
         // Reached without `finish` only when the suite itself stops early; there is nobody to tell.
+        let _ = self.servers.stop(SERVER_ENDS);
         let _ = self.undelegate();
         let _ = fs::remove_dir_all(&self.stage);
     }
@@ -282,6 +306,11 @@ fn binary() -> Result<PathBuf, String> {
     }
     let status = cargo.status().map_err(|e| format!("cannot run cargo (set FAAS_BIN to a built faas): {e}"))?;
     if status.success() { Ok(profile.join("faas")) } else { Err("`cargo build --bin faas` failed".into()) }
+}
+
+/// What a run is known by from outside.
+pub(crate) fn random_mark() -> Result<String, String> {
+    random_word().map(|word| format!("faas-hostile-{word}"))
 }
 
 /// Eight hexadecimal digits nobody can guess.

@@ -4,6 +4,7 @@ use crate::arguments::Arguments;
 use crate::host::{Baseline, HostState};
 use crate::launch::Scene;
 use crate::report;
+use crate::start::Start;
 use crate::suite::{Identity, Suite};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +31,22 @@ impl Verdict {
 /// What a row answers: `Err` tells what was not held.
 pub(crate) type Outcome = Result<Verdict, String>;
 
+/// Who starts the programs of a trial, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Way {
+    /// How.
+    pub(crate) start: Start,
+    /// Who.
+    pub(crate) identity: Identity,
+}
+
+impl Way {
+    /// All, in the table's order.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Start::ALL.into_iter().flat_map(|start| Identity::ALL.map(|identity| Self { start, identity }))
+    }
+}
+
 /// One numbered attack.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
@@ -39,6 +56,8 @@ pub(crate) struct Row {
     pub(crate) tries: &'static str,
     /// Runs after everything else, because it judges the whole host.
     pub(crate) last: bool,
+    /// How its programs cannot be started, or why that would prove nothing.
+    pub(crate) not_for: &'static [(Start, &'static str)],
     /// Tries it.
     pub(crate) check: fn(&Scene<'_>) -> Outcome,
 }
@@ -46,22 +65,31 @@ pub(crate) struct Row {
 impl Row {
     /// A row that may run beside others.
     pub(crate) const fn new(name: &'static str, tries: &'static str, check: fn(&Scene<'_>) -> Outcome) -> Self {
-        Self { name, tries, last: false, check }
+        Self { name, tries, last: false, not_for: &[], check }
+    }
+
+    /// The same row, not tried in these ways.
+    pub(crate) const fn not_for(self, not_for: &'static [(Start, &'static str)]) -> Self {
+        Self { not_for, ..self }
+    }
+
+    fn why_not(&self, start: Start) -> Option<&'static str> {
+        self.not_for.iter().find(|(other, _)| *other == start).map(|(_, reason)| *reason)
     }
 }
 
-/// Results by row and identity.
-pub(crate) type Results = BTreeMap<(&'static str, Identity), Outcome>;
+/// Results by row and way.
+pub(crate) type Results = BTreeMap<(&'static str, Way), Outcome>;
 
 /// Runs what was asked for and prints it; true when nothing failed.
 pub(crate) fn run_all(rows: &[Row], arguments: &Arguments) -> Result<bool, String> {
     let started = Instant::now();
     let mut filtered = 0;
-    let mut phases: [VecDeque<(Row, Identity)>; 2] = [VecDeque::new(), VecDeque::new()];
+    let mut phases: [VecDeque<(Row, Way)>; 2] = [VecDeque::new(), VecDeque::new()];
     for row in rows {
-        for identity in Identity::ALL {
-            if arguments.wants(&report::trial_name(row.name, identity)) {
-                phases[usize::from(row.last)].push_back((*row, identity));
+        for way in Way::all() {
+            if arguments.wants(&report::trial_name(row.name, way)) {
+                phases[usize::from(row.last)].push_back((*row, way));
             } else {
                 filtered += 1;
             }
@@ -73,7 +101,7 @@ pub(crate) fn run_all(rows: &[Row], arguments: &Arguments) -> Result<bool, Strin
     if wanted > 0 {
         let identities: Vec<_> = Identity::ALL
             .into_iter()
-            .filter(|identity| phases.iter().flatten().any(|(_, other)| other == identity))
+            .filter(|identity| phases.iter().flatten().any(|(_, way)| way.identity == *identity))
             .collect();
         let suite = Suite::prepare(&identities)?;
         suite.pace().describe().iter().for_each(|text| report::line(text));
@@ -82,12 +110,12 @@ pub(crate) fn run_all(rows: &[Row], arguments: &Arguments) -> Result<bool, Strin
         for phase in phases {
             run_phase(&suite, &state, phase, &mut results);
         }
-        results.insert((report::AFTERWARDS, Identity::Root), afterwards(suite, &baseline));
+        results.insert((report::AFTERWARDS, report::AFTER_ALL), afterwards(suite, &baseline));
     }
     Ok(report::conclude(rows, &results, filtered, started.elapsed()))
 }
 
-fn run_phase(suite: &Suite, state: &HostState, trials: VecDeque<(Row, Identity)>, results: &mut Results) {
+fn run_phase(suite: &Suite, state: &HostState, trials: VecDeque<(Row, Way)>, results: &mut Results) {
     let queue = Mutex::new(trials);
     let collected = Mutex::new(results);
     std::thread::scope(|scope| {
@@ -95,22 +123,22 @@ fn run_phase(suite: &Suite, state: &HostState, trials: VecDeque<(Row, Identity)>
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    let Some((row, identity)) = next else { return };
+                    let Some((row, way)) = next else { return };
                     let begun = Instant::now();
-                    let outcome = run_one(suite, state, &row, identity);
-                    report::progress(row.name, identity, &outcome, begun.elapsed());
-                    collected.lock().unwrap_or_else(PoisonError::into_inner).insert((row.name, identity), outcome);
+                    let outcome = run_one(suite, state, &row, way);
+                    report::progress(row.name, way, &outcome, begun.elapsed());
+                    collected.lock().unwrap_or_else(PoisonError::into_inner).insert((row.name, way), outcome);
                 }
             });
         }
     });
 }
 
-fn run_one(suite: &Suite, state: &HostState, row: &Row, identity: Identity) -> Outcome {
-    if let Some(reason) = suite.why_not(identity) {
+fn run_one(suite: &Suite, state: &HostState, row: &Row, way: Way) -> Outcome {
+    if let Some(reason) = suite.why_not(way.identity).or_else(|| row.why_not(way.start).map(str::to_owned)) {
         return Ok(Verdict::Skip(reason));
     }
-    let scene = Scene::new(suite, identity, row.name)?;
+    let scene = Scene::new(suite, way, row.name)?;
     let outcome = (row.check)(&scene);
     // The host is looked at even when the row failed: what leaked is worth more than the first complaint.
     let host = state.compare().and_then(|()| scene.nothing_escaped());

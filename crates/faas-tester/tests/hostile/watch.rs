@@ -30,13 +30,14 @@ pub(crate) struct Observed {
 /// Fills [`Observed`] while a command runs.
 pub(crate) struct Watcher {
     seen: Observed,
-    command: u32,
+    platform: Vec<u32>,
 }
 
 impl Watcher {
-    /// Watches for processes that carry the mark, and for the command's own descendants.
-    pub(crate) fn new(mark: String, command: u32) -> Self {
-        Self { seen: Observed { mark, own_namespace: pid_namespace("self"), ..Observed::default() }, command }
+    /// Watches for processes that carry the mark or have a program of that name, and for descendants of the
+    /// command and of the server it talks to.
+    pub(crate) fn new(mark: String, platform: Vec<u32>) -> Self {
+        Self { seen: Observed { mark, own_namespace: pid_namespace("self"), ..Observed::default() }, platform }
     }
 
     /// Looks once.
@@ -51,9 +52,9 @@ impl Watcher {
             if marked && (outside || namespace.is_none()) {
                 let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
                 self.seen.strangers_with_the_environment.insert(format!("{} in the host's namespace", name.trim()));
-            } else if let Some(namespace) = namespace.filter(|_| marked) {
+            } else if let Some(namespace) = namespace.filter(|_| marked || (!outside && self.seen.has_program(pid))) {
                 self.seen.met(namespace, pid);
-                if status_field(pid, "NSpid").is_some_and(|ids| ids.split_whitespace().last() == Some("1")) {
+                if marked && status_field(pid, "NSpid").is_some_and(|ids| ids.split_whitespace().last() == Some("1")) {
                     self.seen.strangers_with_the_environment.insert("the sandbox's init".into());
                 }
             } else if outside {
@@ -72,10 +73,10 @@ impl Watcher {
     fn measure(&mut self, parents: &BTreeMap<u32, u32>) {
         for pid in parents.keys() {
             let mut above = *pid;
-            while above != self.command && above > 1 {
+            while !self.platform.contains(&above) && above > 1 {
                 above = parents.get(&above).copied().unwrap_or(0);
             }
-            if above == self.command {
+            if self.platform.contains(&above) {
                 let open = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
                 self.seen.most_descriptors = self.seen.most_descriptors.max(open);
                 let resident =
@@ -105,6 +106,11 @@ impl Observed {
         }
     }
 
+    /// Whether the program of the mark's name lies where this process finds its own.
+    fn has_program(&self, pid: u32) -> bool {
+        fs::symlink_metadata(format!("/proc/{pid}/root/code/{}", self.mark)).is_ok()
+    }
+
     /// How many sandboxes were seen; 0 when it was too quick to look at.
     pub(crate) fn sandboxes(&self) -> usize {
         self.namespaces.len()
@@ -131,7 +137,7 @@ impl Observed {
                 pid_namespace(&pid.to_string()).is_some_and(|namespace| self.namespaces.contains_key(&namespace));
             let marked =
                 || fs::read(format!("/proc/{pid}/environ")).is_ok_and(|data| contains(&data, self.mark.as_bytes()));
-            (inside || marked()) && !is_zombie(*pid)
+            (inside || marked() || self.has_program(*pid)) && !is_zombie(*pid)
         });
         let processes = alive.map(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
