@@ -83,7 +83,12 @@ impl<'a> Scene<'a> {
 
     /// `faas run` of a staged program.
     pub(crate) fn program(&self, name: &str) -> Launch<'_> {
-        self.script(&self.suite.program(name), if name.ends_with(".sh") { "bash" } else { "python" })
+        let language = match name.rsplit_once('.') {
+            Some((_, "sh")) => "bash",
+            Some((_, "js")) => "javascript",
+            _ => "python",
+        };
+        self.script(&self.suite.program(name), language)
     }
 
     /// `faas run` of any file, in a language by name.
@@ -218,7 +223,7 @@ impl<'a> Launch<'a> {
     fn idle(&self, served: &Served) -> Result<String, String> {
         let mut command = self.command(&[], Some(served));
         match &self.kind.language {
-            Some(_) => command.args(["--json", "-c", "#"]),
+            Some(language) => command.args(["--json", "-c", if language == "javascript" { "0" } else { "#" }]),
             None => command.args(["--json", "--", "/bin/true"]),
         };
         let output = command.output().map_err(|e| format!("cannot start {command:?}: {e}"))?;
