@@ -7,9 +7,9 @@ pub(super) const USAGE: &str = "\
 cargo xtask vm-test [OPTIONS] [-- ARGUMENTS]    run the suites on cgroup v2, in a small virtual machine
   --probes-only          only report what the kernel offers; builds nothing
   --suite NAME           run only this suite (repeatable): probes, conformance, conformance-ordinary,
-                         hostile
+                         hostile, hostile-copies
   --env NAME=VALUE       set a variable for the suites (repeatable)
-  --deadline SECONDS     end the machine after this long (default 1200)
+  --deadline SECONDS     end the machine after this long (default 2700)
   --memory MIB           memory of the machine (default 4096)
   --release              build the binaries under test with the release profile
   ARGUMENTS              for the suites' test binaries, such as the name of one test";

@@ -1,6 +1,6 @@
 //! Rows 1 to 22: ways out of the sandbox, and what can be seen of the host from inside.
 
-use crate::launch::Scene;
+use crate::launch::{NO_NODE, Scene};
 use crate::suite;
 use crate::trial::{Outcome, Row, Verdict};
 use std::fs;
@@ -76,6 +76,14 @@ fn row_02(scene: &Scene<'_>) -> Outcome {
     // ls holds the directory it lists.
     if listed.split_whitespace().collect::<Vec<_>>() != ["0", "1", "2", "3"] {
         return Err(format!("a command was born with descriptors {listed:?}"));
+    }
+    if !scene.has_node() {
+        return Ok(Verdict::PassExcept(NO_NODE.into()));
+    }
+    let report = scene.program("row_02_descriptors_at_start.js").run()?.report()?;
+    report.demand("foreign", &["none"])?;
+    if report.count("held")? < 3 {
+        return Err(format!("a JavaScript program saw only {} of its descriptors", report.fact("held")?));
     }
     Ok(Verdict::Pass)
 }

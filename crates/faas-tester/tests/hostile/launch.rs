@@ -31,6 +31,9 @@ pub(crate) struct Scene<'a> {
     runs: AtomicU32,
 }
 
+/// For the table.
+pub(crate) const NO_NODE: &str = "JavaScript: there is no /usr/bin/node";
+
 /// How long after the reply the last process may live.
 const TEARDOWN: Duration = Duration::from_millis(1500);
 
@@ -71,6 +74,11 @@ impl<'a> Scene<'a> {
     /// A file that exists only if something from inside ran on the host.
     pub(crate) fn mark(&self) -> &Path {
         &self.mark
+    }
+
+    /// Whether JavaScript can be tried; [`NO_NODE`] where it cannot.
+    pub(crate) fn has_node(&self) -> bool {
+        Path::new("/usr/bin/node").exists()
     }
 
     /// Fails when the mark was left, or the server is not as well as it was.

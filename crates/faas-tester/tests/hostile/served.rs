@@ -164,7 +164,11 @@ impl Served {
         let events = self.read("/api/v1/events")?;
         let items = events["items"].as_array().cloned().unwrap_or_default();
         let told: Vec<_> = items.iter().filter(|event| event["kind"] != "started").map(Value::to_string).collect();
-        if told.is_empty() { Ok(()) } else { Err(format!("the server's events: {}", told.join(", "))) }
+        if told.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("the server's events: {}; it said:\n{}", told.join(", "), self.server.last_lines()))
+        }
     }
 
     fn read(&self, path: &str) -> Result<Value, String> {
