@@ -8,13 +8,14 @@ const say = (...words) => fs.writeSync(1, words.join(' ') + '\n');
 const pattern = /faas-lef[t]-[0-9a-f]{16}/g;
 const AREAS = ['/workspace', '/tmp', '/dev/shm', '/code', '/var/tmp', '/run'];
 
-/** Every piece of this process's memory that it can read. */
+/** Every piece of this process's memory that is not as it is in a file. */
 function* memory() {
   const whole = fs.openSync('/proc/self/mem', 'r');
   const buffer = Buffer.alloc((1 << 20) + 64);
   for (const line of fs.readFileSync('/proc/self/maps', 'latin1').split('\n')) {
     const [, from, to, rights] = /^([0-9a-f]+)-([0-9a-f]+) (\S+)/.exec(line) || [];
-    if (!rights || rights[0] !== 'r' || /\[v(var|var_vclock|syscall)\]$/.test(line)) continue;
+    const isOfFile = line.includes('/') && !line.includes(' rw');
+    if (!rights || rights[0] !== 'r' || isOfFile || /\[v(var|var_vclock|syscall)\]$/.test(line)) continue;
     const end = BigInt(`0x${to}`);
     for (let at = BigInt(`0x${from}`); at < end; at += 1n << 20n) {
       const rest = end - at;

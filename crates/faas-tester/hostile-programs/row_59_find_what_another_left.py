@@ -7,11 +7,12 @@ pattern = re.compile(b"faas-lef[t]-[0-9a-f]{16}")
 
 
 def memory():
-    """Every piece of this process's memory that it can read."""
+    """Every piece of this process's memory that is not as it is in a file."""
     with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as whole:
         for line in maps.read().splitlines():
             limits, rights, *_ = line.split()
-            if not rights.startswith("r") or line.endswith(("[vvar]", "[vvar_vclock]", "[vsyscall]")):
+            of_a_file = "/" in line and not rights.startswith("rw")
+            if not rights.startswith("r") or of_a_file or line.endswith(("[vvar]", "[vvar_vclock]", "[vsyscall]")):
                 continue
             start, end = (int(limit, 16) for limit in limits.split("-"))
             for at in range(start, end, 1 << 20):

@@ -35,7 +35,7 @@ const NAMES: [&str; 5] = ["probes", "conformance", "conformance-ordinary", "host
 
 /// What of the hostile suite is tried in copies of a zygote and in spares, too: whatever a sandbox's cgroups and
 /// namespaces decide. All of it would take half an hour more; elsewhere all of it is tried.
-const IN_COPIES: [&str; 7] = ["row_02_", "row_22_", "row_37_", "row_39_", "row_44_", "row_46_", "row_59_"];
+const IN_COPIES: [&str; 6] = ["row_02_", "row_22_", "row_37_", "row_39_", "row_44_", "row_59_"];
 
 /// Builds what was asked for and says how to run it.
 pub(super) fn prepare(place: &Place, options: &Options) -> Result<Suites> {
