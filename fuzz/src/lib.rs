@@ -8,7 +8,7 @@ use std::str::FromStr;
 use faas_protocol::call::{FromRunner, RunnerFrames, ToRunner};
 use faas_protocol::control::{FromInit, Spawn, ToInit};
 use faas_protocol::frame::{Decoder, FrameError, MAX_BODY};
-use faas_protocol::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher, ZygoteEnd};
+use faas_protocol::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher, Unfit, ZygoteEnd};
 use faas_protocol::leftover::Leftover;
 use faas_types::{ByteSize, CpuAmount, parse_count, parse_duration};
 
@@ -162,6 +162,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
             body_bytes: 3,
         }
         .encode(),
+        ToRunner::Prepare { distributions: vec![text()] }.encode(),
         FromRunner::Failed { call: 7, message: text() }.encode(),
         FromRunner::Loaded { call: 7 }.encode(),
         FromRunner::Busy { call: 7 }.encode(),
@@ -177,13 +178,14 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
             pids: 5,
             packages: Some([0xcc; 32]),
             zygote: Some(6),
+            stem: true,
             fail_at: Some(Step::Seal),
         })
         .encode(),
         ToLauncher::Stat { sandbox }.encode(),
         ToLauncher::Renew { sandbox, stays: true }.encode(),
         ToLauncher::Kill { sandbox }.encode(),
-        ToLauncher::Hatch { zygote: 6, language: text() }.encode(),
+        ToLauncher::Hatch { zygote: 6, language: text(), sandbox: Some(sandbox) }.encode(),
         ToLauncher::Retire { zygote: 6 }.encode(),
         ToLauncher::Meter { sandbox }.encode(),
         FromLauncher::Hello(Host {
@@ -209,6 +211,7 @@ fn frames() -> Vec<Result<Vec<u8>, FrameError>> {
         FromLauncher::Renewed { sandbox, counters, left: Some(Leftover::Sockets) }.encode(),
         FromLauncher::Hatched { zygote: 6 }.encode(),
         FromLauncher::ZygoteEnded { zygote: 6, cause: ZygoteEnd::Refused { errno: 12 } }.encode(),
+        FromLauncher::ZygoteEnded { zygote: 6, cause: ZygoteEnd::Unfit { reason: Unfit::Threads } }.encode(),
         FromLauncher::Started { sandbox, pid: 3 }.encode(),
         FromLauncher::NotStarted { sandbox, errno: 1 }.encode(),
         FromLauncher::Metered { sandbox }.encode(),

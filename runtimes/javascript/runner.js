@@ -15,7 +15,7 @@ const fs = require('fs');
 const Module = require('module');
 const vm = require('vm');
 
-const VERSION = 7;
+const VERSION = 8;
 const SOCKET = 3;
 const HEADER = 16;
 const MAX_BODY = 128 * 1024;

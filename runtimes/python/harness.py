@@ -22,7 +22,7 @@ BEGIN, BODY, END, CREDIT, REQUEST = 0x30, 0x31, 0x32, 0x33, 0x34
 HEAD, ANSWER, ANSWER_END, FAILED, LOADED, BUSY, PRINTED = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47
 PIECE = 131072
 COLD, WAITING, PARKED = "cold", "waiting", "parked"
-HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0700")
+HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0800")
 ASSEMBLE = """
 set -e; cd "$0"
 mount --rbind /usr usr; mount --rbind /proc proc; mount --rbind /dev/null dev/null

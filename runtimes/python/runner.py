@@ -14,7 +14,7 @@ file, among names of its own: FOLDER and code_of().
 import posix
 import sys
 
-VERSION = 7
+VERSION = 8
 HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
 BEGIN, BODY, END = 0x30, 0x31, 0x32
 CONTRACTS = ("script", "argv-json", "handler")

@@ -64,6 +64,7 @@ impl Maker {
             pids: spec.resources.pids,
             packages: spec.packages.map(|packages| *packages.as_bytes()),
             zygote,
+            stem: false,
             fail_at,
         };
         let hello = ToInit::Hello { version: faas_protocol::VERSION }

@@ -239,6 +239,7 @@ const fn reason(cause: ZygoteEnd) -> &'static str {
         ZygoteEnd::Exited { .. } => "its interpreter ended by itself",
         ZygoteEnd::Killed { .. } => "a signal ended it",
         ZygoteEnd::OutOfMemory => "it used more memory than a zygote may",
+        ZygoteEnd::Unfit { reason } => reason.as_str(),
     }
 }
 
@@ -246,7 +247,9 @@ const fn reason(cause: ZygoteEnd) -> &'static str {
 pub(crate) async fn keep(link: Arc<Link>) {
     loop {
         let message = match link.zygotes.next() {
-            Next::Hatch(zygote) => ToLauncher::Hatch { zygote, language: Language::Python.as_str().to_owned() },
+            Next::Hatch(zygote) => {
+                ToLauncher::Hatch { zygote, language: Language::Python.as_str().to_owned(), sandbox: None }
+            }
             Next::Retire(zygote) => ToLauncher::Retire { zygote },
             Next::Wait(until) => {
                 tokio::select! {

@@ -3,6 +3,8 @@
 //! ```text
 //! runner            host
 //!   Hello  ------->        the runner is initialised and waits
+//!          <-------  Prepare in place of the rest: what to load, and to wait with as a zygote
+//!
 //!          <-------  Begin   what to run
 //!          <-------  Body*   the code, in pieces
 //!          <-------  End     the code is complete
@@ -30,6 +32,9 @@
 //! what nobody can be told to have printed goes to the program's standard streams. `Busy` is said by a call
 //! that leaves none under way, or where the program has to end once the others have ended.
 //!
+//! A runner that gets `Prepare` loads what its call is likely to need, then stops itself, and is copied. Nothing more is
+//! said to it; each copy says `Hello` as if it had just been started. Runners that cannot be copied end.
+//!
 //! # The bytes
 //!
 //! Runners are written in other languages, so this table is the contract. Every frame is a 16-byte
@@ -41,7 +46,7 @@
 //! | 4 | 1 | type | the number in the tables below |
 //! | 5 | 1 | flags | 0 |
 //! | 6 | 2 | zero | 0 |
-//! | 8 | 4 | call | which call; 0 in `Hello` |
+//! | 8 | 4 | call | which call; 0 in `Hello` and in `Prepare` |
 //! | 12 | 4 | sequence | in `Body`: 0, 1, 2 … within the call; 0 in every other frame |
 //!
 //! Python's `struct` format of the header is `<IBBHII`. In a body, fields follow each other in the
@@ -60,6 +65,7 @@
 //! | 0x32 | `End` | call | 0 | empty |
 //! | 0x33 | `Credit` | call | 0 | `u32` bytes |
 //! | 0x34 | `Request` | call | 0 | `string` method, `string` path, `string` query, `list of` (`string` name, `bytes` value), `u64` body_bytes |
+//! | 0x35 | `Prepare` | 0 | 0 | `list of string` distributions |
 //!
 //! Code or a body of no bytes has no `Body` at all. The pieces together are `code_bytes` or `body_bytes` long,
 //! and are counted from 0 after `Begin` and again after each `Request`.
@@ -68,7 +74,7 @@
 //!
 //! | type | frame | call | sequence | body |
 //! |---|---|---|---|---|
-//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 7) |
+//! | 0x40 | `Hello` | 0 | 0 | `u16` version ([`crate::VERSION`]: 8) |
 //! | 0x41 | `Head` | call | 0 | `u16` status, `list of` (`string` name, `bytes` value) |
 //! | 0x42 | `Body` | call | 0, 1, 2 … | `raw` piece of the response, 1 to 131072 bytes |
 //! | 0x43 | `End` | call | 0 | empty |
@@ -81,7 +87,7 @@
 //! takes one away (the rest of a frame takes none), and a runner without credit waits for the next `Credit`.
 //! [`RunnerFrames`] refuses a runner that breaks any of this.
 //!
-//! Example, `Hello` of version 7: `02000000 40 00 0000 00000000 00000000 0700`.
+//! Example, `Hello` of version 8: `02000000 40 00 0000 00000000 00000000 0800`.
 //! Example, `End` of call 7 from the host: `00000000 32 00 0000 07000000 00000000`.
 
 mod runner_frames;
@@ -147,6 +153,11 @@ pub enum ToRunner {
         call: u32,
         /// How many bytes.
         bytes: u32,
+    },
+    /// The runner is to load distributions of its packages, and then to wait for being copied.
+    Prepare {
+        /// Their names, as the lock has them.
+        distributions: Vec<String>,
     },
 }
 
@@ -215,6 +226,7 @@ const CODE: u8 = 0x31;
 const CODE_END: u8 = 0x32;
 const CREDIT: u8 = 0x33;
 const REQUEST: u8 = 0x34;
+const PREPARE: u8 = 0x35;
 
 impl ToRunner {
     /// As one frame.
@@ -251,6 +263,11 @@ impl ToRunner {
                 body.u32(*bytes);
                 body.finish()
             }
+            Self::Prepare { distributions } => {
+                let mut body = Writer::new(Header::plain(PREPARE));
+                body.list("distributions", distributions, |body, name| body.string(name));
+                body.finish()
+            }
         }
     }
 
@@ -282,6 +299,10 @@ impl ToRunner {
                 body_bytes: body.u64()?,
             },
             CREDIT => Self::Credit { call: header.expect_of_call()?, bytes: body.u32()? },
+            PREPARE => {
+                header.expect_plain()?;
+                Self::Prepare { distributions: body.list("distributions", |body| body.string("distributions"))? }
+            }
             kind => return Err(FrameError::UnknownType { kind }),
         };
         body.finish()?;

@@ -2,6 +2,9 @@
 //! privileged process.
 
 mod codec;
+mod unfit;
+
+pub use unfit::Unfit;
 
 use crate::leftover::Leftover;
 
@@ -35,6 +38,9 @@ pub enum ToLauncher {
         zygote: u32,
         /// The language, as [`Host::runtimes`] names it.
         language: String,
+        /// The sandbox whose program becomes the zygote as soon as it stops itself; it was made with
+        /// [`Create::stem`], and is to be killed afterwards. `None` for an interpreter of the launcher's own.
+        sandbox: Option<[u8; 16]>,
     },
     /// Ends a zygote. Answered by `ZygoteEnded`, also when it is already gone. What was forked from it goes on.
     Retire {
@@ -72,6 +78,8 @@ pub struct Create {
     pub packages: Option<[u8; 32]>,
     /// The zygote from which a runner is forked into it. Answered by `Started` or `NotStarted` once init runs.
     pub zygote: Option<u32>,
+    /// Whether what is forked may become a zygote itself. Costs a process that waits beside the sandbox.
+    pub stem: bool,
     /// Makes one step fail: how the tests walk through every failure. `None` otherwise.
     pub fail_at: Option<Step>,
 }
@@ -179,6 +187,11 @@ pub enum ZygoteEnd {
     },
     /// The kernel killed it because it used more memory than a zygote may.
     OutOfMemory,
+    /// It waits, or does not, in a way from which nothing can be forked.
+    Unfit {
+        /// What about it.
+        reason: Unfit,
+    },
 }
 
 /// What the kernel counted for one sandbox. `None` where the host cannot measure it.

@@ -17,7 +17,7 @@ pub mod leftover;
 pub mod wire;
 
 /// The version of all three conversations. Both ends are built together; another version is refused.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 #[cfg(test)]
 mod tests;

@@ -115,7 +115,7 @@ fn quantities() {
 #[test]
 fn the_inputs_reach_behind_the_header_and_are_not_all_accepted() {
     let seeds = bodies::seeds();
-    assert_eq!(seeds.len(), 44 + 1 + 9, "a seed could not be encoded");
+    assert_eq!(seeds.len(), 46 + 1 + 9, "a seed could not be encoded");
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let (mut sound, mut accepted, mut refused_by_field) = (0, 0, 0);
     for _ in 0..INPUTS {

@@ -6,7 +6,7 @@ use crate::host::Running;
 use crate::live::{Live, Table};
 use crate::zygotes::{News, Zygotes};
 use faas_protocol::frame::{HEADER, MAX_BODY};
-use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
+use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher, ZygoteEnd};
 use faas_protocol::leftover::Leftover;
 use faas_sandbox_linux::cgroup::{Leaf, Meters};
 use faas_sandbox_linux::netns::NetNsPool;
@@ -159,7 +159,12 @@ impl Launcher {
                 }
                 None => self.answer(&FromLauncher::Ended { sandbox, counters: Counters::default() }),
             },
-            ToLauncher::Hatch { zygote, language } => {
+            // No sandbox has a stem.
+            ToLauncher::Hatch { zygote, sandbox: Some(_), .. } => {
+                let cause = ZygoteEnd::Refused { errno: Errno::OPNOTSUPP.raw_os_error() };
+                self.answer(&FromLauncher::ZygoteEnded { zygote, cause })
+            }
+            ToLauncher::Hatch { zygote, language, sandbox: None } => {
                 let Maker { running, cgroups, .. } = &mut self.maker;
                 let news = self.zygotes.hatch(running, cgroups, zygote, &language);
                 self.tell(news)

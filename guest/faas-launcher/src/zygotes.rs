@@ -190,7 +190,7 @@ fn cause(error: &HatchError) -> ZygoteEnd {
     match *error {
         HatchError::Exited { code } => ZygoteEnd::Exited { code: byte(code) },
         HatchError::Killed { signal } => ZygoteEnd::Killed { signal: byte(signal) },
-        HatchError::Unfit(_) => ZygoteEnd::Refused { errno: Errno::OPNOTSUPP.raw_os_error() },
+        HatchError::Unfit(reason) => ZygoteEnd::Unfit { reason },
         HatchError::Setup { errno, .. } | HatchError::Kernel(errno) => {
             ZygoteEnd::Refused { errno: errno.raw_os_error() }
         }

@@ -1,6 +1,6 @@
 //! The bytes of the messages between server and launcher.
 
-use super::{Counters, Create, FromLauncher, Host, Step, ToLauncher, ZygoteEnd};
+use super::{Counters, Create, FromLauncher, Host, Step, ToLauncher, Unfit, ZygoteEnd};
 use crate::frame::{FrameError, Header, RawFrame};
 use crate::leftover::Leftover;
 use crate::wire::{Reader, Writer};
@@ -35,9 +35,10 @@ impl ToLauncher {
                 body.raw(sandbox);
                 body.bool(*stays);
             }
-            Self::Hatch { zygote, language } => {
+            Self::Hatch { zygote, language, sandbox } => {
                 body.u32(*zygote);
                 body.string(language);
+                body.optional(sandbox.as_ref(), |body, sandbox| body.raw(sandbox));
             }
             Self::Retire { zygote } => body.u32(*zygote),
         }
@@ -59,7 +60,11 @@ impl ToLauncher {
             KILL => Self::Kill { sandbox: body.array()? },
             METER => Self::Meter { sandbox: body.array()? },
             RENEW => Self::Renew { sandbox: body.array()?, stays: body.bool("stays")? },
-            HATCH => Self::Hatch { zygote: body.u32()?, language: body.string("language")? },
+            HATCH => Self::Hatch {
+                zygote: body.u32()?,
+                language: body.string("language")?,
+                sandbox: body.optional("sandbox", Reader::array)?,
+            },
             RETIRE => Self::Retire { zygote: body.u32()? },
             kind => return Err(FrameError::UnknownType { kind }),
         };
@@ -188,6 +193,7 @@ impl Create {
         body.u32(self.pids);
         body.optional(self.packages.as_ref(), |body, packages| body.raw(packages));
         body.optional(self.zygote, Writer::u32);
+        body.bool(self.stem);
         body.optional(self.fail_at, |body, step| body.u8(step.as_u8()));
     }
 
@@ -203,6 +209,7 @@ impl Create {
             pids: body.u32()?,
             packages: body.optional("packages", Reader::array)?,
             zygote: body.optional("zygote", Reader::u32)?,
+            stem: body.bool("stem")?,
             fail_at: body.optional("fail_at", read_step)?,
         })
     }
@@ -214,6 +221,7 @@ const LATE: u8 = 2;
 const EXITED: u8 = 3;
 const KILLED: u8 = 4;
 const OUT_OF_MEMORY: u8 = 5;
+const UNFIT: u8 = 6;
 
 impl ZygoteEnd {
     fn write(self, body: &mut Writer) {
@@ -233,6 +241,10 @@ impl ZygoteEnd {
                 body.u8(signal);
             }
             Self::OutOfMemory => body.u8(OUT_OF_MEMORY),
+            Self::Unfit { reason } => {
+                body.u8(UNFIT);
+                reason.write(body);
+            }
         }
     }
 
@@ -244,6 +256,7 @@ impl ZygoteEnd {
             EXITED => Self::Exited { code: body.u8()? },
             KILLED => Self::Killed { signal: body.u8()? },
             OUT_OF_MEMORY => Self::OutOfMemory,
+            UNFIT => Self::Unfit { reason: Unfit::read(body)? },
             value => return Err(FrameError::BadValue { field: "cause", value }),
         })
     }

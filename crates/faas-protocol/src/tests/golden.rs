@@ -123,6 +123,7 @@ fn to_runner() -> Vec<Example> {
                 body_bytes: 258,
             },
         ),
+        ("prepare", ToRunner::Prepare { distributions: vec!["six".into()] }),
     ]
     .map(|(name, message)| Example { name, conversation: Conversation::ToRunner, frame: message.encode().unwrap() })
     .into()
@@ -158,6 +159,7 @@ fn to_launcher() -> Vec<Example> {
         pids: 5,
         packages: Some([0xcc; 32]),
         zygote: Some(6),
+        stem: true,
         fail_at: Some(Step::Seal),
     };
     [
@@ -165,7 +167,7 @@ fn to_launcher() -> Vec<Example> {
         ("stat", ToLauncher::Stat { sandbox: [0xaa; 16] }),
         ("kill", ToLauncher::Kill { sandbox: [0xaa; 16] }),
         ("renew", ToLauncher::Renew { sandbox: [0xaa; 16], stays: true }),
-        ("hatch", ToLauncher::Hatch { zygote: 6, language: "python".into() }),
+        ("hatch", ToLauncher::Hatch { zygote: 6, language: "python".into(), sandbox: Some([0xaa; 16]) }),
         ("retire", ToLauncher::Retire { zygote: 6 }),
         ("meter", ToLauncher::Meter { sandbox: [0xaa; 16] }),
     ]
@@ -208,7 +210,7 @@ fn from_launcher() -> Vec<Example> {
 }
 
 /// The version these bytes belong to.
-const PINNED_VERSION: u16 = 7;
+const PINNED_VERSION: u16 = 8;
 
 /// Name, header and body of each example in hexadecimal.
 const PINNED: &[(&str, &str)] = &[
@@ -246,6 +248,7 @@ const PINNED: &[(&str, &str)] = &[
         "2c000000340000000800000000000000 \
          04000000504f5354020000002f6103000000623d6301000000010000007802000000ff010201000000000000",
     ),
+    ("prepare", "0b0000003500000000000000000000000100000003000000736978"),
     ("runner hello", "020000004000000000000000000000000100"),
     ("head call", "19000000410000000700000000000000c80002000000010000007801000000ff010000007900000000"),
     ("response call sequence", "020000004200000007000000020000006f6b"),
@@ -256,15 +259,15 @@ const PINNED: &[(&str, &str)] = &[
     ("printed call", "03000000470000000700000000000000026e6f"),
     (
         "create",
-        "69000000500000000000000000000000 \
+        "6a000000500000000000000000000000 \
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb01010000000000000002000000000000 \
          000300000000000000040000000500000001cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc \
-         01060000000119",
+         0106000000010119",
     ),
     ("stat", "10000000510000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("kill", "10000000520000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("renew", "11000000530000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01"),
-    ("hatch", "0e0000005400000000000000000000000600000006000000707974686f6e"),
+    ("hatch", "1f0000005400000000000000000000000600000006000000707974686f6e01aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     ("retire", "0400000055000000000000000000000006000000"),
     ("meter", "10000000560000000000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
     (

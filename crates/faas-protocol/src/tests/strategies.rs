@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::call::{FromRunner, ToRunner};
 use crate::control::{FromInit, Spawn, ToInit};
-use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher, ZygoteEnd};
+use crate::launcher::{Counters, Create, FromLauncher, Host, Step, ToLauncher, Unfit, ZygoteEnd};
 use crate::leftover::Leftover;
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -95,6 +95,7 @@ pub(crate) fn to_runner() -> impl Strategy<Value = ToRunner> {
             }
         ),
         any::<(u32, u32)>().prop_map(|(call, bytes)| ToRunner::Credit { call, bytes }),
+        texts().prop_map(|distributions| ToRunner::Prepare { distributions }),
     ]
 }
 
@@ -127,13 +128,13 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
     let create = (
         any::<([u8; 16], [u8; 16], bool)>(),
         any::<(u64, u64, u64, u32, u32, Option<[u8; 32]>)>(),
-        (any::<Option<u32>>(), prop::option::of(step())),
+        (any::<Option<u32>>(), any::<bool>(), prop::option::of(step())),
     )
         .prop_map(
             |(
                 (sandbox, tenant, strict),
                 (memory_bytes, disk_bytes, inodes, cpu_milli, pids, packages),
-                (zygote, fail_at),
+                (zygote, stem, fail_at),
             )| {
                 ToLauncher::Create(Create {
                     sandbox,
@@ -146,6 +147,7 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
                     pids,
                     packages,
                     zygote,
+                    stem,
                     fail_at,
                 })
             },
@@ -155,7 +157,11 @@ pub(crate) fn to_launcher() -> impl Strategy<Value = ToLauncher> {
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Stat { sandbox }),
         any::<([u8; 16], bool)>().prop_map(|(sandbox, stays)| ToLauncher::Renew { sandbox, stays }),
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Kill { sandbox }),
-        (any::<u32>(), text()).prop_map(|(zygote, language)| ToLauncher::Hatch { zygote, language }),
+        (any::<u32>(), text(), any::<Option<[u8; 16]>>()).prop_map(|(zygote, language, sandbox)| ToLauncher::Hatch {
+            zygote,
+            language,
+            sandbox
+        }),
         any::<u32>().prop_map(|zygote| ToLauncher::Retire { zygote }),
         any::<[u8; 16]>().prop_map(|sandbox| ToLauncher::Meter { sandbox }),
     ]
@@ -169,6 +175,7 @@ fn cause() -> impl Strategy<Value = ZygoteEnd> {
         any::<u8>().prop_map(|code| ZygoteEnd::Exited { code }),
         any::<u8>().prop_map(|signal| ZygoteEnd::Killed { signal }),
         Just(ZygoteEnd::OutOfMemory),
+        prop::sample::select(Unfit::ALL.to_vec()).prop_map(|reason| ZygoteEnd::Unfit { reason }),
     ]
 }
 

@@ -5,6 +5,7 @@ use super::{Parked, Waiter, park};
 use crate::root::{pivot, procfs};
 use crate::sys::{self, Change, CloneFlags, Cloned};
 use crate::{assemble, caps, packet, seccomp};
+use faas_protocol::launcher::Unfit;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -97,8 +98,8 @@ pub enum HatchError {
         signal: i32,
     },
     /// It parked in a way from which it cannot be copied.
-    #[error("a zygote cannot be copied: {0}")]
-    Unfit(&'static str),
+    #[error("a zygote cannot be copied: {}", .0.as_str())]
+    Unfit(Unfit),
     /// The kernel refused; `ETIMEDOUT` when it did not stop where it must.
     #[error("a zygote could not be prepared: {0}")]
     Kernel(Errno),

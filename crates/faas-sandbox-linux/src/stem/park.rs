@@ -7,6 +7,7 @@ use super::walker::{CALL_BYTES, CODE_BYTES, Call, DATA_BYTES, END, END_ERRNO, Ha
 use super::walker::{SCRIPT_BYTES, Walker};
 use super::{STEM, Waiter};
 use crate::sys::{self, Change, RestartableArea};
+use faas_protocol::launcher::Unfit;
 use libc::user_regs_struct;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -43,7 +44,7 @@ pub(super) fn prepare(mut process: Tracee, stem: OwnedFd, waiter: &Waiter) -> Re
     let deadline = Instant::now() + BOUND;
     let pid = process.pid();
     if threads(pid)? != 1 {
-        return Err(HatchError::Unfit("it has several threads; only the one that parks would be copied"));
+        return Err(HatchError::Unfit(Unfit::Threads));
     }
     let mut registers = sys::read_registers(pid)?;
     let call = registers.rip.wrapping_sub(SYSCALL.len() as u64);
@@ -65,7 +66,7 @@ pub(super) fn prepare(mut process: Tracee, stem: OwnedFd, waiter: &Waiter) -> Re
     let thread = learn(&mut process, waiter, deadline, walker, &registers, restartable)?;
     // Threads' libraries that keep no number there cannot be told the copy's.
     if sys::read_word(pid, thread.number)? & 0xffff_ffff != u64::from(pid.unsigned_abs()) {
-        return Err(HatchError::Unfit("its C library does not keep its thread's number where the kernel knows it"));
+        return Err(HatchError::Unfit(Unfit::Library));
     }
     write(pid, walker.table(), copying(walker).into_iter().flatten())?;
     write(pid, receiving_at(walker), receiving(walker).into_iter().flatten())?;
@@ -74,7 +75,7 @@ pub(super) fn prepare(mut process: Tracee, stem: OwnedFd, waiter: &Waiter) -> Re
     Ok(Parked::new(process, stem, walker, registers, thread))
 }
 
-const PARKED_ELSEWHERE: HatchError = HatchError::Unfit("it did not park by sending itself SIGSTOP");
+const PARKED_ELSEWHERE: HatchError = HatchError::Unfit(Unfit::Elsewhere);
 
 pub(super) fn call_of(number: libc::c_long, arguments: [u64; 6]) -> Call {
     let [a, b, c, d, e, f] = arguments;
