@@ -70,6 +70,7 @@ impl Fork {
                 leaf: &live.leaf,
                 landlock,
                 stand_in: self.stand_in,
+                stem: false,
                 bound: BOUND,
                 fault: None,
             },

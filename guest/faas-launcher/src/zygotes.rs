@@ -145,7 +145,7 @@ impl Zygotes {
     pub(crate) fn start(&mut self, number: u32, shell: &Shell<'_>) -> Result<u32, Errno> {
         let stage = self.all.get_mut(&number).map(|zygote| &mut zygote.stage);
         let Some(Stage::Parked(parked)) = stage else { return Err(Errno::SRCH) };
-        parked.start(&self.waiter, shell).map_err(|error| {
+        parked.start(&self.waiter, shell).map(|started| started.number).map_err(|error| {
             if error.zygote_lost {
                 let lost = self.end(number, ZygoteEnd::Refused { errno: error.errno.raw_os_error() });
                 self.lost.extend(lost);
@@ -191,7 +191,7 @@ fn cause(error: &HatchError) -> ZygoteEnd {
         HatchError::Exited { code } => ZygoteEnd::Exited { code: byte(code) },
         HatchError::Killed { signal } => ZygoteEnd::Killed { signal: byte(signal) },
         HatchError::Unfit(reason) => ZygoteEnd::Unfit { reason },
-        HatchError::Setup { errno, .. } | HatchError::Kernel(errno) => {
+        HatchError::Setup { errno, .. } | HatchError::Adoption { errno, .. } | HatchError::Kernel(errno) => {
             ZygoteEnd::Refused { errno: errno.raw_os_error() }
         }
     }

@@ -1,7 +1,7 @@
 //! Making a zygote.
 
 use super::tracee::Tracee;
-use super::{Parked, Waiter, park};
+use super::{AdoptStep, Parked, Waiter, park};
 use crate::root::{pivot, procfs};
 use crate::sys::{self, Change, CloneFlags, Cloned};
 use crate::{assemble, caps, packet, seccomp};
@@ -100,6 +100,14 @@ pub enum HatchError {
     /// It parked in a way from which it cannot be copied.
     #[error("a zygote cannot be copied: {}", .0.as_str())]
     Unfit(Unfit),
+    /// A program could not become one.
+    #[error("a program could not become a zygote at {step:?}: {errno}")]
+    Adoption {
+        /// What failed.
+        step: AdoptStep,
+        /// The kernel's answer; `ETIMEDOUT` past the bound, `ECHILD` when a process ended.
+        errno: Errno,
+    },
     /// The kernel refused; `ETIMEDOUT` when it did not stop where it must.
     #[error("a zygote could not be prepared: {0}")]
     Kernel(Errno),

@@ -5,8 +5,8 @@ use super::start::Parked;
 use super::tracee::{Stop, Tracee};
 use super::walker::{CALL_BYTES, CODE_BYTES, Call, DATA_BYTES, END, END_ERRNO, Halt, MASK_BYTES, ROOM_BYTES};
 use super::walker::{SCRIPT_BYTES, Walker};
-use super::{STEM, Waiter};
-use crate::sys::{self, Change, RestartableArea};
+use super::{STEM, Waiter, proc, single};
+use crate::sys::{self, RestartableArea};
 use faas_protocol::launcher::Unfit;
 use libc::user_regs_struct;
 use rustix::fd::OwnedFd;
@@ -16,11 +16,8 @@ use std::time::{Duration, Instant};
 /// How long the preparation may take: a few dozen microseconds, on a machine that does anything at all.
 const BOUND: Duration = Duration::from_secs(5);
 
-/// A system call of x86-64.
-const SYSCALL: [u8; 2] = [0x0f, 0x05];
-
 /// `PR_GET_TID_ADDRESS` (`include/uapi/linux/prctl.h`), not in every C library's headers.
-const GET_TID_ADDRESS: u64 = 40;
+pub(super) const GET_TID_ADDRESS: u64 = 40;
 /// `RSEQ_FLAG_UNREGISTER` (`include/uapi/linux/rseq.h`).
 const UNREGISTER: u64 = 1;
 
@@ -43,39 +40,45 @@ pub(super) struct Thread {
 pub(super) fn prepare(mut process: Tracee, stem: OwnedFd, waiter: &Waiter) -> Result<Parked, HatchError> {
     let deadline = Instant::now() + BOUND;
     let pid = process.pid();
-    if threads(pid)? != 1 {
+    if proc::threads(pid)? != 1 {
         return Err(HatchError::Unfit(Unfit::Threads));
     }
-    let mut registers = sys::read_registers(pid)?;
-    let call = registers.rip.wrapping_sub(SYSCALL.len() as u64);
-    let instruction = sys::read_word(pid, call).map_err(|_| PARKED_ELSEWHERE)?;
-    if !instruction.to_le_bytes().starts_with(&SYSCALL) || registers.rax != 0 {
-        return Err(PARKED_ELSEWHERE);
-    }
-    registers.orig_rax = u64::MAX;
-    let mut single = |call: Call| step_over(&mut process, waiter, deadline, &registers, call);
-    let writable = (libc::PROT_READ | libc::PROT_WRITE).cast_unsigned().into();
-    let private = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS).cast_unsigned().into();
-    let base = single(call_of(libc::SYS_mmap, [0, ROOM_BYTES, writable, private, u64::MAX, 0]))?;
-    let executable = (libc::PROT_READ | libc::PROT_EXEC).cast_unsigned().into();
-    single(call_of(libc::SYS_mprotect, [base, CODE_BYTES, executable, 0, 0, 0]))?;
-    let walker = Walker::at(base);
-    write(pid, base, Walker::code())?;
-
+    let registers = single::parked_registers(pid)?;
+    let walker = make_room(&mut process, waiter, deadline, &registers)?;
     let restartable = sys::restartable_area(pid);
     let thread = learn(&mut process, waiter, deadline, walker, &registers, restartable)?;
     // Threads' libraries that keep no number there cannot be told the copy's.
     if sys::read_word(pid, thread.number)? & 0xffff_ffff != u64::from(pid.unsigned_abs()) {
         return Err(HatchError::Unfit(Unfit::Library));
     }
-    write(pid, walker.table(), copying(walker).into_iter().flatten())?;
-    write(pid, receiving_at(walker), receiving(walker).into_iter().flatten())?;
-    write(pid, walker.answers(), message(walker))?;
-    sys::trace_all(pid, true)?;
+    furnish(pid, walker)?;
     Ok(Parked::new(process, stem, walker, registers, thread))
 }
 
-const PARKED_ELSEWHERE: HatchError = HatchError::Unfit(Unfit::Elsewhere);
+/// Room for what its copies walk, in memory that the kernel has given for it, with the instructions in it.
+pub(super) fn make_room(
+    process: &mut Tracee,
+    waiter: &Waiter,
+    deadline: Instant,
+    parked: &user_regs_struct,
+) -> Result<Walker, Errno> {
+    let mut call = |call: Call| single::call(process, waiter, deadline, parked, call);
+    let writable = (libc::PROT_READ | libc::PROT_WRITE).cast_unsigned().into();
+    let private = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS).cast_unsigned().into();
+    let base = call(call_of(libc::SYS_mmap, [0, ROOM_BYTES, writable, private, u64::MAX, 0]))?;
+    let executable = (libc::PROT_READ | libc::PROT_EXEC).cast_unsigned().into();
+    call(call_of(libc::SYS_mprotect, [base, CODE_BYTES, executable, 0, 0, 0]))?;
+    write(process.pid(), base, Walker::code())?;
+    Ok(Walker::at(base))
+}
+
+/// Writes the tables by which it is copied, and has its copies traced.
+pub(super) fn furnish(pid: i32, walker: Walker) -> Result<(), Errno> {
+    write(pid, walker.table(), copying(walker).into_iter().flatten())?;
+    write(pid, receiving_at(walker), receiving(walker).into_iter().flatten())?;
+    write(pid, walker.answers(), message(walker))?;
+    sys::trace_all(pid, true)
+}
 
 pub(super) fn call_of(number: libc::c_long, arguments: [u64; 6]) -> Call {
     let [a, b, c, d, e, f] = arguments;
@@ -85,33 +88,6 @@ pub(super) fn call_of(number: libc::c_long, arguments: [u64; 6]) -> Call {
 /// Writes words one behind the other.
 pub(super) fn write(pid: i32, at: u64, words: impl IntoIterator<Item = u64>) -> Result<(), Errno> {
     (at..).step_by(8).zip(words).try_for_each(|(at, word)| sys::write_word(pid, at, word))
-}
-
-/// Has a stopped process make one call by the instruction by which it parked.
-fn step_over(
-    process: &mut Tracee,
-    waiter: &Waiter,
-    deadline: Instant,
-    parked: &user_regs_struct,
-    call: Call,
-) -> Result<u64, HatchError> {
-    let [rax, rdi, rsi, rdx, r10, r8, r9] = call;
-    let rip = parked.rip - SYSCALL.len() as u64;
-    let registers = user_regs_struct { rip, rax, rdi, rsi, rdx, r10, r8, r9, ..*parked };
-    sys::write_registers(process.pid(), &registers)?;
-    sys::step_on(process.pid())?;
-    match process.wait(waiter, deadline)? {
-        Change::Stopped { signal: libc::SIGTRAP, event: 0 } => {}
-        Change::Stopped { .. } => return Err(HatchError::Kernel(Errno::FAULT)),
-        Change::Exited { code } => return Err(HatchError::Exited { code }),
-        Change::Killed { signal } => return Err(HatchError::Killed { signal }),
-    }
-    let answer = sys::read_registers(process.pid())?.rax.cast_signed();
-    if (-4095..0).contains(&answer) {
-        let errno = i32::try_from(-answer).unwrap_or(libc::EIO);
-        return Err(HatchError::Kernel(sys::error_of(errno)));
-    }
-    Ok(answer.cast_unsigned())
 }
 
 /// Unregisters the area for restartable sequences, by which memory can redirect a thread, and asks for
@@ -167,7 +143,8 @@ fn copying(walker: Walker) -> [Call; 3] {
 }
 
 /// What a copy calls to receive its script, behind which it goes on. Only the stem's socket is left, as
-/// 3, so that what arrives has the numbers 0, 1, 2, 4 and 5.
+/// 3, so that what arrives has the numbers 0, 1, 2, 4 and 5, and 6 where it is
+/// to have a stem.
 fn receiving(walker: Walker) -> [Call; 4] {
     let do_not_wait = libc::MSG_DONTWAIT.cast_unsigned().into();
     [
@@ -187,15 +164,6 @@ pub(super) fn receiving_at(walker: Walker) -> u64 {
 fn message(walker: Walker) -> [u64; 11] {
     let vectors = walker.answers() + 7 * 8;
     let control = walker.answers() + 11 * 8;
-    // No name; two vectors; control bytes; flags.
+    // No name; two vectors; control bytes, enough for six descriptors; flags.
     [0, 0, vectors, 2, control, 40, 0, walker.data(), DATA_BYTES, walker.script(), SCRIPT_BYTES]
-}
-
-/// How many threads a process has (proc(5)).
-fn threads(pid: i32) -> Result<u32, HatchError> {
-    std::fs::read_to_string(format!("/proc/{pid}/status"))
-        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?
-        .lines()
-        .find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok())
-        .ok_or(HatchError::Kernel(Errno::IO))
 }

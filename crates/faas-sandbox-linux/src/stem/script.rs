@@ -1,5 +1,6 @@
 //! What the copies of a zygote call until the program runs.
 
+use super::STEM;
 use super::park::{Thread, call_of};
 use super::shell::Fault;
 use super::step::StartStep;
@@ -12,6 +13,7 @@ use rustix::thread::{CapabilitySet, CpuSet};
 /// Descriptors as they arrive (`park::receiving`): 0, 1 and 2 are in their places.
 const LAST_DESCRIPTOR: u64 = 4;
 const INIT: u64 = 5;
+const SOCKET: u64 = 6;
 /// The first number that is free when landlock's ruleset is made.
 const RULESET: u64 = 4;
 
@@ -31,6 +33,8 @@ const PATH_BENEATH: u64 = 1;
 /// `RLIMIT_NPROC` and `RLIMIT_DATA` (`include/uapi/asm-generic/resource.h`).
 const NPROC: u64 = 6;
 const DATA: u64 = 2;
+/// What a stem shares with its program.
+const SHARING: i32 = libc::CLONE_VM | libc::CLONE_SIGHAND;
 /// A signal stack that is not used (`SS_DISABLE`).
 const NO_SIGNAL_STACK: u64 = 2;
 
@@ -48,6 +52,8 @@ pub(super) struct Setting<'a> {
     pub(super) thread: &'a Thread,
     pub(super) landlock: Option<&'a RawRules>,
     pub(super) stand_in: StandIn,
+    /// Whether what is copied is to be kept, as a stem.
+    pub(super) stem: bool,
     /// From [`known_capabilities`].
     pub(super) capabilities: &'a [u64],
     /// The processors that the program may use.
@@ -56,17 +62,23 @@ pub(super) struct Setting<'a> {
 }
 
 impl Script {
-    /// The whole of it. X goes on to [`StartStep::Father`], Y to [`StartStep::Program`], P to the end.
+    /// The whole of it. What was copied makes X where it is to be a stem, and is X otherwise. X goes on to [`StartStep::Father`], Y to [`StartStep::Program`], P to the end.
     pub(super) fn write(walker: Walker, setting: &Setting<'_>) -> Self {
         let mut script = Self { walker, calls: Vec::with_capacity(128), data: Vec::new() };
+        if setting.stem {
+            script.call(StartStep::Stem, libc::SYS_clone, [flags(SHARING | libc::CLONE_PARENT), 0, 0, 0, 0, 0]);
+        }
         script.join();
         if let Some(rules) = setting.landlock {
             script.landlock(rules);
         }
         script.become_inner_user(setting.capabilities);
         script.limits(setting.stand_in);
-        script.clones(setting.thread);
+        script.clones(setting);
         script.program(setting);
+        if setting.stem {
+            script.rest();
+        }
         if let Some(fault) = setting.fault {
             script.spoil(fault);
         }
@@ -172,11 +184,35 @@ impl Script {
 
     /// X makes Y as its sibling, so that the launcher collects it. Y makes P, and P's number is written
     /// where the C library keeps its thread's, as a start does.
-    fn clones(&mut self, thread: &Thread) {
-        let father = libc::CLONE_VM | libc::CLONE_PARENT;
-        self.call(StartStep::Father, libc::SYS_clone, [flags(father), 0, 0, 0, 0, 0]);
-        let program = libc::CLONE_VM | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
-        self.call(StartStep::Program, libc::SYS_clone, [flags(program), 0, 0, thread.number, 0, 0]);
+    fn clones(&mut self, setting: &Setting<'_>) {
+        // A stem has what the program has done with its signals.
+        let sharing = if setting.stem { SHARING } else { libc::CLONE_VM };
+        self.call(StartStep::Father, libc::SYS_clone, [flags(sharing | libc::CLONE_PARENT), 0, 0, 0, 0, 0]);
+        let numbers = libc::CLONE_PARENT_SETTID | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
+        let program = flags(sharing | numbers | libc::SIGCHLD);
+        // It is also written where nobody else's memory is, for us.
+        let (ours, its) = (self.walker.answers(), setting.thread.number);
+        self.call(StartStep::Program, libc::SYS_clone, [program, 0, ours, its, 0, 0]);
+    }
+
+    /// What the stem calls, from [`Script::rest_at`] on.
+    fn rest(&mut self) {
+        let socket = u64::from(STEM.unsigned_abs());
+        self.call(StartStep::Rest, libc::SYS_dup3, [SOCKET, socket, 0, 0, 0, 0]);
+        self.call(StartStep::Rest, libc::SYS_close_range, [0, socket - 1, 0, 0, 0, 0]);
+        self.close_from(StartStep::Rest, socket + 1);
+        self.calls.push((StartStep::Rest, END));
+    }
+
+    /// Where a stem goes on.
+    pub(super) fn rest_at(&self) -> u64 {
+        let before = self.calls.iter().take_while(|(step, _)| *step != StartStep::Rest).count();
+        self.walker.script() + before as u64 * CALL_BYTES
+    }
+
+    /// Where a stem stands still.
+    pub(super) fn end(&self) -> u64 {
+        self.walker.script() + self.calls.len() as u64 * CALL_BYTES
     }
 
     fn program(&mut self, setting: &Setting<'_>) {
@@ -189,11 +225,6 @@ impl Script {
         if thread.signal_stack[1] & NO_SIGNAL_STACK == 0 {
             let stack = self.words(&thread.signal_stack);
             self.call(StartStep::Thread, libc::SYS_sigaltstack, [stack, 0, 0, 0, 0, 0]);
-        }
-        let area = thread.restartable;
-        if area.address != 0 {
-            let (size, signature) = (area.size.into(), area.signature.into());
-            self.call(StartStep::Thread, libc::SYS_rseq, [area.address, size, 0, signature, 0, 0]);
         }
         let mask = self.words(&mask_of(setting.processors));
         self.call(StartStep::Processors, libc::SYS_sched_setaffinity, [0, MASK_BYTES, mask, 0, 0, 0]);

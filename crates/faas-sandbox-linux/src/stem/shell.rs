@@ -27,6 +27,8 @@ pub struct Shell<'a> {
     pub landlock: Option<&'a Rules>,
     /// Resource limits that stand in for missing cgroup controllers.
     pub stand_in: StandIn,
+    /// Whether it is to have a stem beside it, with which it can become a zygote.
+    pub stem: bool,
     /// How long the start may take; a start that takes longer has failed.
     pub bound: Duration,
     /// What is to go wrong, for tests.

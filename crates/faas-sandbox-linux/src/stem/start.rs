@@ -1,16 +1,20 @@
 //! Starting a program from a zygote.
 
-use super::park::{Thread, receiving_at, write};
+use super::adopt::{ProgramProcess, Stem};
+use super::park::{Thread, call_of, receiving_at, write};
+use super::pinned::Pinned;
 use super::script::{Script, Setting, known_capabilities, mask_of, wrong_call};
 use super::shell::{Fault, Shell};
 use super::step::{StartError, StartStep};
 use super::tracee::{Stop, Tracee};
 use super::walker::{END_ERRNO, Halt, Walker};
-use super::{Waiter, letter};
-use crate::sys;
+use super::{Waiter, letter, single};
+use crate::{packet, sys};
 use libc::user_regs_struct;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags};
 use rustix::thread::CpuSet;
 use std::time::{Duration, Instant};
 
@@ -46,11 +50,13 @@ enum State {
 
 type Failure = (StartStep, Errno);
 
-/// The calling thread on one processor, where every process that it waits for is too: to wake one on
-/// another processor takes longer than what it then does.
-struct Pinned {
-    before: CpuSet,
-    processor: usize,
+/// A program that runs in a shell.
+#[derive(Debug)]
+pub struct Started {
+    /// Its pid there, 3 in a new one.
+    pub number: u32,
+    /// What stands beside it, where that was asked for.
+    pub stem: Option<Stem>,
 }
 
 impl Parked {
@@ -74,13 +80,13 @@ impl Parked {
         self.state == State::Still
     }
 
-    /// Starts a program in a shell: a copy of the zygote, which goes on where it parked, with pid 3 (the
-    /// returned number) in a new shell, as a child of its init. Its descriptors 0 to 3 are those of the shell.
+    /// Starts a program in a shell: a copy of the zygote, which goes on where it parked, as a child of the
+    /// shell's init. Its descriptors 0 to 3 are those of the shell.
     /// Afterwards [`Waiter::descriptor`] may be readable without a cause.
     ///
     /// # Errors
     /// Names the step that failed.
-    pub fn start(&mut self, waiter: &Waiter, shell: &Shell<'_>) -> Result<u32, StartError> {
+    pub fn start(&mut self, waiter: &Waiter, shell: &Shell<'_>) -> Result<Started, StartError> {
         let deadline = Instant::now() + shell.bound;
         let started = Pinned::here().map_err(|errno| (StartStep::Copy, errno)).and_then(|pinned| {
             let started = self.copy_into(waiter, shell, deadline, &pinned);
@@ -98,13 +104,14 @@ impl Parked {
         shell: &Shell<'_>,
         deadline: Instant,
         pinned: &Pinned,
-    ) -> Result<u32, Failure> {
+    ) -> Result<Started, Failure> {
         let walker = self.walker;
         let rules = shell.landlock.map(crate::landlock::Rules::raw);
         let setting = Setting {
             thread: &self.thread,
             landlock: rules.as_ref(),
             stand_in: shell.stand_in,
+            stem: shell.stem,
             capabilities: &self.capabilities,
             processors: &pinned.before,
             fault: shell.fault,
@@ -118,22 +125,69 @@ impl Parked {
         let mut copy = self.copy(waiter, deadline, pinned.processor).map_err(at(StartStep::Copy))?;
         self.prepare(&copy, shell.fault).map_err(at(StartStep::Copy))?;
         due(StartStep::Send)?;
-        letter::send(&self.stem, &message, shell.descriptors, shell.init).map_err(at(StartStep::Send))?;
+        let sockets = if shell.stem { Some(sockets().map_err(at(StartStep::Send))?) } else { None };
+        let theirs = sockets.as_ref().map(|(_, theirs)| theirs.as_fd());
+        letter::send(&self.stem, &message, shell.descriptors, shell.init, theirs).map_err(at(StartStep::Send))?;
         self.receive(&mut copy, &script, waiter, deadline)?;
+        let (mut copy, kept) = match sockets {
+            Some((ours, _)) => {
+                let entering = self.set_apart(&mut copy, &script, waiter, deadline)?;
+                (entering, Some((copy, ours)))
+            }
+            None => (copy, None),
+        };
         let mut father = child(&mut copy, StartStep::Father, &script, waiter, deadline)?;
+        copy.kill();
         let mut program = child(&mut father, StartStep::Program, &script, waiter, deadline)?;
+        father.kill();
+        let number = number(&program, walker).map_err(at(StartStep::Program))?;
         match program.walk_on(waiter, deadline, walker).map_err(at(StartStep::Unmap))? {
             Stop::Halted(Halt::Unmapped) => {}
             stop => return Err(halted(stop, &script)),
         }
+        due(StartStep::Restartable)?;
+        self.register_area(&mut program, waiter, deadline).map_err(at(StartStep::Restartable))?;
         due(StartStep::Collect)?;
         drop((copy, father));
         due(StartStep::Place)?;
-        // Memory is charged to the group of the process that owns it, which P is now that it is alone, so
-        // that moving it alone is enough. Nothing of the start is charged to, or slowed down by, the sandbox.
+        // Memory is charged to the group of the process that owns it, which is the stem, or P now that it is
+        // alone. Nothing of the start is charged to, or slowed down by, the sandbox.
+        if let Some((stem, _)) = &kept {
+            shell.leaf.adopt(stem.pid()).map_err(at(StartStep::Place))?;
+        }
         shell.leaf.adopt(program.pid()).map_err(at(StartStep::Place))?;
         due(StartStep::Release)?;
-        self.release(program).map_err(at(StartStep::Release))
+        let stem = self.release(program, number, kept).map_err(at(StartStep::Release))?;
+        Ok(Started { number, stem })
+    }
+
+    /// Has a copy, which is to be a stem, make X beside it, and come to rest.
+    fn set_apart(
+        &self,
+        copy: &mut Tracee,
+        script: &Script,
+        waiter: &Waiter,
+        deadline: Instant,
+    ) -> Result<Tracee, Failure> {
+        let entering = child(copy, StartStep::Stem, script, waiter, deadline)?;
+        let at_rest = |errno| (StartStep::Rest, errno);
+        let registers = self.walker.registers(&self.registers, script.rest_at());
+        sys::write_registers(copy.pid(), &registers).map_err(at_rest)?;
+        match copy.walk_on(waiter, deadline, self.walker).map_err(at_rest)? {
+            Stop::Halted(Halt::Failed { behind, errno: END_ERRNO }) if behind == script.end() => Ok(entering),
+            stop => Err(halted(stop, script)),
+        }
+    }
+
+    /// By the instruction at which the zygote parked, as nothing else of ours is left in the program.
+    fn register_area(&self, program: &mut Tracee, waiter: &Waiter, deadline: Instant) -> Result<(), Errno> {
+        let area = self.thread.restartable;
+        if area.address == 0 {
+            return Ok(());
+        }
+        let (size, signature) = (area.size.into(), area.signature.into());
+        let register = call_of(libc::SYS_rseq, [area.address, size, 0, signature, 0, 0]);
+        single::call(program, waiter, deadline, &self.registers, register).map(drop)
     }
 
     /// Has the zygote make a copy of itself, which stands still.
@@ -202,14 +256,20 @@ impl Parked {
         }
     }
 
-    /// Lets the program go on where the zygote parked, as its own number in the shell.
-    fn release(&self, program: Tracee) -> Result<u32, Errno> {
-        // The kernel has written it there.
-        let number = sys::read_word(program.pid(), self.thread.number)? & 0xffff_ffff;
-        let number = u32::try_from(number).map_err(|_| Errno::RANGE)?;
-        sys::write_registers(program.pid(), &self.registers)?;
+    /// Lets the program go on where the zygote parked.
+    fn release(&self, program: Tracee, number: u32, kept: Option<(Tracee, OwnedFd)>) -> Result<Option<Stem>, Errno> {
+        let pid = program.pid();
+        let stem = match kept {
+            Some((process, socket)) => {
+                let opened = Pid::from_raw(pid).ok_or(Errno::SRCH)?;
+                let pidfd = rustix::process::pidfd_open(opened, PidfdFlags::empty())?;
+                Some(Stem::new(process, socket, ProgramProcess { pid, pidfd, number }))
+            }
+            None => None,
+        };
+        sys::write_registers(pid, &self.registers)?;
         program.let_go()?;
-        Ok(number)
+        Ok(stem)
     }
 
     /// Waits until the zygote stands still again; where it does not, it is lost.
@@ -226,25 +286,20 @@ impl Parked {
     }
 }
 
-impl Pinned {
-    fn here() -> Result<Self, Errno> {
-        let before = rustix::thread::sched_getaffinity(None)?;
-        let processor = rustix::thread::sched_getcpu();
-        let mut here = CpuSet::new();
-        here.set(processor);
-        rustix::thread::sched_setaffinity(None, &here)?;
-        Ok(Self { before, processor })
-    }
+/// Our end of a stem's socket, and its own.
+fn sockets() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (ours, theirs) = packet::pair()?;
+    rustix::fs::fcntl_setfl(&ours, OFlags::NONBLOCK)?;
+    Ok((ours, theirs))
 }
 
-impl Drop for Pinned {
-    fn drop(&mut self) {
-        // It may use what it could before, so there is no reason for this to fail.
-        let _ = rustix::thread::sched_setaffinity(None, &self.before);
-    }
+/// The program's number in the shell, which the kernel has written to our room in its memory.
+fn number(program: &Tracee, walker: Walker) -> Result<u32, Errno> {
+    let number = sys::read_word(program.pid(), walker.answers())? & 0xffff_ffff;
+    u32::try_from(number).map_err(|_| Errno::RANGE)
 }
 
-/// Lets a process walk until it makes the next one, and ends it. Its child stands still.
+/// Lets a process walk until it makes the next one. Both stand still.
 fn child(
     process: &mut Tracee,
     step: StartStep,
@@ -253,10 +308,7 @@ fn child(
     deadline: Instant,
 ) -> Result<Tracee, Failure> {
     match process.walk_on(waiter, deadline, script.walker()).map_err(|errno| (step, errno))? {
-        Stop::Cloned(child) => {
-            process.kill();
-            Tracee::born(child, waiter, deadline).map_err(|errno| (step, errno))
-        }
+        Stop::Cloned(child) => Tracee::born(child, waiter, deadline).map_err(|errno| (step, errno)),
         stop => Err(halted(stop, script)),
     }
 }

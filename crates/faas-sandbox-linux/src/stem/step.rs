@@ -12,6 +12,10 @@ pub enum StartStep {
     Send,
     /// X receives them, and has no others.
     Receive,
+    /// X is made, and what makes it is its stem.
+    Stem,
+    /// The stem has its socket and no other descriptor, and stands still.
+    Rest,
     /// X joins the shell's namespaces.
     Join,
     /// Descriptors 0 to 3, and no others.
@@ -38,6 +42,8 @@ pub enum StartStep {
     Caps,
     /// P's memory is as when Z parked.
     Unmap,
+    /// P's area for restartable sequences, by which its memory can redirect it: so nothing of ours runs in it any more.
+    Restartable,
     /// X and Y are gone.
     Collect,
     /// P is in the sandbox's cgroup.
@@ -48,10 +54,12 @@ pub enum StartStep {
 
 impl StartStep {
     /// Every step, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Copy,
         Self::Send,
         Self::Receive,
+        Self::Stem,
+        Self::Rest,
         Self::Join,
         Self::Descriptors,
         Self::Landlock,
@@ -65,6 +73,7 @@ impl StartStep {
         Self::Processors,
         Self::Caps,
         Self::Unmap,
+        Self::Restartable,
         Self::Collect,
         Self::Place,
         Self::Release,

@@ -23,8 +23,8 @@ pub use misc::{
     loopback_up, mount_read_only, unshare, with_descriptor,
 };
 pub(crate) use ptrace::{
-    RestartableArea, go_on, let_go, new_child, read_registers, read_word, restartable_area, step_on, trace_all,
-    trace_me, write_registers, write_word,
+    RestartableArea, extended_state, go_on, let_go, new_child, read_registers, read_word, restartable_area, seize,
+    set_extended_state, set_signal_mask, signal_mask, step_on, trace_all, trace_me, write_registers, write_word,
 };
 pub(crate) use wait::{
     Change, bury, child_signals, look_at_child, raise_child_signal, usual_signals, wait_for_child_signal,

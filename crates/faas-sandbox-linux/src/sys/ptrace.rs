@@ -8,6 +8,15 @@ use std::mem::MaybeUninit;
 
 /// `PTRACE_GET_RSEQ_CONFIGURATION` (`include/uapi/linux/ptrace.h`), Linux 5.13.
 const GET_RSEQ_CONFIGURATION: Request = 0x420f;
+/// `PTRACE_GETSIGMASK` and `PTRACE_SETSIGMASK` (`include/uapi/linux/ptrace.h`).
+const GET_SIGNAL_MASK: Request = 0x420a;
+const SET_SIGNAL_MASK: Request = 0x420b;
+/// `PTRACE_GETREGSET` and `PTRACE_SETREGSET`, and the set that has vector registers (`NT_X86_XSTATE`).
+const GET_REGISTER_SET: Request = 0x4204;
+const SET_REGISTER_SET: Request = 0x4205;
+const EXTENDED_STATE: u64 = 0x202;
+/// More than any processor has; what does not fit would be cut off by the kernel.
+const EXTENDED_STATE_BYTES: usize = 64 << 10;
 
 /// The kernel's `request` has another type in each C library.
 #[cfg(target_env = "musl")]
@@ -39,6 +48,12 @@ fn request(request: Request, pid: i32, address: u64, data: u64) -> Result<(), Er
 /// Has the calling process traced by its parent. Takes no privilege.
 pub(crate) fn trace_me() -> Result<(), Errno> {
     request(libc::PTRACE_TRACEME, 0, 0, 0)
+}
+
+/// Begins to trace a process that has another parent; the tracer's death kills it from here on. One that has stopped
+/// itself is held where it is, any other one goes on.
+pub(crate) fn seize(pid: i32) -> Result<(), Errno> {
+    request(libc::PTRACE_SEIZE, pid, 0, libc::PTRACE_O_EXITKILL as u64)
 }
 
 /// The tracer's death kills it, and with `copies` what it clones is traced too, and it stops at calls
@@ -84,6 +99,36 @@ pub(crate) fn read_registers(pid: i32) -> Result<user_regs_struct, Errno> {
 /// Sets its registers.
 pub(crate) fn write_registers(pid: i32, registers: &user_regs_struct) -> Result<(), Errno> {
     request(libc::PTRACE_SETREGS, pid, 0, std::ptr::from_ref(registers) as u64)
+}
+
+/// The signals that it blocks.
+pub(crate) fn signal_mask(pid: i32) -> Result<u64, Errno> {
+    let mut mask = 0_u64;
+    request(GET_SIGNAL_MASK, pid, size_of::<u64>() as u64, &raw mut mask as u64)?;
+    Ok(mask)
+}
+
+/// Has it block these signals.
+pub(crate) fn set_signal_mask(pid: i32, mask: u64) -> Result<(), Errno> {
+    request(SET_SIGNAL_MASK, pid, size_of::<u64>() as u64, &raw const mask as u64)
+}
+
+/// What its processor has besides [`read_registers`], as the kernel writes it.
+pub(crate) fn extended_state(pid: i32) -> Result<Vec<u8>, Errno> {
+    let mut state = vec![0_u8; EXTENDED_STATE_BYTES];
+    let mut part = libc::iovec { iov_base: state.as_mut_ptr().cast(), iov_len: state.len() };
+    request(GET_REGISTER_SET, pid, EXTENDED_STATE, &raw mut part as u64)?;
+    if part.iov_len >= state.len() {
+        return Err(Errno::TOOBIG);
+    }
+    state.truncate(part.iov_len);
+    Ok(state)
+}
+
+/// Sets what [`extended_state`] has read.
+pub(crate) fn set_extended_state(pid: i32, state: &[u8]) -> Result<(), Errno> {
+    let mut part = libc::iovec { iov_base: state.as_ptr().cast_mut().cast(), iov_len: state.len() };
+    request(SET_REGISTER_SET, pid, EXTENDED_STATE, &raw mut part as u64)
 }
 
 /// One word of its memory.

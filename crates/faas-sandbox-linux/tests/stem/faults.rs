@@ -19,14 +19,16 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// Steps that are calls of a process, which can end or hang in them.
-const CALLS: std::ops::RangeInclusive<usize> = 2..=15;
+const CALLS: std::ops::RangeInclusive<usize> = 2..=17;
 
 /// The last step of the process that takes this one, which is what is known of it when it ends.
 fn last_of_its_process(step: StartStep) -> StartStep {
     match step {
         // Whether its script was read is not known before it asks to join the shell.
-        StartStep::Receive | StartStep::Join => StartStep::Receive,
-        StartStep::Descriptors
+        StartStep::Receive | StartStep::Stem => StartStep::Receive,
+        StartStep::Rest => StartStep::Rest,
+        StartStep::Join
+        | StartStep::Descriptors
         | StartStep::Landlock
         | StartStep::Ids
         | StartStep::Bounds
@@ -66,6 +68,8 @@ fn fails() {
     let world = World::enter();
     let mut zygote = world.python(ZYGOTE);
     let mut shell = world.shell();
+    // So that each step is taken.
+    shell.stem = true;
     shell.stand_in = StandIn { pids: Some(50), memory_bytes: Some(1 << 30) };
     for step in StartStep::ALL {
         let error = fail(&shell, &mut zygote, Fault::Fails(step), PATIENCE);
@@ -81,6 +85,8 @@ fn dies() {
     let world = World::enter();
     let mut zygote = world.python(ZYGOTE);
     let mut shell = world.shell();
+    // So that each step is taken.
+    shell.stem = true;
     shell.stand_in = StandIn { pids: Some(50), memory_bytes: Some(1 << 30) };
     for step in &StartStep::ALL[CALLS] {
         let error = fail(&shell, &mut zygote, Fault::Dies(*step), PATIENCE);
@@ -96,6 +102,8 @@ fn hangs() {
     let world = World::enter();
     let mut zygote = world.python(ZYGOTE);
     let mut shell = world.shell();
+    // So that each step is taken.
+    shell.stem = true;
     shell.stand_in = StandIn { pids: Some(50), memory_bytes: Some(1 << 30) };
     for step in &StartStep::ALL[CALLS] {
         // On a busy machine the time may be over before the step is reached.

@@ -91,6 +91,7 @@ fn unfit() {
     };
     let deadline = std::time::Instant::now() + PATIENCE;
     while !sleeping() && std::time::Instant::now() < deadline {
+        assert!(matches!(hatching.look(&world.waiter), Ok(None)));
         std::thread::yield_now();
     }
     kill_process(Pid::from_raw(pid).expect("a pid"), Signal::STOP).expect("a process");

@@ -7,11 +7,13 @@
 #![expect(clippy::expect_used, reason = "a test that cannot start has failed")]
 #![expect(clippy::print_stdout, reason = "it is its own harness")]
 
+mod adopting;
 mod faults;
 mod hatching;
 mod init;
 mod limits;
 mod programs;
+mod refusing;
 mod speed;
 mod world;
 
@@ -30,7 +32,11 @@ fn main() -> ExitCode {
         return init::run();
     }
     let tests: Vec<Test> =
-        [programs::TESTS, limits::TESTS, faults::TESTS, hatching::TESTS].into_iter().flatten().copied().collect();
+        [programs::TESTS, limits::TESTS, faults::TESTS, hatching::TESTS, adopting::TESTS, refusing::TESTS]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
     let has = |option: &str| arguments.iter().any(|argument| argument == option);
     if has("--list") {
         if !has("--ignored") {
@@ -40,6 +46,10 @@ fn main() -> ExitCode {
     }
     if has("--speed") {
         speed::measure();
+        return ExitCode::SUCCESS;
+    }
+    if has("--be-killed-with-stem") {
+        adopting::be_killed();
         return ExitCode::SUCCESS;
     }
     if has("--be-killed") {

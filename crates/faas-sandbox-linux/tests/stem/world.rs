@@ -4,7 +4,7 @@ use crate::init::READY;
 use faas_sandbox_linux::assemble::{self, INNER_ID, StandIn};
 use faas_sandbox_linux::cgroup::{self, CheapMoves, Leaf, Limits, Tree};
 use faas_sandbox_linux::root::{self, Template};
-use faas_sandbox_linux::stem::{self, Hatching, Parked, Shell, StartError, Waiter, ZygotePlan};
+use faas_sandbox_linux::stem::{self, Hatching, Parked, Shell, StartError, Started, Stem, Waiter, ZygotePlan};
 use faas_sandbox_linux::sys::{CloneFlags, Cloned};
 use faas_sandbox_linux::{landlock, packet, sealed, seccomp};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -58,11 +58,14 @@ pub(crate) struct TestShell<'a> {
     pub(crate) leaf: Leaf,
     pub(crate) stand_in: StandIn,
     pub(crate) landlock: bool,
+    /// Whether what is started in it has a stem.
+    pub(crate) stem: bool,
 }
 
 /// A program that was started: what it runs is written to `code`, what it prints read from `output`.
 pub(crate) struct Program {
     pub(crate) number: u32,
+    pub(crate) stem: Option<Stem>,
     pub(crate) code: OwnedFd,
     pub(crate) output: OwnedFd,
 }
@@ -232,7 +235,7 @@ impl World {
         rustix::io::write(&told, b"g").expect("a child that waits");
         drop((theirs, go));
         assert_eq!(receive(control.as_fd()), READY);
-        TestShell { world: self, pid, init, control, leaf, stand_in: StandIn::default(), landlock: true }
+        TestShell { world: self, pid, init, control, leaf, stand_in: StandIn::default(), landlock: true, stem: false }
     }
 }
 
@@ -265,11 +268,12 @@ impl TestShell<'_> {
             leaf: &self.leaf,
             landlock: self.world.landlock.as_ref().filter(|_| self.landlock),
             stand_in: self.stand_in,
+            stem: self.stem,
             bound,
             fault,
         };
-        let number = zygote.start(&self.world.waiter, &shell)?;
-        Ok(Program { number, code, output })
+        let Started { number, stem } = zygote.start(&self.world.waiter, &shell)?;
+        Ok(Program { number, stem, code, output })
     }
 
     /// What a program prints that runs this code to its end.
@@ -298,7 +302,8 @@ impl Program {
     /// What it prints, once it has run this code.
     pub(crate) fn run(self, code: &str) -> String {
         self.send(code);
-        let Self { code, output, .. } = self;
+        // What has a stem keeps it until it has ended.
+        let Self { code, output, stem: _stem, .. } = self;
         drop(code);
         let mut printed = Vec::new();
         let mut part = [0_u8; 4096];
