@@ -200,3 +200,6 @@ fn uid_of(user: &str) -> Result<u32, DelegateError> {
         })
         .ok_or_else(|| DelegateError::UnknownUser { name: user.to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

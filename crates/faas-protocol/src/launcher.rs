@@ -78,7 +78,7 @@ pub struct Create {
     pub packages: Option<[u8; 32]>,
     /// The zygote from which a runner is forked into it. Answered by `Started` or `NotStarted` once init runs.
     pub zygote: Option<u32>,
-    /// Whether what is forked may become a zygote itself. Costs a process that waits beside the sandbox.
+    /// Whether what is forked, which there must be, may become a zygote itself. Costs a process that waits beside the sandbox.
     pub stem: bool,
     /// Makes one step fail: how the tests walk through every failure. `None` otherwise.
     pub fail_at: Option<Step>,

@@ -64,7 +64,7 @@ impl Maker {
             Ok(()) => match (taken.uid_number, taken.leaf, taken.network, taken.child, taken.go) {
                 (Some(uid_number), Some(leaf), Some(network), Some((_, pidfd)), Some(go)) => {
                     let (id, tenant) = (request.sandbox, request.tenant);
-                    let live = Live { id, tenant, sequence, uid_number, pidfd, leaf, network };
+                    let live = Live { id, tenant, sequence, uid_number, pidfd, leaf, network, stem: None };
                     Ok(Begun { live, go, stand_in: self.stand_in(request) })
                 }
                 _ => Err((Step::Go, Errno::IO)),
@@ -153,7 +153,8 @@ impl Maker {
             && request.inodes <= 1 << 32
             && request.cpu_milli > 0
             && request.pids > 1
-            && request.pids <= host.pids;
+            && request.pids <= host.pids
+            && (!request.stem || request.zygote.is_some());
         if !sane || table.contains(&request.sandbox) {
             return Err(Errno::INVAL);
         }

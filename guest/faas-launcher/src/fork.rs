@@ -8,7 +8,7 @@ use crate::zygotes::Zygotes;
 use faas_sandbox_linux::assemble::StandIn;
 use faas_sandbox_linux::caps::as_user;
 use faas_sandbox_linux::landlock::Rules;
-use faas_sandbox_linux::stem::Shell;
+use faas_sandbox_linux::stem::{Shell, Started, Stem};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -26,6 +26,7 @@ pub(crate) struct Forks(HashMap<u64, Fork>);
 /// One that is due.
 pub(crate) struct Fork {
     pub(crate) zygote: u32,
+    pub(crate) stem: bool,
     pub(crate) stand_in: StandIn,
     /// The loop hears of its other end.
     pub(crate) go: OwnedFd,
@@ -37,6 +38,7 @@ pub(crate) struct Forked {
     pub(crate) pid: u32,
     /// The server's ends: of standard input, output and error, and of the call socket.
     pub(crate) ends: [OwnedFd; 4],
+    pub(crate) stem: Option<Stem>,
 }
 
 impl Forks {
@@ -62,20 +64,21 @@ impl Fork {
         zygotes: &mut Zygotes,
     ) -> Result<Forked, Errno> {
         let (inside, ends) = as_user(uid, descriptors)?;
-        let pid = zygotes.start(
+        let Started { number, stem } = zygotes.start(
             self.zygote,
+            &live.tenant,
             &Shell {
                 init: live.pidfd.as_fd(),
                 descriptors: inside.each_ref().map(AsFd::as_fd),
                 leaf: &live.leaf,
                 landlock,
                 stand_in: self.stand_in,
-                stem: false,
+                stem: self.stem,
                 bound: BOUND,
                 fault: None,
             },
         )?;
-        Ok(Forked { pid, ends })
+        Ok(Forked { pid: number, ends, stem })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use faas_protocol::launcher::Counters;
 use faas_sandbox_linux::cgroup::Leaf;
+use faas_sandbox_linux::stem::Stem;
 use rustix::fd::OwnedFd;
 use std::collections::{HashMap, VecDeque};
 
@@ -14,6 +15,8 @@ pub(crate) struct Live {
     pub(crate) pidfd: OwnedFd,
     pub(crate) leaf: Leaf,
     pub(crate) network: OwnedFd,
+    /// What its program can become a zygote with.
+    pub(crate) stem: Option<Stem>,
 }
 
 impl Live {
@@ -54,8 +57,8 @@ impl Table {
         self.by_sequence.get(self.by_id.get(id)?)
     }
 
-    pub(crate) fn of_sequence(&self, sequence: u64) -> Option<&Live> {
-        self.by_sequence.get(&sequence)
+    pub(crate) fn of_sequence_mut(&mut self, sequence: u64) -> Option<&mut Live> {
+        self.by_sequence.get_mut(&sequence)
     }
 
     pub(crate) fn get_mut(&mut self, id: &[u8; 16]) -> Option<&mut Live> {

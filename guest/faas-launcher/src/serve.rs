@@ -4,13 +4,14 @@ use crate::create::{Begun, Maker, reap};
 use crate::fork::{Fork, Forked, Forks};
 use crate::host::Running;
 use crate::live::{Live, Table};
-use crate::zygotes::{News, Zygotes};
+use crate::zygotes::{News, Origin, Zygotes};
 use faas_protocol::frame::{HEADER, MAX_BODY};
-use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher, ZygoteEnd};
+use faas_protocol::launcher::{Counters, FromLauncher, Step, ToLauncher};
 use faas_protocol::leftover::Leftover;
 use faas_sandbox_linux::cgroup::{Leaf, Meters};
 use faas_sandbox_linux::netns::NetNsPool;
 use faas_sandbox_linux::packet;
+use faas_sandbox_linux::stem::Stem;
 use rustix::event::epoll;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -133,7 +134,7 @@ impl Launcher {
                     });
                 };
                 let begun = self.maker.create(&request, control, &self.table);
-                match begun.and_then(|begun| self.watch(begun, request.zygote)) {
+                match begun.and_then(|begun| self.watch(begun, request.zygote, request.stem)) {
                     Ok(()) => Ok(()),
                     Err((step, errno)) => self.answer(&FromLauncher::CreateFailed {
                         sandbox: request.sandbox,
@@ -159,14 +160,13 @@ impl Launcher {
                 }
                 None => self.answer(&FromLauncher::Ended { sandbox, counters: Counters::default() }),
             },
-            // No sandbox has a stem.
-            ToLauncher::Hatch { zygote, sandbox: Some(_), .. } => {
-                let cause = ZygoteEnd::Refused { errno: Errno::OPNOTSUPP.raw_os_error() };
-                self.answer(&FromLauncher::ZygoteEnded { zygote, cause })
-            }
-            ToLauncher::Hatch { zygote, language, sandbox: None } => {
+            ToLauncher::Hatch { zygote, language, sandbox } => {
                 let Maker { running, cgroups, .. } = &mut self.maker;
-                let news = self.zygotes.hatch(running, cgroups, zygote, &language);
+                let origin = match sandbox {
+                    None => Origin::Host,
+                    Some(sandbox) => self.table.get_mut(&sandbox).map_or(Origin::Nothing, Origin::of),
+                };
+                let news = self.zygotes.hatch(running, cgroups, zygote, &language, origin);
                 self.tell(news)
             }
             ToLauncher::Retire { zygote } => {
@@ -191,17 +191,18 @@ impl Launcher {
 
     /// Init of a sandbox runs that gets its program from a zygote, or will never run.
     fn fork(&mut self, sequence: u64) -> Result<(), End> {
-        let (Some(fork), Some(live)) = (self.forks.take(sequence), self.table.of_sequence(sequence)) else {
-            return Ok(());
-        };
+        let Some(fork) = self.forks.take(sequence) else { return Ok(()) };
         self.forget(&fork.go);
+        let Some(live) = self.table.of_sequence_mut(sequence) else { return Ok(()) };
         let landlock = self.maker.running.landlock.as_ref();
-        match fork.run(live, self.maker.outer_uid(live.uid_number), landlock, &mut self.zygotes) {
-            Ok(Forked { pid, ends }) => {
-                let message = FromLauncher::Started { sandbox: live.id, pid };
-                self.answer_with(&message, &ends.each_ref().map(AsFd::as_fd))
+        let forked = fork.run(live, self.maker.outer_uid(live.uid_number), landlock, &mut self.zygotes);
+        let sandbox = live.id;
+        match forked {
+            Ok(Forked { pid, ends, stem }) => {
+                live.stem = stem;
+                self.answer_with(&FromLauncher::Started { sandbox, pid }, &ends.each_ref().map(AsFd::as_fd))
             }
-            Err(errno) => self.answer(&FromLauncher::NotStarted { sandbox: live.id, errno: errno.raw_os_error() }),
+            Err(errno) => self.answer(&FromLauncher::NotStarted { sandbox, errno: errno.raw_os_error() }),
         }
     }
 
@@ -223,7 +224,7 @@ impl Launcher {
         self.answer(&FromLauncher::Renewed { sandbox, counters, left })
     }
 
-    fn watch(&mut self, begun: Begun, zygote: Option<u32>) -> Result<(), (Step, Errno)> {
+    fn watch(&mut self, begun: Begun, zygote: Option<u32>, stem: bool) -> Result<(), (Step, Errno)> {
         let Begun { live, go, stand_in } = begun;
         let add = |source: &OwnedFd, number, flags| {
             epoll::add(&self.events, source, epoll::EventData::new_u64(number), flags)
@@ -239,7 +240,7 @@ impl Launcher {
             return Err((Step::Go, errno));
         }
         if let Some(zygote) = zygote {
-            self.forks.insert(live.sequence, Fork { zygote, stand_in, go });
+            self.forks.insert(live.sequence, Fork { zygote, stem, stand_in, go });
         }
         self.table.insert(live);
         Ok(())
@@ -266,8 +267,9 @@ impl Launcher {
     }
 
     /// Collects a dead sandbox's init and gives back what the sandbox held.
-    fn give_back(&mut self, live: Live) {
+    fn give_back(&mut self, mut live: Live) {
         reap(&live.pidfd);
+        self.zygotes.end_stem(live.stem.take());
         let Live { tenant, sequence, uid_number, pidfd, leaf, network, .. } = live;
         drop(pidfd);
         // A record that says a dead sandbox lives does no harm: the start time will not match.
@@ -307,6 +309,7 @@ impl Launcher {
 /// Kills everything in a sandbox: the kernel kills a pid namespace with its init.
 fn kill(live: &Live) {
     live.leaf.kill();
+    live.stem.iter().for_each(Stem::kill);
     // It may be dead already, which is what is wanted.
     let _ = pidfd_send_signal(&live.pidfd, Signal::KILL);
 }

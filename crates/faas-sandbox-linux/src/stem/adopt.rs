@@ -124,6 +124,11 @@ impl Stem {
         self.process.kill();
     }
 
+    /// Whether it is gone, which it never is before it was killed.
+    pub fn is_gone(&mut self) -> bool {
+        !matches!(self.process.look(), Ok(None | Some(Change::Stopped { .. })))
+    }
+
     /// Makes a zygote of the program, which has been stopped. Whatever comes of it, the program and the stem are gone
     /// afterwards, and [`Waiter::descriptor`] may be readable without a cause.
     ///
