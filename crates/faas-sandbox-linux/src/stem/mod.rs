@@ -46,6 +46,7 @@ mod start;
 mod step;
 mod tracee;
 mod waiter;
+mod walk;
 mod walker;
 
 pub use adopt::{AdoptStep, Nest, Stem};

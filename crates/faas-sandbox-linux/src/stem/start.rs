@@ -7,12 +7,12 @@ use super::script::{Script, Setting, known_capabilities, mask_of, wrong_call};
 use super::shell::{Fault, Shell};
 use super::step::{StartError, StartStep};
 use super::tracee::{Stop, Tracee};
+use super::walk::{Failure, check, child, halted, number, sockets};
 use super::walker::{END_ERRNO, Halt, Walker};
 use super::{Waiter, letter, single};
-use crate::{packet, sys};
+use crate::sys;
 use libc::user_regs_struct;
 use rustix::fd::{AsFd as _, OwnedFd};
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 use rustix::thread::CpuSet;
@@ -47,8 +47,6 @@ enum State {
     /// It cannot be used any more.
     Lost,
 }
-
-type Failure = (StartStep, Errno);
 
 /// A program that runs in a shell.
 #[derive(Debug)]
@@ -283,48 +281,5 @@ impl Parked {
         if self.state == State::Lost {
             self.process.end();
         }
-    }
-}
-
-/// Our end of a stem's socket, and its own.
-fn sockets() -> Result<(OwnedFd, OwnedFd), Errno> {
-    let (ours, theirs) = packet::pair()?;
-    rustix::fs::fcntl_setfl(&ours, OFlags::NONBLOCK)?;
-    Ok((ours, theirs))
-}
-
-/// The program's number in the shell, which the kernel has written to our room in its memory.
-fn number(program: &Tracee, walker: Walker) -> Result<u32, Errno> {
-    let number = sys::read_word(program.pid(), walker.answers())? & 0xffff_ffff;
-    u32::try_from(number).map_err(|_| Errno::RANGE)
-}
-
-/// Lets a process walk until it makes the next one. Both stand still.
-fn child(
-    process: &mut Tracee,
-    step: StartStep,
-    script: &Script,
-    waiter: &Waiter,
-    deadline: Instant,
-) -> Result<Tracee, Failure> {
-    match process.walk_on(waiter, deadline, script.walker()).map_err(|errno| (step, errno))? {
-        Stop::Cloned(child) => Tracee::born(child, waiter, deadline).map_err(|errno| (step, errno)),
-        stop => Err(halted(stop, script)),
-    }
-}
-
-/// The step that a process stopped at too early.
-fn halted(stop: Stop, script: &Script) -> Failure {
-    match stop {
-        Stop::Halted(Halt::Failed { behind, errno }) => (script.step_before(behind), sys::error_of(errno)),
-        Stop::Halted(_) | Stop::Cloned(_) | Stop::Asks => (StartStep::Unmap, Errno::FAULT),
-    }
-}
-
-/// The failure that a test asked for at this step.
-fn check(fault: Option<Fault>, step: StartStep) -> Result<(), Failure> {
-    match fault {
-        Some(fault) if fault.step() == step => Err((step, Errno::IO)),
-        _ => Ok(()),
     }
 }

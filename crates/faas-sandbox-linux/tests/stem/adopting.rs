@@ -186,8 +186,8 @@ fn again() {
     assert_eq!(world.shell().run(&mut zygote, "print(shared, os.getpid())"), "[4] 3");
 }
 
-/// Fills every hole in its memory with instructions and tables of its own, among them where its own start was walked, and
-/// has an area for restartable sequences that leads there.
+/// Fills every hole in its memory with instructions of its own, among them where its own start was walked, and has
+/// handlers for the signals by which a copy's walk stops.
 fn hostile_memory() {
     let world = World::enter();
     let nest = TestNest::new(&world);
@@ -198,7 +198,8 @@ fn hostile_memory() {
         &mut zygote,
         "libc = ctypes.CDLL(None); libc.mmap.restype = ctypes.c_void_p\n\
          held = [libc.mmap(None, 24576, 7, 0x22, -1, 0) for _ in range(2000)]\n\
-         for at in held: ctypes.memset(at, 0xcc, 24576)\n",
+         for at in held: ctypes.memset(at, 0xcc, 24576)\n\
+         for number in (signal.SIGTRAP, signal.SIGSEGV, signal.SIGCHLD): signal.signal(number, lambda *_: os._exit(9))\n",
     );
     let said = world.shell().run(&mut adopted, "print(ctypes.string_at(held[0], 2), os.getpid())");
     assert_eq!(said, "b'\\xcc\\xcc' 3");
