@@ -137,6 +137,7 @@ mod tests {
     use super::{Answer, Sample, Tally};
     use faas_types::{IsolationLevel, IsolationReport, Layer};
     use std::collections::BTreeMap;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn sample(milliseconds: u64, error: Option<&str>, layers: &[Layer]) -> Sample {
