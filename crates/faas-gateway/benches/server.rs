@@ -12,8 +12,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 /// What starts this program as the bare server to compare with.
@@ -58,6 +58,9 @@ fn main() -> ExitCode {
         ));
         rows.push(Row::new("idle server", Unit::Mebibytes, 40.0, 25.0, vec![idle]));
         rows.push(Row::new("warm Python handler over HTTP", Unit::Milliseconds, 1.0, 0.3, warm_handler(&server)));
+        for (what, name, does) in SATURATED {
+            rows.push(Row::new(what, Unit::Ratio, 0.9, 1.0, beside_saturated(&server, name, does)));
+        }
         rows.push(Row::new("change of a route to its first answer", Unit::Milliseconds, 50.0, 20.0, route(&server)));
     }
     let (restarts, memory) = many_functions(&program);
@@ -352,6 +355,61 @@ fn warm_handler(server: &Process) -> Vec<f64> {
         }
     }
     samples
+}
+
+/// What a function does that has more callers than it serves: it waits, or takes a processor.
+const SATURATED: [(&str, &str, &str); 2] = [
+    ("warm handler's p50 alone, against beside a function that waits, saturated", "waits", "time.sleep(0.005)"),
+    (
+        "warm handler's p50 alone, against beside a function that computes, saturated",
+        "computes",
+        "until = time.monotonic() + 0.005\n    while time.monotonic() < until: pass",
+    ),
+];
+
+/// The p50 of the warm handler alone, divided by its p50 while another function has one instance and eight callers.
+/// Both are taken in turns, so that what else the machine does is in both.
+fn beside_saturated(server: &Process, name: &str, does: &str) -> Vec<f64> {
+    const CALLERS: usize = 8;
+    let code = format!("import time\n\ndef handle(request):\n    {does}\n    return {{}}\n");
+    let path = format!("/{name}");
+    let body = json!({ "name": name, "runtime": "python", "code": code, "routes": [format!("GET:{path}")],
+        "scaling": { "max": 1, "concurrency": 1 } });
+    let mut client = Client::open(server.address);
+    client.done("POST", FUNCTIONS, &body);
+    assert_eq!(client.get(&path).0, 200);
+    let mut median = || {
+        let waited = (0..100).map(|_| {
+            let before = Instant::now();
+            assert_eq!(client.get("/warm").0, 200);
+            before.elapsed().as_secs_f64()
+        });
+        let mut waited: Vec<_> = waited.collect();
+        waited.sort_by(f64::total_cmp);
+        waited[waited.len() / 2]
+    };
+    median();
+    let rounds = (0..20).map(|_| {
+        let alone = median();
+        let (over, called) = (AtomicBool::new(false), Barrier::new(CALLERS + 1));
+        std::thread::scope(|scope| {
+            for _ in 0..CALLERS {
+                scope.spawn(|| {
+                    let mut caller = Client::open(server.address);
+                    assert_eq!(caller.get(&path).0, 200);
+                    called.wait();
+                    while !over.load(Ordering::Relaxed) {
+                        assert_eq!(caller.get(&path).0, 200);
+                    }
+                });
+            }
+            called.wait();
+            let beside = median();
+            over.store(true, Ordering::Relaxed);
+            alone / beside
+        })
+    });
+    rounds.collect()
 }
 
 /// A route is moved; how long until a client that waits for the change is answered there?
