@@ -12,8 +12,10 @@ const ROW_36: &str = "FAAS_ROW_36_SECONDS";
 /// And how long where it is not set.
 const ROW_36_SECONDS: u32 = 60;
 
-/// What is divided further where a program is not started cold.
+/// By what amounts are divided at least where a program is not started cold.
 const OTHER_WAYS: u32 = 4;
+/// For the table.
+const TRIED_COLD: &str = "as more are tried cold";
 /// And how long row 36 lasts at most.
 const ROW_36_SECONDS_OF_OTHER_WAYS: u32 = 10;
 
@@ -55,7 +57,7 @@ impl Pace {
 
     /// How many of a usual amount are done here, at least one.
     pub(crate) fn fewer(self, usual: u64) -> u64 {
-        usual.div_ceil((self.factor * self.share).into())
+        usual.div_ceil(self.factor.max(self.share).into())
     }
 
     /// As [`Self::fewer`], where much of the usual amount adds little, and much time.
@@ -66,11 +68,9 @@ impl Pace {
     /// What is left out where fewer are done, for the table.
     pub(crate) fn left_out(self, usual: u64, done: u64, of_what: &str) -> Option<String> {
         let left = usual.saturating_sub(done);
-        (left > 0).then(|| format!("{left} of {usual} {of_what}, {}", self.why(FACTOR, self.factor)))
-    }
-
-    fn why(self, variable: &str, value: u32) -> String {
-        if self.share == 1 { format!("for {variable}={value}") } else { "as more are tried cold".to_owned() }
+        let why =
+            if self.share > self.factor { TRIED_COLD.to_owned() } else { format!("for {FACTOR}={}", self.factor) };
+        (left > 0).then(|| format!("{left} of {usual} {of_what}, {why}"))
     }
 
     /// How long row 36 lasts.
@@ -81,7 +81,8 @@ impl Pace {
     /// What row 36 leaves out, for the table.
     pub(crate) fn row_36_left_out(self) -> Option<String> {
         let left = ROW_36_SECONDS.saturating_sub(self.row_36_seconds);
-        (left > 0).then(|| format!("{left} of {ROW_36_SECONDS} s, {}", self.why(ROW_36, self.row_36_seconds)))
+        let why = if self.share > 1 { TRIED_COLD.to_owned() } else { format!("for {ROW_36}={}", self.row_36_seconds) };
+        (left > 0).then(|| format!("{left} of {ROW_36_SECONDS} s, {why}"))
     }
 
     /// For the head of the report; nothing where all is as usual.

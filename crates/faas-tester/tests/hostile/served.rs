@@ -26,7 +26,6 @@ const IN_MIND: Duration = Duration::from_secs(20);
 pub(crate) const LABEL: &str = "hostile";
 
 /// Servers by way and user.
-#[derive(Default)]
 pub(crate) struct Servers(BTreeMap<(Start, Identity), OnceLock<Result<Served, String>>>);
 
 impl Servers {
