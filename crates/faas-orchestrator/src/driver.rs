@@ -23,7 +23,7 @@ use crate::warm::{Purpose, Ttl};
 use crate::warmth::Took;
 use faas_executor_api::{CallError, DestroyReason, Health, Sandbox};
 use faas_store_api::Journaled;
-use faas_types::{ByteSize, ErrorKind, ExecutionRecord, ExecutionState, Mode};
+use faas_types::{ByteSize, Contract, ErrorKind, ExecutionRecord, ExecutionState, Mode};
 use futures_util::FutureExt as _;
 use held::Held;
 use run::{Load, Ran, Run};
@@ -57,7 +57,7 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
     let keeping = job.keeping;
     let turn = Instant::now();
     let (ending, over) = match take(&house, &live, keeping).await {
-        Taken::Ours => (keeping.after_start(), execute_guarded(&house, job, turn).await),
+        Taken::Ours => (keeping.after_start(), execute_guarded(&house, job, turn, &slot).await),
         Taken::Failed(why) => (Ending::Nowhere, Over { record: failed(&live, why), sandbox: None }),
         Taken::Elsewhere => {
             slot.pass_on();
@@ -70,13 +70,18 @@ pub(crate) async fn drive(house: Arc<House>, job: Job, slot: Slot) {
         }
     };
     let Over { record, sandbox } = over;
+    let cpu = record.usage.cpu_us.map(Duration::from_micros);
+    slot.leaves(cpu, false);
     // Neither waits for the other: a store that is slow keeps no sandbox alive, nor a teardown the reply.
     tokio::join!(end::conclude(&house, &live, ending, record), async {
         let Some((Vacated { sandbox, place, condition: _ }, fate)) = sandbox else { return };
         match fate {
             Fate::Destroy(reason) => sandbox.destroy(reason).await,
             // It is noted, and concerns no caller.
-            Fate::Keep(purpose, ttl) => drop(keep(&house, purpose, ttl, sandbox).await),
+            Fate::Keep(purpose, ttl) => {
+                let kept = keep(&house, purpose, ttl, sandbox).await;
+                slot.leaves(cpu, matches!(kept, Kept::Waits));
+            }
         }
         drop(place);
     });
@@ -188,21 +193,22 @@ async fn elsewhere(house: &House, live: &Live) {
 
 /// As [`execute`]: a fault of ours costs this execution and nothing else. A sandbox that was made is then
 /// dropped with what the fault left of the run.
-async fn execute_guarded(house: &Arc<House>, job: Job, turn: Instant) -> Over {
+async fn execute_guarded(house: &Arc<House>, job: Job, turn: Instant, slot: &Slot) -> Over {
     let live = Arc::clone(&job.live);
     // Nothing but the execution itself is changed there by halves.
-    AssertUnwindSafe(execute(house, job, turn)).catch_unwind().await.unwrap_or_else(|_| {
+    AssertUnwindSafe(execute(house, job, turn, slot)).catch_unwind().await.unwrap_or_else(|_| {
         let record = live.record().ended(ExecutionState::Failed, ErrorKind::Platform, FAULT);
         Over { record, sandbox: None }
     })
 }
 
 /// Starts and runs it.
-async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
+async fn execute(house: &Arc<House>, job: Job, turn: Instant, slot: &Slot) -> Over {
     let Job { live, request, input, .. } = job;
     let timeout = request.timeout;
-    let start = Start { house, live: &live, timeout };
-    let run = Run::new(house, &live, &request);
+    let start = Start { house, live: &live, slot, timeout };
+    let run = Run::new(house, slot, &live, &request);
+    let loads = request.contract() == Contract::Handler;
     let served = request.function.as_ref().map(Called::served);
     let by_worth = |called: &&Called| request.mode == Mode::Cached && called.scaling.idle_ttl.is_none();
     let called = request.function.as_ref().filter(by_worth);
@@ -216,6 +222,9 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant) -> Over {
     };
     match start.start(request).await {
         Ok(started) => {
+            if !loads {
+                slot.serves();
+            }
             let began_run = Instant::now();
             let times = Times { created: live.created, turn, started: began_run };
             let began = started.began;

@@ -1,5 +1,7 @@
 //! What all tasks of one orchestrator share, and how they are started and ended.
 
+mod slot;
+
 use crate::driver;
 use crate::events::{EventKind, Events, Seldom};
 use crate::function::{Cache, Called, Routes, Sourceless};
@@ -18,6 +20,7 @@ use faas_build::Builder;
 use faas_executor_api::{CallError, DestroyReason, Executor, Verb};
 use faas_store_api::{Lease, Store, StoreError, StoredFunction};
 use faas_types::{Contract, ErrorKind, ExecutionState, FunctionId, FunctionKey, Mode, Scaling, TenantId, Timestamp};
+pub(crate) use slot::Slot;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,60 +82,6 @@ pub(crate) struct House {
     state: Mutex<State>,
     tasks: Mutex<JoinSet<()>>,
     runtime: Handle,
-}
-
-/// A slot of an execution that runs. Dropping it frees it and leaves the execution to the next life;
-/// [`Slot::pass_on`] is how a driver ends that came to its end, and lets the next one begin. A task that
-/// is torn down, with its runtime maybe, must not.
-pub(crate) struct Slot {
-    house: Arc<House>,
-    /// `None` once it has no execution any more.
-    live: Option<Arc<Live>>,
-    /// The version it is a call of.
-    served: Option<Served>,
-}
-
-impl Slot {
-    /// One for an instance that is made ahead of its calls; none where somebody is in its way.
-    pub(crate) fn ahead(house: &Arc<House>, called: Option<&Called>) -> Option<Self> {
-        let called = called?;
-        let sandboxes = house.warm.changes().sandboxes();
-        let is_taken = house.state().take_ahead(called, sandboxes);
-        is_taken.then(|| {
-            house.show_busy();
-            Self { house: Arc::clone(house), live: None, served: Some(called.served()) }
-        })
-    }
-
-    pub(crate) fn pass_on(self) {
-        let house = Arc::clone(&self.house);
-        drop(self);
-        house.dispatch();
-        house.standing.look();
-    }
-
-    /// The same for one whose execution waits again.
-    pub(crate) fn give_up(mut self) {
-        self.live = None;
-        self.pass_on();
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let live = self.live.take();
-        let mut state = self.house.state();
-        state.release(self.served);
-        if let Some(live) = live.as_ref().filter(|live| live.is_open()) {
-            state.live.remove(&live.id);
-        }
-        drop(state);
-        // Its readers would wait for ever.
-        if let Some(live) = live {
-            live.stop();
-        }
-        self.house.show_busy();
-    }
 }
 
 /// Whether calls may share a program.
@@ -200,16 +149,34 @@ impl House {
     /// Begins what may begin. Called after every change of what waits or runs.
     pub(crate) fn dispatch(self: &Arc<Self>) {
         loop {
-            let next = self.state().take_next();
-            let Some(job) = next else { break };
+            let idle = |served| self.warm.idle(served);
+            let next = {
+                let mut state = self.state();
+                state.take_next(&idle).map(|job| (state.first_stage(&job), job))
+            };
+            let Some((stage, job)) = next else { break };
             let (live, served) = (Some(Arc::clone(&job.live)), job.served());
-            let slot = Slot { house: Arc::clone(self), live, served };
+            let slot = Slot::of(Arc::clone(self), live, served, stage);
             // In its place at once: what is spawned is moved several times.
             self.spawn(Box::pin(driver::drive(Arc::clone(self), job, slot)));
         }
+        self.set_alarm();
         self.show_busy();
         if self.state().wants_load() {
             self.load.notify_one();
+        }
+    }
+
+    /// Sees to it that those are asked again that wait for an instance.
+    fn set_alarm(self: &Arc<Self>) {
+        let due = self.state().set_alarm();
+        if let Some(due) = due {
+            let house = Arc::clone(self);
+            self.spawn(async move {
+                tokio::time::sleep_until(due).await;
+                house.state().rang(due);
+                house.dispatch();
+            });
         }
     }
 

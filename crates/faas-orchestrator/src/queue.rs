@@ -7,6 +7,7 @@
 
 mod busy;
 mod parked;
+mod scale;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,16 @@ use crate::live::Live;
 use crate::stdin::Input;
 use crate::warm::Served;
 use busy::BusyFunctions;
+pub(crate) use busy::Stage;
 use faas_scheduler::FairQueue;
 use faas_types::{ExecutionId, FunctionId, TenantId};
 use parked::Parked;
+pub(crate) use scale::Took;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 pub(crate) use stored::{Load, PAGE, before};
+use tokio::time::Instant;
 
 /// Executions of the store that wait in memory.
 const STORED_IN_MEMORY: usize = 256;
@@ -97,6 +102,9 @@ pub(crate) struct State {
     ending: usize,
     /// How often functions run and are waited for.
     busy_functions: BusyFunctions,
+    /// When those are to be asked again that wait for an instance, and when that is going to be done.
+    due: Option<Instant>,
+    alarm: Option<Instant>,
     callers: FairQueue<TenantId, Option<Served>, Job>,
     stored: FairQueue<TenantId, Option<Served>, Job>,
     stored_bytes: usize,
@@ -138,6 +146,8 @@ impl State {
             accepting: 0,
             ending: 0,
             busy_functions: BusyFunctions::new(slots, shares),
+            due: None,
+            alarm: None,
             callers: FairQueue::new(concurrency.saturating_add(callers_bound)),
             stored: FairQueue::new(STORED_IN_MEMORY),
             stored_bytes: 0,
@@ -249,20 +259,56 @@ impl State {
         self.accepting = self.accepting.saturating_sub(1);
     }
 
-    /// The next execution that may begin; it then has a slot.
-    pub(crate) fn take_next(&mut self) -> Option<Job> {
+    /// The next execution that may begin; it then has a slot. `idle` says how many instances of a version wait, where
+    /// any are kept.
+    pub(crate) fn take_next(&mut self, idle: &dyn Fn(Served) -> Option<usize>) -> Option<Job> {
         if self.closed || self.running >= self.concurrency {
             return None;
         }
         let job = if self.callers_turn {
-            self.pop_caller().or_else(|| self.pop_stored())
+            self.pop_caller(idle).or_else(|| self.pop_stored(idle))
         } else {
-            self.pop_stored().or_else(|| self.pop_caller())
+            self.pop_stored(idle).or_else(|| self.pop_caller(idle))
         }?;
         self.callers_turn = job.keeping == Keeping::Queued;
         self.running += 1;
-        self.busy_functions.run(job.served());
+        let stage = self.busy_functions.first_stage(&job.request);
+        self.busy_functions.run(job.served(), stage);
         Some(job)
+    }
+
+    /// How far a call is that was just taken.
+    pub(crate) fn first_stage(&self, job: &Job) -> Stage {
+        self.busy_functions.first_stage(&job.request)
+    }
+
+    /// Notes that somebody is to be asked again after so long.
+    fn ask_again(&mut self, after: Option<Duration>) {
+        if let Some(at) = after.and_then(|after| Instant::now().checked_add(after)) {
+            self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        }
+    }
+
+    /// When somebody is to be asked again, where nobody sees to that yet; [`Self::rang`] follows.
+    pub(crate) fn set_alarm(&mut self) -> Option<Instant> {
+        let due = self.due.take().filter(|due| self.alarm.is_none_or(|alarm| *due < alarm))?;
+        self.alarm = Some(due);
+        Some(due)
+    }
+
+    /// That moment has come.
+    pub(crate) fn rang(&mut self, at: Instant) {
+        self.alarm.take_if(|alarm| *alarm == at);
+    }
+
+    /// A call that runs is further with its instance.
+    pub(crate) fn moves(&mut self, served: Served, from: Stage, to: Stage) {
+        self.busy_functions.moves(served, from, to);
+    }
+
+    /// An instance of a version was started within that time.
+    pub(crate) fn started(&mut self, served: Served, time: Duration) {
+        self.busy_functions.started(served, time);
     }
 
     /// Takes a slot for an instance that is made ahead of its calls, where nobody is in its way: with so many
@@ -273,7 +319,7 @@ impl State {
             has_room && !self.draining && !self.somebody_can_run() && self.busy_functions.may_run(Some(called));
         if is_free {
             self.running += 1;
-            self.busy_functions.run(Some(called.served()));
+            self.busy_functions.run(Some(called.served()), Stage::Starts);
         }
         is_free
     }
@@ -289,18 +335,21 @@ impl State {
         self.draining || (self.running >= self.concurrency && self.somebody_can_run())
     }
 
-    fn pop_caller(&mut self) -> Option<Job> {
-        let busy = &self.busy_functions;
-        let job = self.callers.pop_where(|job| busy.may_run(job.request.function.as_ref()))?;
+    fn pop_caller(&mut self, idle: &dyn Fn(Served) -> Option<usize>) -> Option<Job> {
+        let (busy, slots) = (&self.busy_functions, self.concurrency.saturating_sub(self.running));
+        let mut again = None;
+        let job = self.callers.pop_where(|job| busy.may_begin(&job.request, idle, slots, &mut again));
+        self.ask_again(again);
+        let job = job?;
         self.busy_functions.wait_no_more(job.served());
         self.callers_bytes = self.callers_bytes.saturating_sub(job.bytes);
         Some(job)
     }
 
     /// A slot is free again, which had a call of this version.
-    pub(crate) fn release(&mut self, served: Option<Served>) {
+    pub(crate) fn release(&mut self, served: Option<Served>, stage: Stage, took: Option<Took>) {
         self.running = self.running.saturating_sub(1);
-        self.busy_functions.end(served);
+        self.busy_functions.end(served, stage, took);
     }
 
     /// Takes an execution out of the queue, to be ended; [`Self::withdrawn`] follows. `None` when it does

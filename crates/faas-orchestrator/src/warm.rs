@@ -10,11 +10,13 @@
 //! sandboxes than slots, warm ones and those that are being ended included: whoever makes one waits until
 //! there is room. Nothing is kept once the end has begun.
 
+mod pressure;
+
 use crate::standing::Standing;
 use crate::warmth::Warmth;
 use faas_executor_api::{Health, Sandbox, SandboxSpec};
 use faas_types::{ByteSize, FunctionId, InstanceId, Scaling, TenantId};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -133,6 +135,15 @@ impl Warm {
         kept.waiting.iter().filter(|waiting| waiting.purpose.called.is_some_and(|(id, _)| id == function)).count()
     }
 
+    /// How many wait for a call of a version; `None` where none are kept.
+    pub(crate) fn idle(&self, served: Served) -> Option<usize> {
+        if self.settings.sandboxes == 0 {
+            return None;
+        }
+        let kept = self.kept();
+        Some(kept.waiting.iter().filter(|waiting| waiting.purpose.called == Some(served)).count())
+    }
+
     /// How many wait for a call of each version.
     pub(crate) fn counts(&self) -> HashMap<Served, usize> {
         let mut kept = self.kept();
@@ -242,52 +253,6 @@ impl Warm {
         self.show(&kept);
     }
 
-    /// Takes out those that save least, but those that their function keeps only where no others are left.
-    fn take_out(&self, kept: &mut Kept, count: usize) -> Unneeded {
-        if count == 0 {
-            self.show(kept);
-            return Unneeded::new();
-        }
-        let order = self.least_first(kept);
-        let mut spare = self.spare(kept);
-        let (others, held): (Vec<_>, Vec<_>) =
-            order.into_iter().partition(|index| kept.waiting.get(*index).is_some_and(|one| one.is_spare(&mut spare)));
-        let chosen: HashSet<usize> = others.into_iter().chain(held).take(count).collect();
-        let mut index = 0;
-        self.take_out_where(kept, |_| {
-            index += 1;
-            chosen.contains(&(index - 1))
-        })
-    }
-
-    /// Their places by what they save, and of those that save as much the one that waits longest first.
-    fn least_first(&self, kept: &Kept) -> Vec<usize> {
-        let now = Instant::now();
-        let mut beside = HashMap::<Served, u32>::new();
-        let saves = |waiting: &Waiting| {
-            let called = waiting.purpose.called;
-            let beside = called.map_or(0, |served| {
-                let beside = beside.entry(served).or_default();
-                *beside += 1;
-                *beside - 1
-            });
-            self.warmth.saves(called, beside, now.saturating_duration_since(waiting.since))
-        };
-        let mut order: Vec<(f64, usize)> =
-            kept.waiting.iter().rev().map(saves).zip((0..kept.waiting.len()).rev()).collect();
-        order.sort_by(|(one, place), (other, after)| one.total_cmp(other).then(place.cmp(after)));
-        order.into_iter().map(|(_, place)| place).collect()
-    }
-
-    /// How many of each version wait that no function keeps.
-    fn spare(&self, kept: &Kept) -> HashMap<Served, usize> {
-        let mut spare = kept.counts();
-        for (served, count) in &mut spare {
-            *count = count.saturating_sub(self.standing.least(*served));
-        }
-        spare
-    }
-
     /// Takes out the oldest of those that no function keeps.
     fn take_out_spare(&self, kept: &mut Kept, mut is_over: impl FnMut(&Waiting) -> bool) -> Unneeded {
         let mut spare = self.spare(kept);
@@ -352,18 +317,6 @@ impl Waiting {
     /// What its user knows it as.
     fn id(&self) -> InstanceId {
         InstanceId::from_bytes(*self.sandbox.id().as_bytes())
-    }
-
-    /// Takes it from those that no function keeps, where it is one of so many.
-    fn is_spare(&self, spare: &mut HashMap<Served, usize>) -> bool {
-        match self.purpose.called.and_then(|served| spare.get_mut(&served)) {
-            None => true,
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                true
-            }
-            Some(_) => false,
-        }
     }
 }
 

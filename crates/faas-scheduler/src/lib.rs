@@ -4,8 +4,8 @@
 //! [`FairQueue`] is the queue of executions that wait for a sandbox; `faas-orchestrator` holds it. [`Lanes`] chooses
 //! where a sandbox is made, by seed 004's score or in turns. [`Spares`] says how many spares of each key are kept
 //! ready; the process executor's stock asks it. [`KeepAlive`] says for how long a function's warm sandbox is kept;
-//! the orchestrator asks. [`ScaleOut`] says whether a call that finds none free is to wait or to have one started. It and
-//! [`Lanes`] are for the orchestrator to ask, and no server does so yet.
+//! the orchestrator asks. [`ScaleOut`] says whether a call that finds none free is to wait or to have one started; the
+//! orchestrator's queue asks.
 
 mod autoscale;
 mod fair_queue;

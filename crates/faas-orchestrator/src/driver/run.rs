@@ -4,7 +4,7 @@ use super::held::Held;
 use super::start::Started;
 use crate::contract::response::Response;
 use crate::events::EventKind;
-use crate::house::House;
+use crate::house::{House, Slot};
 use crate::live::{CancelReason, Live};
 use crate::log::LogWriter;
 use crate::record::{Recorder, Times, microseconds};
@@ -43,6 +43,7 @@ pub(super) struct Ran {
 /// What a run needs.
 pub(super) struct Run<'a> {
     house: &'a House,
+    slot: &'a Slot,
     live: &'a Live,
     recorder: Recorder,
     log: LogWriter,
@@ -52,7 +53,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(house: &'a House, live: &'a Live, request: &ExecutionRequest) -> Self {
+    pub(super) fn new(house: &'a House, slot: &'a Slot, live: &'a Live, request: &ExecutionRequest) -> Self {
         let log = LogWriter::new(house.logs.clone(), live.id);
         let response = live.take_responder();
         let mut recorder = Recorder::new(request);
@@ -62,7 +63,7 @@ impl<'a> Run<'a> {
             response.is_passed_on();
         }
         let loads = request.contract() == Contract::Handler;
-        Self { house, live, recorder, log, response, loads }
+        Self { house, slot, live, recorder, log, response, loads }
     }
 
     /// Runs to the program's end.
@@ -111,6 +112,7 @@ impl<'a> Run<'a> {
             match event {
                 Some(Event::Loaded) => {
                     self.loads = false;
+                    self.slot.serves();
                     heard_loaded = Some(std::time::Instant::now());
                 }
                 Some(Event::Stdout(bytes)) => {

@@ -3,7 +3,7 @@
 use super::held::Held;
 use super::session::Session;
 use crate::function::Called;
-use crate::house::House;
+use crate::house::{House, Slot};
 use crate::live::{CancelReason, Live};
 use crate::request::Call;
 use crate::shared::WARM;
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Start<'a> {
     pub(super) house: &'a Arc<House>,
     pub(super) live: &'a Live,
+    pub(super) slot: &'a Slot,
     pub(super) timeout: Duration,
 }
 
@@ -107,6 +108,7 @@ impl Start<'_> {
         if request.mode == Mode::Cached
             && let Some(sandbox) = self.house.warm.take(&purpose)
         {
+            self.slot.serves();
             // What is large in a request is shared by its copies.
             match self.call(WARM, sandbox, request.clone(), patience).await {
                 // It died in the meantime: a new one will do.
@@ -118,6 +120,7 @@ impl Start<'_> {
                 }
             }
         }
+        self.slot.starts();
         let began = Instant::now();
         if let Some(served) = request.function.as_ref().map(Called::served)
             && let Err(put_off) = self.house.starts.begin(served, began)

@@ -136,12 +136,15 @@ impl State {
         }
     }
 
-    pub(super) fn pop_stored(&mut self) -> Option<Job> {
+    pub(super) fn pop_stored(&mut self, idle: &dyn Fn(Served) -> Option<usize>) -> Option<Job> {
         if self.put_off {
             return None;
         }
-        let busy = &self.busy_functions;
-        let job = self.stored.pop_where(|job| busy.may_run(job.request.function.as_ref()))?;
+        let (busy, slots) = (&self.busy_functions, self.concurrency.saturating_sub(self.running));
+        let mut again = None;
+        let job = self.stored.pop_where(|job| busy.may_begin(&job.request, idle, slots, &mut again));
+        self.ask_again(again);
+        let job = job?;
         self.stored_bytes = self.stored_bytes.saturating_sub(job.bytes);
         self.parked.wait_no_more(job.served());
         Some(job)

@@ -1,7 +1,8 @@
-use super::{Job, Keeping, Load, PAGE, Refused, State, before};
+use super::{Job, Keeping, Load, PAGE, Refused, Stage, State, before};
 use crate::function::Called;
 use crate::live::Live;
 use crate::stdin::Input;
+use crate::warm::Served;
 use crate::{ExecutionRequest, Work};
 use bytes::Bytes;
 use faas_types::{Contract, ExecutionId, ExecutionRecord, FunctionId, Scaling, TenantId, VersionId};
@@ -56,6 +57,11 @@ fn called(id: ExecutionId) -> Option<Called> {
     let scaling = Scaling { max: 1, ..Scaling::default() };
     let is_call = id.as_bytes()[15].is_multiple_of(2);
     is_call.then(|| Called { function, name, version: VersionId::from_bytes([8; 16]), number: 1, scaling })
+}
+
+/// No instance is kept.
+fn kept(_: Served) -> Option<usize> {
+    None
 }
 
 fn job(id: ExecutionId) -> Job {
@@ -127,7 +133,7 @@ impl World {
     /// One that goes on ends.
     fn release(&mut self) -> bool {
         let Some(id) = self.held.pop() else { return false };
-        self.state.release(called(id).map(|called| called.served()));
+        self.state.release(called(id).map(|called| called.served()), Stage::Apart, None);
         true
     }
 
@@ -136,7 +142,7 @@ impl World {
     }
 
     fn hold(&mut self) -> bool {
-        let Some(job) = self.state.take_next() else { return false };
+        let Some(job) = self.state.take_next(&kept) else { return false };
         // A page may hold what began and ended since it was read; claiming it then fails.
         if self.queued.remove(&job.live.id) {
             self.taken.push(job.live.id);
@@ -189,11 +195,11 @@ proptest! {
                     }
                 }
                 Step::PutOff => {
-                    if let Some(job) = world.state.take_next() {
+                    if let Some(job) = world.state.take_next(&kept) {
                         let (id, served) = (job.live.id, job.served());
                         prop_assert!(matches!(world.state.put_off(job), Ok(true)), "{id} is the first");
-                        world.state.release(served);
-                        prop_assert!(world.state.take_next().is_none(), "nothing begins while the store fails");
+                        world.state.release(served, Stage::Apart, None);
+                        prop_assert!(world.state.take_next(&kept).is_none(), "nothing begins while the store fails");
                     }
                 }
                 Step::Resume => world.state.resume(),
@@ -229,7 +235,7 @@ fn what_ended_in_the_store_has_no_turn() {
     state.place(job(ids[0]));
     let [known, awaited] = state.ended_in_store(ids[0]);
     assert!(known.is_some_and(|live| live.id == ids[0]) && awaited.is_none());
-    assert!(state.live.is_empty() && state.take_next().is_none() && state.busy() == 0);
+    assert!(state.live.is_empty() && state.take_next(&kept).is_none() && state.busy() == 0);
 
     // While a page is read, on which it stands.
     let mut state = State::new(1, 0, 2, true);
@@ -237,7 +243,7 @@ fn what_ended_in_the_store_has_no_turn() {
     assert!(state.ended_in_store(ids[1]).iter().all(Option::is_none));
     state.end_load(Load::After(None), Some((vec![job(ids[1]), job(ids[2])], None)));
     assert_eq!(state.live.keys().collect::<Vec<_>>(), [&ids[2]]);
-    assert_eq!(state.take_next().map(|job| job.live.id), Some(ids[2]));
+    assert_eq!(state.take_next(&kept).map(|job| job.live.id), Some(ids[2]));
 }
 
 /// However often a version may run, it has the slots that there are, and others want to wait, too.
@@ -259,22 +265,22 @@ fn calls_of_a_busy_function_do_not_take_all_places() {
         (0..600_u128).map(|number| ExecutionId::from_bytes((1000 + 2 * number).to_be_bytes())).collect();
     let mut state = State::new(4, 0, 0, true);
     state.place(job(calls[0]));
-    assert_eq!(state.take_next().map(|job| job.live.id), Some(calls[0]));
+    assert_eq!(state.take_next(&kept).map(|job| job.live.id), Some(calls[0]));
     for id in &calls[1..] {
         state.place(job(*id));
     }
     let other = ExecutionId::from_bytes(9001_u128.to_be_bytes());
     state.place(job(other));
-    assert_eq!(state.take_next().map(|job| job.live.id), Some(other), "it passes those that cannot run");
-    assert!(state.take_next().is_none() && state.live.len() < 100, "{} are in memory", state.live.len());
+    assert_eq!(state.take_next(&kept).map(|job| job.live.id), Some(other), "it passes those that cannot run");
+    assert!(state.take_next(&kept).is_none() && state.live.len() < 100, "{} are in memory", state.live.len());
     // One after the other, each has its turn, in order.
     for id in &calls[1..] {
-        state.release(called(*id).map(|called| called.served()));
+        state.release(called(*id).map(|called| called.served()), Stage::Apart, None);
         while let Some(load) = state.begin_load() {
             let Load::Parked(_, parked) = load else { panic!("{load:?}") };
             state.end_load(load, Some((vec![job(parked)], None)));
         }
-        assert_eq!(state.take_next().map(|job| job.live.id), Some(*id));
+        assert_eq!(state.take_next(&kept).map(|job| job.live.id), Some(*id));
     }
 }
 
@@ -294,7 +300,7 @@ fn a_function_waits_for_one_call_of_each_other_function_of_its_tenant() {
         state.place(call(number, 1));
     }
     state.place(call(50, 2));
-    let order: Vec<_> = std::iter::from_fn(|| state.take_next()).filter_map(|job| job.served()).collect();
+    let order: Vec<_> = std::iter::from_fn(|| state.take_next(&kept)).filter_map(|job| job.served()).collect();
     let place = order.iter().position(|(function, _)| *function == FunctionId::from_bytes([2; 16]));
     assert_eq!((order.len(), place), (51, Some(1)));
 }

@@ -1,7 +1,10 @@
 //! Instances of functions: made ahead of their calls, kept, and not started again and again in vain.
 
-use crate::house::{Ground, House, TENANT, bounded, house, house_on};
-use faas_orchestrator::{CallInput, FunctionError, FunctionSpec, KeepReason, Settings, WarmSettings};
+use crate::house::{Ground, House, TENANT, bounded, house, house_on, started};
+use bytes::Bytes;
+use faas_orchestrator::{
+    Attached, CallInput, FunctionError, FunctionSpec, HttpCall, KeepReason, Settings, WarmSettings,
+};
 use faas_types::{ByteSize, ErrorCode, ErrorKind, ExecutionRecord, ExecutionState, FunctionKey, Language, Mode};
 use serde_json::json;
 use std::time::Duration;
@@ -306,5 +309,60 @@ async fn of_too_many_the_one_that_saves_least_goes() {
     // The one that was used longest ago is the one that is called most.
     call_and_leave(&house, "new").await;
     assert_eq!(waiting(&house), ["new", "often"]);
+    house.shut_down().await;
+}
+
+/// Calls it with this body, without waiting for its end.
+async fn begin(house: &House, text: &str, body: &'static str) -> Attached {
+    let version = house.orchestrator.functions().resolve(TENANT, &text.parse().expect("a reference")).await;
+    let http = HttpCall {
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: Bytes::from_static(body.as_bytes()),
+    };
+    house.attach(version.expect("found").request(CallInput { http: Some(http), ..CallInput::default() })).await
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_instance_that_is_never_free() {
+    let house = house(8, 64).await;
+    create(&house, "hello", spec(COUNTS, 0)).await.expect("created");
+    // So many that it is known how short they are: whoever finds none free would better wait.
+    for _ in 0..50 {
+        call_and_leave(&house, "hello").await;
+    }
+    let mut sleeping = Vec::new();
+    for _ in 0..5 {
+        let mut one = begin(&house, "hello", "sleep").await;
+        started(&mut one.watch).await;
+        sleeping.push(one);
+        assert_eq!(call(&house, "hello").await.status, ExecutionState::Succeeded);
+    }
+    assert!(house.executor.live() >= 6);
+    for one in sleeping {
+        one.watch.canceller().cancel();
+        bounded(one.watch.complete()).await;
+    }
+    house.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_herd_is_served_within_its_bounds() {
+    let house = house(64, 200).await;
+    let mut spec = spec(COUNTS, 0);
+    spec.scaling.max = 3;
+    create(&house, "hello", spec).await.expect("created");
+    for _ in 0..3 {
+        let mut calls = Vec::new();
+        for _ in 0..100 {
+            calls.push(begin(&house, "hello", "count").await);
+        }
+        for call in calls {
+            assert_eq!(bounded(call.watch.complete()).await.status, ExecutionState::Succeeded);
+        }
+        assert!(house.executor.live() <= 3, "{} live", house.executor.live());
+    }
     house.shut_down().await;
 }
