@@ -47,17 +47,18 @@ class Ahead:
         self.folder_finder = _frozen_importlib_external.FileFinder
         self.known, self.imports, self.needs, self.contents = dict(sys.modules), {}, {}, {}
         self.given = set(self.known)
+        self.packages, self.loads, self.aside = None, False, False
+        self.children = set()
         self.leaving, self.due = {}, {"random": self.seed, "logging": self.set_clock, "importlib": self.name_bootstrap}
-        self.bootstrap = {module: dict(vars(module)) for module in (_frozen_importlib, _frozen_importlib_external)}
+        self.bare = {module: dict(vars(module)) for module in (_frozen_importlib, _frozen_importlib_external)}
+        self.bootstrap = {}
         self.handler, self.interpreter, self.plain_find = None, _frozen_importlib, None
         self.load_unlocked = _frozen_importlib._load_unlocked.__code__
 
     def load(self, goes_on):
         """Loads what is wanted, as long as it goes on, and takes it out of sight."""
-        collects, register = gc.isenabled(), atexit.register
-        gc.disable()
-        builtins.__import__, atexit.register = self.noting(builtins.__import__), self.note_exit
-        try:
+
+        def load():
             for name in NAMES.split():
                 if not goes_on():
                     break
@@ -65,7 +66,19 @@ class Ahead:
                     __import__(name)
                 except ImportError:  # a distribution may leave some of the library out
                     pass
+
+        self.watch(load)
+
+    def watch(self, load):
+        """Has something loaded, notes what that imports, and takes it out of sight."""
+        collects, register = gc.isenabled(), atexit.register
+        gc.disable()
+        builtins.__import__, atexit.register = self.noting(builtins.__import__), self.noting_exits(register)
+        self.loads = True
+        try:
+            load()
         finally:
+            self.loads = False
             builtins.__import__, atexit.register = self.plain[2], register
             self.take_out()
             if collects:
@@ -75,6 +88,8 @@ class Ahead:
         """Imports as the interpreter does, and notes what each module imports while it is loaded."""
 
         def noted(name, names=None, local=None, wanted=(), level=0):
+            if not self.loads:  # somebody has kept it
+                return plain(name, names, local, wanted, level)
             loading = self.loading(sys._getframe(1))
             package = _frozen_importlib._calc___package__(names) if level else ""
             full = _frozen_importlib._resolve_name(name, package, level) if level else name
@@ -90,10 +105,16 @@ class Ahead:
 
         return noted
 
-    def note_exit(self, function):
+    def noting_exits(self, register):
         """An exit function is registered when its module is given."""
-        self.leaving.setdefault(self.loading(sys._getframe(1)), []).append(function)
-        return function
+
+        def noted(function, *given, **named):
+            if not self.loads:
+                return register(function, *given, **named)
+            self.leaving.setdefault(self.loading(sys._getframe(1)), []).append((function, given, named))
+            return function
+
+        return noted
 
     def loading(self, frame):
         """The module whose loading the frame belongs to."""
@@ -104,7 +125,7 @@ class Ahead:
         return None
 
     def take_out(self):
-        loaded = [name for name in self.modules if name not in self.known]
+        loaded = [name for name in self.modules if name not in self.given]
         self.known.update((name, self.modules.pop(name)) for name in loaded)
         for name in loaded:
             parent, _, child = name.rpartition(".")
@@ -112,12 +133,15 @@ class Ahead:
                 continue
             if getattr(getattr(self.known[name], "__spec__", None), "name", None) != name:
                 self.imports.setdefault(parent, {})[name] = None  # put there by its parent
-            elif vars(self.known[parent]).get(child) is self.known[name]:
+            elif parent in self.known and vars(self.known[parent]).get(child) is self.known[name]:
+                self.children.add(name)
                 delattr(self.known[parent], child)
         for name in loaded:
-            self.needs[name] = tuple(self.needed(name, set()))
+            if name not in self.needs:
+                # Of a thousand modules of packages, each of which needs the others, it is told when it is asked.
+                self.needs[name] = None if self.packages else tuple(self.needed(name))
         # `importlib` gives other names to those of which it is the face.
-        for module, before in self.bootstrap.items():
+        for module, before in self.bare.items():
             names = vars(module)
             self.bootstrap[module] = {name: names[name] for name in names if names[name] is not before.get(name)}
             for name in self.bootstrap[module]:
@@ -132,18 +156,33 @@ class Ahead:
             if name not in CHANGING and module is not _frozen_importlib:
                 self.contents[name] = [*vars(module).values()]
 
-    def needed(self, name, seen):
+    def needed(self, name):
         """The names that are in `sys.modules` once one has been imported, in their order, and those that were
         looked for in vain."""
-        parent = name.rpartition(".")[0]
-        if parent:
-            yield from self.needed(parent, seen)
-        if name in seen:
-            return
-        seen.add(name)
-        for each in self.imports.get(name, ()):
-            yield from self.needed(each, seen)
-        yield name
+        needed, seen, open_ = [], set(), []
+
+        def begin(name):
+            parent = name.rpartition(".")[0]
+            open_.append((name, None))
+            if parent and parent not in seen:
+                begin(parent)
+
+        begin(name)
+        while open_:
+            name, imports = open_.pop()
+            if imports is None:
+                if name in seen:
+                    continue
+                seen.add(name)
+                imports = iter(tuple(self.imports.get(name, ())))
+            for each in imports:
+                if each not in seen:
+                    open_.append((name, imports))
+                    begin(each)
+                    break
+            else:
+                needed.append(name)
+        return needed
 
     # While the program runs.
 
@@ -151,9 +190,12 @@ class Ahead:
         """Has the program's imports come by here."""
         plain, give, needs, modules = self.interpreter._find_and_load, self.give, self.needs, self.modules
 
+        give_anyway = self.packages.give_anyway if self.packages else None
+
         def _find_and_load(name, import_):
-            if name in needs and name not in modules and give(name):
-                return modules[name]
+            if name in needs and name not in modules:
+                if give(name) or give_anyway is not None and give_anyway(name):
+                    return modules[name]
             return plain(name, import_)
 
         # Where something is raised the interpreter leaves out what is of this file of its own.
@@ -167,7 +209,9 @@ class Ahead:
 
     def stand_aside(self):
         """Leaves the imports to the interpreter, for a program that looks closely."""
-        self.interpreter._find_and_load = self.plain_find
+        self.aside = True
+        if not (self.packages and self.packages.natives):
+            self.interpreter._find_and_load = self.plain_find
 
     def give(self, name):
         """Puts a module, and what it needs, where the program finds it; False where that would not be the same.
@@ -183,16 +227,29 @@ class Ahead:
             _imp.release_lock()
 
     def give_all(self, name):
-        names = self.names_before_library()
-        if names is None or not self.is_unobserved():
+        if self.aside or not self.is_unobserved():
             return False
-        for each in self.needs[name]:
+        needs, packages = self.needs_of(name), self.packages
+        names = self.names_before(packages.path_for(needs) if packages else self.library)
+        if names is None:
+            return False
+        for each in needs:
             if each.partition(".")[0] in names or not self.is_unchanged(each):
                 return False
-        for each in self.needs[name]:
+        if packages and not packages.are_as_loaded(needs):
+            return False
+        for each in needs:
             if each not in self.given and each in self.known:
                 self.put(each)
+        if packages:
+            packages.repeat(needs)
         return True
+
+    def needs_of(self, name):
+        needs = self.needs[name]
+        if needs is None:
+            needs = self.needs[name] = tuple(self.needed(name))
+        return needs
 
     def put(self, name):
         """Makes a module ready, and only then known: what another thread finds is whole."""
@@ -201,10 +258,10 @@ class Ahead:
         if prepare is not None:
             prepare(module)
             self.due.pop(name, None)
-        for function in self.leaving.pop(name, ()):
-            self.exits.register(function)
-        parent, _, child = name.rpartition(".")
-        if parent:
+        for function, given, named in self.leaving.pop(name, ()):
+            self.exits.register(function, *given, **named)
+        if name in self.children:
+            parent, _, child = name.rpartition(".")
             setattr(self.known[parent], child, module)
         self.modules[name] = module
         self.given.add(name)
@@ -228,15 +285,19 @@ class Ahead:
         if self.modules.get(name) is not module:
             return False
         contents = self.contents.get(name)
-        return contents is None or [*vars(self.known[name]).values()][: len(contents)] == contents
+        if contents is None:
+            return True
+        values = [*vars(self.known[name]).values()][: len(contents)]
+        # By what they are: what equals what is a package's own affair.
+        return [*map(id, values)] == [*map(id, contents)]
 
-    def names_before_library(self):
-        """The names of modules that may lie in folders searched before the library; None where that cannot be told."""
+    def names_before(self, library):
+        """The names of modules that may lie in folders searched before these; None where that cannot be told."""
         path = self.system.path
         names = set()
         for at, folder in enumerate(path):
-            if folder == self.library[0]:
-                return names if path[at : at + len(self.library)] == self.library else None
+            if folder == library[0]:
+                return names if path[at : at + len(library)] == library else None
             if type(folder) is not str or not folder.startswith("/"):
                 return None
             if type(self.importers.get(folder)) not in (type(None), self.folder_finder):

@@ -18,10 +18,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 INTERPRETER = "/usr/bin/python3"
 FLAGS = ("-I", "-S", "-X", "utf8")
 BOUND = 30
-BEGIN, BODY, END, CREDIT, REQUEST = 0x30, 0x31, 0x32, 0x33, 0x34
+BEGIN, BODY, END, CREDIT, REQUEST, PREPARE = 0x30, 0x31, 0x32, 0x33, 0x34, 0x35
 HEAD, ANSWER, ANSWER_END, FAILED, LOADED, BUSY, PRINTED = 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47
 PIECE = 131072
-COLD, WAITING, PARKED = "cold", "waiting", "parked"
+COLD, WAITING, PARKED, PREPARED = "cold", "waiting", "parked", "prepared"
 HELLO = bytes.fromhex("02000000 40 00 0000 00000000 00000000 0800")
 ASSEMBLE = """
 set -e; cd "$0"
@@ -95,34 +95,47 @@ def code_of(text):
     return textwrap.dedent(text).lstrip("\n").encode()
 
 
+def prepare(distributions):
+    return frame(PREPARE, number(len(distributions), 4) + b"".join(map(string, distributions)), call=0)
+
+
+class Ended(Exception):
+    """A runner ended where it was to stop: its code, and what it said."""
+
+
 class Running:
     """One runner that has been sent its call: at once, after it waited for it, or after it was parked before."""
 
     def __init__(
-        self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m", compiled=None, leave=None, way=None
+        self, test, frames, flags=FLAGS, env=(), files=None, code_size="1m", compiled=None, leave=None, way=None,
+        packages=None, distributions=(),
     ):
         way = way or test.way
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="faas-runner-"))
         test.addCleanup(shutil.rmtree, self.root)
-        for folder in ("usr", "proc", "dev/shm", "tmp", "code", "workspace", "opt/faas", "files"):
+        for folder in ("usr", "proc", "dev/shm", "tmp", "code", "workspace", "opt/faas", "files", "packages"):
             (self.root / folder).mkdir(parents=True)
         for link in ("bin", "lib", "lib64"):
             (self.root / link).symlink_to("usr/" + link)
         (self.root / "dev/null").touch()
-        for file in ("start.py", "runner.py", "leave.py", "ahead.py", "handler.py", "shared.py"):
+        for file in ("start.py", "runner.py", "leave.py", "ahead.py", "prepare.py", "handler.py", "shared.py"):
             shutil.copy(HERE / file, self.root / "opt/faas" / file)
         if leave is not None:
             (self.root / "opt/faas/leave.py").write_text(leave)
         if compiled is not None:
             (self.root / "opt/faas/runner.pyc").write_bytes(compiled)
-        for name, content in (files or {}).items():
-            (self.root / "files" / name).write_text(content)
+        if way != PREPARED:
+            self.put(files)
+        for name, content in ({"faas.lock": "", **packages} if packages is not None else {}).items():
+            (self.root / "packages" / name).parent.mkdir(parents=True, exist_ok=True)
+            content = content if isinstance(content, bytes) else textwrap.dedent(content).encode()
+            (self.root / "packages" / name).write_bytes(content)
         self.socket, inside = socket.socketpair()
         test.addCleanup(self.socket.close)
         self.socket.settimeout(BOUND)
         namespaces = ["unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c", ASSEMBLE, self.root, code_size]
         self.process = subprocess.Popen(
-            [*namespaces, *env, INTERPRETER, *flags, "/opt/faas/start.py", *(["--park"] if way == PARKED else [])],
+            [*namespaces, *env, INTERPRETER, *flags, "/opt/faas/start.py", *(["--park"] if way in (PARKED, PREPARED) else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -131,13 +144,28 @@ class Running:
         )
         test.addCleanup(self.end)
         inside.close()
-        if way == PARKED:
-            _, status = os.waitpid(self.process.pid, os.WUNTRACED)
-            test.assertTrue(os.WIFSTOPPED(status), status)
-            self.process.send_signal(signal.SIGCONT)
+        if way in (PARKED, PREPARED):
+            self.go_on(test)
+        if way == PREPARED:
+            test.assertEqual(self.socket.recv(len(HELLO)), HELLO)
+            self.socket.sendall(prepare(distributions))
+            self.go_on(test)
+            self.put(files)
         if way != COLD:
             test.assertEqual(self.socket.recv(len(HELLO), socket.MSG_PEEK), HELLO)
         self.socket.sendall(frames)
+
+    def put(self, files):
+        for name, content in (files or {}).items():
+            (self.root / "files" / name).write_text(content)
+
+    def go_on(self, test):
+        """It stops itself, and goes on."""
+        pid, status = os.waitpid(self.process.pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            self.process.returncode = os.waitstatus_to_exitcode(status)
+            raise Ended(self.process.returncode, self.process.stderr.read().decode())
+        self.process.send_signal(signal.SIGCONT)
 
     def end(self):
         self.process.kill()

@@ -3,7 +3,8 @@
 Steps kept apart, so that a runner can be forked between them: initialise() and load_ahead(), which know nothing of
 a sandbox; enter() the one it is in; wait_for_call() until the host has sent one; run it and never come back. A
 handler answers its requests in handler.py. With `--park` it stops itself before enter(): whoever has it go on, or
-go on in a copy, has given it a sandbox by then, with descriptors 0 to 3 of its own.
+go on in a copy, has given it a sandbox by then, with descriptors 0 to 3 of its own. Such a one may be told to
+Prepare: prepare.py loads packages, and it stops itself once more, to be copied.
 No thread, no shared mapping, no epoll is held between them.
 
 Only built-in modules are imported where a call is there: each import is paid in every cold start, and user code
@@ -16,10 +17,10 @@ import sys
 
 VERSION = 8
 HELLO = b"\x02\0\0\0\x40" + bytes(11) + VERSION.to_bytes(2, "little")
-BEGIN, BODY, END = 0x30, 0x31, 0x32
+BEGIN, BODY, END, PREPARE = 0x30, 0x31, 0x32, 0x35
 CONTRACTS = ("script", "argv-json", "handler")
 PACKAGES = "/packages"
-PARK = "--park"
+PARK, AGAIN = "--park", "--again="
 SIGSTOP = 19
 # A runner that waits is ready after this long at the latest, whatever its processor share.
 LONGEST_AHEAD = 0.5
@@ -83,6 +84,20 @@ def open_streams():
             stream.mode = mode[0]
         setattr(sys, name, stream)
         setattr(sys, "__%s__" % name, stream)
+
+
+def prepare(host, ahead, distributions):
+    """Loads packages, stops itself, and goes on in a copy; ends where what they did does not belong into one."""
+    half = half_of("prepare")
+    exec(code_of("prepare.py"), half)
+    packages = half["Packages"](ahead)
+    packages.prepare(distributions)
+    if host.ahead:
+        raise SystemExit("runner: something comes behind Prepare")
+    posix.kill(posix.getpid(), SIGSTOP)
+    posix.chdir("/workspace")
+    packages.go_on()
+    ahead.enter()
 
 
 def enter(leave, ahead):
@@ -224,6 +239,12 @@ class Host:
         self.ahead += piece
         return bool(piece)
 
+    def take_over(self, descriptor):
+        """What another program in this process has read before."""
+        while piece := self.posix.read(descriptor, 1 << 20):
+            self.ahead += piece
+        self.posix.close(descriptor)
+
     def write(self, data):
         try:
             written = self.posix.write(self.socket, data) if data else 0
@@ -263,13 +284,20 @@ class Fields:
         return self.body[at:end].decode()
 
 
-def wait_for_call(host):
+def wait_for_call(host, may_prepare=False, is_greeted=False):
     """Says hello and reads one call. Gives the function that runs it and its arguments; the socket
     stays open only where user code answers."""
-    host.write(HELLO)
+    if not is_greeted:
+        host.write(HELLO)
     kind, number, body = host.expect_frame()
+    if kind == PREPARE and may_prepare:
+        fields = Fields(body)
+        prepare(host, ahead, [fields.string() for _ in range(fields.number(4))])
+        host.write(HELLO)
+        kind, number, body = host.expect_frame()
     if kind != BEGIN:
         raise SystemExit("runner: the call does not begin with Begin")
+    frames, packages = [(kind, number, body)], ahead and ahead.packages
     fields = Fields(body)
     contract, name = fields.string(), fields.string()
     arguments = [fields.string() for _ in range(fields.number(4))]
@@ -280,7 +308,9 @@ def wait_for_call(host):
         raise SystemExit("runner: contract %s is not one of %s" % (contract, ", ".join(CONTRACTS)))
     pieces = []
     while True:
-        kind, _, body = host.expect_frame()
+        kind, call, body = host.expect_frame()
+        if packages:
+            frames.append((kind, call, body))
         if kind == END:
             break
         if kind != BODY:
@@ -289,10 +319,25 @@ def wait_for_call(host):
     code = b"".join(pieces)
     if len(code) != length:
         raise SystemExit("runner: %d bytes of code came, %d were announced" % (len(code), length))
+    if packages and packages.natives and (end.read(code) or not packages.suit()):
+        begin_again(host, frames)
     if contract == "handler":
         return run_handler, (host, number, name, arguments, code)
     host.close()
     return run_script, (name, arguments, code)
+
+
+def begin_again(host, frames):
+    """Has an interpreter of its own, in this process, for a call that would not find here what it would find there."""
+    call, data = posix.memfd_create("call", 0), b""
+    for kind, number, body in frames:
+        data += len(body).to_bytes(4, "little") + bytes((kind, 0, 0, 0)) + number.to_bytes(4, "little") + bytes(4) + body
+    rest = memoryview(data + host.ahead)
+    while rest:
+        rest = rest[posix.write(call, rest) :]
+    posix.lseek(call, 0, 0)
+    words = [*sys.orig_argv, AGAIN + str(call)]
+    posix.execve(words[0], words, posix.environ)
 
 
 def set_variable(name, value):
@@ -433,9 +478,17 @@ def hide_frames(interpreter, without_runner):
 
 if __name__ == "__main__":
     host, leave = Host(), initialise()
-    if sys.argv[1:] == [PARK]:
-        for words in sys.argv, getattr(sys, "orig_argv", []):
-            words.pop()
+    parks = sys.argv[1:] == [PARK]
+    is_greeted = sys.argv[-1].startswith(AGAIN)
+    if parks or is_greeted:
+        for words in sys.argv, sys.orig_argv:
+            word = words.pop()
+    if is_greeted:
+        host.take_over(int(word[len(AGAIN) :]))
+        ahead = None
+        del word, words
+    elif parks:
+        del word, words
         ahead = load_ahead(lambda: True)
         park()
     else:
@@ -444,5 +497,5 @@ if __name__ == "__main__":
         ahead = load_ahead(lambda: host.is_silent() and clock() < until)
         del clock, until
     end = enter(leave, ahead)
-    run, call = wait_for_call(host)
+    run, call = wait_for_call(host, parks, is_greeted)
     run(end, *call)

@@ -9,7 +9,7 @@ import textwrap
 import unittest
 
 import test_runner
-from harness import COLD, FLAGS, HERE, INTERPRETER, PARKED, WAITING, Running, RunnerTestCase, call, code_of
+from harness import COLD, FLAGS, HERE, INTERPRETER, PARKED, PREPARED, WAITING, Running, RunnerTestCase, call, code_of
 
 NAMES = """
 asyncio base64 collections.abc csv dataclasses datetime decimal enum hashlib importlib.util inspect json.decoder
@@ -28,12 +28,18 @@ class ParkedTest(WaitingTest):
     way = PARKED
 
 
+class PreparedTest(WaitingTest):
+    """Everything there is for a program, in a copy for packages that it does not have."""
+
+    way = PREPARED
+
+
 class AheadTest(RunnerTestCase):
     def same(self, text, **options):
         """What a program prints, which is the same in all ways in which its runner may have begun."""
-        seen = [Running(self, call(code_of(text)), way=way, **options).finish() for way in (COLD, WAITING, PARKED)]
-        self.assertEqual(seen[0], seen[1])
-        self.assertEqual(seen[0], seen[2])
+        seen = [Running(self, call(code_of(text)), way=way, **options).finish() for way in (COLD, WAITING, PARKED, PREPARED)]
+        for other in seen[1:]:
+            self.assertEqual(seen[0], other)
         return seen[0]
 
     def prints(self, text, expected, **options):
@@ -229,7 +235,7 @@ class AheadTest(RunnerTestCase):
         self.assertEqual((looked.stdout, looked.stderr), (b"True False\n", b""))
 
     def test_what_took_no_call_ends_quietly(self):
-        for way in WAITING, PARKED:
+        for way in WAITING, PARKED, PREPARED:
             running = Running(self, b"", way=way)
             running.socket.close()
             self.assertEqual(running.finish(), (1, "", "runner: the host closed the call socket\n"))

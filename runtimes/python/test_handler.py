@@ -22,9 +22,9 @@ Answer = collections.namedtuple("Answer", "status headers body failed")
 class Serving:
     """One runner that has been sent its program, and its host."""
 
-    def __init__(self, test, text, entry="handle", name="main.py", then=b"", **options):
+    def __init__(self, test, text, entry="handle", name="main.py", then=b"", variables=(), **options):
         code = text if isinstance(text, bytes) else code_of(text)
-        frames = call(code, [entry], name=name, contract="handler") + then
+        frames = call(code, [entry], name=name, contract="handler", env=variables) + then
         self.running = Running(test, frames, **options)
         self.test, self.socket, self.last, self.loaded = test, self.running.socket, 7, False
         test.assertEqual(self.exactly(len(HELLO)), HELLO)

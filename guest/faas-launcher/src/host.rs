@@ -32,10 +32,11 @@ const RUNNERS: [RunnerFile<'static>; 6] = [
 ];
 
 /// The Python runner, which is compiled where that is possible, and its file names then.
-const PYTHON: [(RunnerFile<'static>, &str); 5] = [
+const PYTHON: [(RunnerFile<'static>, &str); 6] = [
     (source("runner.py", include_bytes!("../../../runtimes/python/runner.py")), "runner.pyc"),
     (source("leave.py", include_bytes!("../../../runtimes/python/leave.py")), "leave.pyc"),
     (source("ahead.py", include_bytes!("../../../runtimes/python/ahead.py")), "ahead.pyc"),
+    (source("prepare.py", include_bytes!("../../../runtimes/python/prepare.py")), "prepare.pyc"),
     (source("handler.py", include_bytes!("../../../runtimes/python/handler.py")), "handler.pyc"),
     (source("shared.py", include_bytes!("../../../runtimes/python/shared.py")), "shared.pyc"),
 ];
