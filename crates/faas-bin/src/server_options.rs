@@ -63,6 +63,10 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "TRUTH", allow_hyphen_values = true)]
     zygotes_enabled: Option<String>,
 
+    /// The most such interpreters that have loaded a function's packages [default: 4]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    zygotes_packages: Option<String>,
+
     /// The memory that kept sandboxes of functions may take together [default: 512Mi]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     warm_memory: Option<String>,
@@ -190,6 +194,7 @@ impl ServerOptions {
             .with(Key::Spares, self.spares_sandboxes.as_deref())
             .with(Key::SparesMemory, self.spares_memory.as_deref())
             .with(Key::Zygotes, self.zygotes_enabled.as_deref())
+            .with(Key::PackageZygotes, self.zygotes_packages.as_deref())
             .with(Key::WarmMemory, self.warm_memory.as_deref())
             .with(Key::WarmTtl, self.warm_ttl.as_deref())
             .with(Key::ColdStartTimeout, self.cold_start_timeout.as_deref())

@@ -58,6 +58,7 @@ impl Config {
             Key::Spares => shown(&server.spares, number),
             Key::SparesMemory => shown(&server.spares_memory, text),
             Key::Zygotes => shown(&server.zygotes, |value| EntryValue::Truth(*value)),
+            Key::PackageZygotes => shown(&server.package_zygotes, number),
             Key::WarmMemory => shown(&server.warm_memory, text),
             Key::WarmTtl => shown(&server.warm_ttl, duration),
             Key::ColdStartTimeout => shown(&server.cold_start_timeout, duration),

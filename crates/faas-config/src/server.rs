@@ -18,6 +18,8 @@ const DEFAULT_SPARES: u32 = 8;
 /// Eight of Python, or two or three of Node.
 const DEFAULT_SPARES_MEMORY: ByteSize = ByteSize::mib(128);
 const MOST_SPARES: u32 = 64;
+const DEFAULT_PACKAGE_ZYGOTES: u32 = 4;
+const MOST_PACKAGE_ZYGOTES: u32 = 16;
 const DEFAULT_COLD_START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Some dozens of Python. What is used of it is a question of `warm.sandboxes`, too.
 const DEFAULT_WARM_MEMORY: ByteSize = ByteSize::mib(512);
@@ -61,6 +63,8 @@ pub struct ServerConfig {
     pub spares_memory: Setting<ByteSize>,
     /// See [`Key::Zygotes`].
     pub zygotes: Setting<bool>,
+    /// See [`Key::PackageZygotes`].
+    pub package_zygotes: Setting<u32>,
     /// See [`Key::WarmMemory`].
     pub warm_memory: Setting<ByteSize>,
     /// See [`Key::WarmTtl`].
@@ -129,6 +133,9 @@ impl ServerConfig {
             spares: pick(layers, Key::Spares, DEFAULT_SPARES, |text| none_or(text, MOST_SPARES))?,
             spares_memory: pick(layers, Key::SparesMemory, DEFAULT_SPARES_MEMORY, size)?,
             zygotes: pick(layers, Key::Zygotes, true, |text| text.parse().ok())?,
+            package_zygotes: pick(layers, Key::PackageZygotes, DEFAULT_PACKAGE_ZYGOTES, |text| {
+                none_or(text, MOST_PACKAGE_ZYGOTES)
+            })?,
             warm_memory: pick(layers, Key::WarmMemory, DEFAULT_WARM_MEMORY, size)?,
             warm_ttl: pick(layers, Key::WarmTtl, DEFAULT_WARM_TTL, duration)?,
             cold_start_timeout: pick(layers, Key::ColdStartTimeout, DEFAULT_COLD_START_TIMEOUT, duration)?,

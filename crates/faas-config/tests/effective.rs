@@ -25,6 +25,7 @@ sandboxes = 3
 memory = "100Mi"
 [zygotes]
 enabled = false
+packages = 2
 [warm]
 sandboxes = 0
 memory = "99Mi"

@@ -11,6 +11,7 @@ use faas_executor_api::{
 };
 use faas_protocol::launcher::{Host, Step};
 use faas_types::{ByteSize, SandboxId};
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -47,6 +48,17 @@ impl ProcessExecutor {
     pub fn with_zygotes(self) -> Self {
         self.maker.link.zygotes.want(&self.maker.host);
         tokio::spawn(zygotes::keep(Arc::clone(&self.maker.link)));
+        self
+    }
+
+    /// Has zygotes ready, beside the one that all share, that have loaded a tenant's packages: at most so many, from this
+    /// directory of all packages. Called inside a tokio runtime, after [`ProcessExecutor::with_zygotes`].
+    #[must_use]
+    pub fn with_package_zygotes(self, most: u32, packages: PathBuf) -> Self {
+        self.maker.link.zygotes.want_packages(most);
+        if most > 0 {
+            tokio::spawn(zygotes::keep_packages(Arc::clone(&self.maker), packages));
+        }
         self
     }
 

@@ -6,6 +6,7 @@ use crate::capabilities::report;
 use crate::link::{AskError, Forked, Link, State};
 use crate::packets::Packets;
 use crate::sandbox::{INIT_FRAME, ProcessSandbox};
+use crate::zygotes::is_of_packages;
 use faas_executor_api::{CreateError, DestroyReason, Sandbox as _, SandboxSpec, SpecError};
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::launcher::{Create, Host, Step};
@@ -19,6 +20,10 @@ use tokio::sync::oneshot;
 
 /// How long an assembly may take. It takes milliseconds; this is for a host that hardly runs at all.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a runner may take to say Hello that has loaded packages, before it is taken for broken. It takes a
+/// millisecond.
+const GREETING: Duration = Duration::from_secs(2);
 
 /// What makes sandboxes.
 #[derive(Debug)]
@@ -35,8 +40,22 @@ impl Maker {
     /// # Errors
     /// As [`Maker::make_with`].
     pub(crate) async fn make(&self, spec: SandboxSpec) -> Result<ProcessSandbox, CreateError> {
-        let zygote = self.link.zygotes.serving(spec.language);
+        let zygote = self.link.zygotes.serving_for(&spec);
         self.make_with(SandboxId::generate(), spec, zygote, None).await
+    }
+
+    /// Makes one of a spec that passes validation, in which the runner can become a zygote itself.
+    ///
+    /// # Errors
+    /// As [`Maker::make_with`].
+    pub(crate) async fn make_stem(
+        &self,
+        id: SandboxId,
+        spec: SandboxSpec,
+        zygote: u32,
+    ) -> Result<ProcessSandbox, CreateError> {
+        let request = Create { stem: true, ..request(id, &spec, Some(zygote), None) };
+        self.assemble(id, spec, request).await
     }
 
     /// Makes one of a spec that passes validation, with a runner forked from a zygote, where one is given; failing at a
@@ -51,22 +70,14 @@ impl Maker {
         zygote: Option<u32>,
         fail_at: Option<Step>,
     ) -> Result<ProcessSandbox, CreateError> {
+        let request = request(id, &spec, zygote, fail_at);
+        self.assemble(id, spec, request).await
+    }
+
+    async fn assemble(&self, id: SandboxId, spec: SandboxSpec, request: Create) -> Result<ProcessSandbox, CreateError> {
+        let zygote = request.zygote;
         let (ours, theirs) = packet::pair().map_err(|errno| failed("socket", errno.raw_os_error()))?;
         let control = Packets::new(ours).map_err(|error| failed("socket", error.raw_os_error().unwrap_or(0)))?;
-        let request = Create {
-            sandbox: *id.as_bytes(),
-            tenant: *spec.tenant.as_bytes(),
-            strict: spec.isolation == IsolationLevel::Strict,
-            memory_bytes: spec.resources.memory.as_bytes(),
-            disk_bytes: spec.resources.disk.as_bytes(),
-            inodes: spec.resources.inodes(),
-            cpu_milli: spec.resources.cpu.as_milli(),
-            pids: spec.resources.pids,
-            packages: spec.packages.map(|packages| *packages.as_bytes()),
-            zygote,
-            stem: false,
-            fail_at,
-        };
         let hello = ToInit::Hello { version: faas_protocol::VERSION }
             .encode()
             .map_err(|_| failed("hello", Errno::MSGSIZE.raw_os_error()))?;
@@ -139,15 +150,16 @@ impl Failure {
 impl ProcessSandbox {
     /// Takes the runner that the launcher forked into it, where that worked. Otherwise it is as without a zygote.
     async fn adopt(&mut self, zygote: u32, fork: oneshot::Receiver<Option<Forked>>) -> Result<(), Failure> {
-        let forked = fork.await;
-        if let Ok(forked) = &forked {
-            self.link().zygotes.forked(zygote, forked.is_some());
-        }
-        match forked {
-            Ok(Some(forked)) => self.take_runner(forked).await.map_err(|_| Failure::BROKEN),
-            Ok(None) => Ok(()),
-            Err(_) => Err(self.why_gone().await),
-        }
+        let Ok(forked) = fork.await else { return Err(self.why_gone().await) };
+        let Some(forked) = forked else {
+            self.link().zygotes.forked(zygote, false);
+            return Ok(());
+        };
+        self.take_runner(forked).await.map_err(|_| Failure::BROKEN)?;
+        // What a package left in it is not believed to go on.
+        let goes_on = !is_of_packages(zygote) || self.is_greeted(GREETING).await;
+        self.link().zygotes.forked(zygote, goes_on);
+        if goes_on { Ok(()) } else { self.give_up_runner().await.map_err(|_| Failure::BROKEN) }
     }
 
     /// It is not there any more: the launcher knows why, or will in a moment.
@@ -175,6 +187,23 @@ impl ProcessSandbox {
             // Init ended without a word.
             _ => Err(self.why_gone().await),
         }
+    }
+}
+
+fn request(id: SandboxId, spec: &SandboxSpec, zygote: Option<u32>, fail_at: Option<Step>) -> Create {
+    Create {
+        sandbox: *id.as_bytes(),
+        tenant: *spec.tenant.as_bytes(),
+        strict: spec.isolation == IsolationLevel::Strict,
+        memory_bytes: spec.resources.memory.as_bytes(),
+        disk_bytes: spec.resources.disk.as_bytes(),
+        inodes: spec.resources.inodes(),
+        cpu_milli: spec.resources.cpu.as_milli(),
+        pids: spec.resources.pids,
+        packages: spec.packages.map(|packages| *packages.as_bytes()),
+        zygote,
+        stem: false,
+        fail_at,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One sandbox: its sockets, its health, its calls.
 
-use crate::call::{self, CallPlan, Idle, Resident, Waiting};
+use crate::call::{self, CallPlan, Idle, Preparing, Resident, Waiting};
 use crate::link::{Forked, Link, State};
 use crate::packets::Packets;
 use crate::recycle::recycle;
@@ -213,6 +213,38 @@ impl ProcessSandbox {
         *self.shared.waiting() = waiting;
         self.origin = Origin::Zygote;
         Ok(())
+    }
+
+    /// Whether the runner that was forked into it says Hello within this time, and nothing else.
+    pub(crate) async fn is_greeted(&self, within: Duration) -> bool {
+        let waiting = self.shared.waiting().take();
+        let Some(waiting) = waiting else { return false };
+        let greeted = tokio::time::timeout(within, waiting.greeting()).await == Ok(true);
+        let greeted = greeted && waiting.is_well(&self.shared);
+        *self.shared.waiting() = Some(waiting);
+        greeted
+    }
+
+    /// Ends the runner that waits; programs are started in it as in one without.
+    pub(crate) async fn give_up_runner(&mut self) -> Result<(), CallError> {
+        self.origin = Origin::Cold;
+        let waiting = self.shared.waiting().take();
+        match waiting {
+            Some(waiting) => waiting.end(&self.shared).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Has the runner that waits load distributions of its packages and then stand still, to be copied.
+    pub(crate) async fn prepare(&self, distributions: Vec<String>) -> Result<Preparing, CallError> {
+        let waiting = self.shared.waiting().take().ok_or_else(|| lost("no runner waits in it"))?;
+        waiting.settle(&self.shared).await?;
+        waiting.prepare_packages(distributions).await
+    }
+
+    /// What init says next.
+    pub(crate) async fn hear(&self) -> Option<FromInit> {
+        self.shared.hear().await.ok()?.0
     }
 
     pub(crate) fn link(&self) -> &Link {

@@ -5,13 +5,25 @@
 //! its hash seed and its code do not stay for ever. Called by the maker of sandboxes and by what hears the launcher; one
 //! task of its own sees to what is due.
 //!
+//! Beside this one, which has loaded nothing of a tenant's, there are those of [packages]: each of one tenant and one lock.
+//!
 //! Invariants: a zygote serves until its successor does, so that nobody waits for one; a call that finds none, or whose
 //! fork fails, has its runner started the slow way in the same sandbox. A zygote that ends is told of, and the next one
 //! is hatched ever later while they go on ending.
 
+mod countdown;
+mod packages;
+mod prepare;
+
+pub(crate) use packages::is_of_packages;
+pub(crate) use prepare::keep as keep_packages;
+
 use crate::link::Link;
+use countdown::Countdown;
+use faas_executor_api::SandboxSpec;
 use faas_protocol::launcher::{Host, ToLauncher, ZygoteEnd};
-use faas_types::Language;
+use faas_types::{Language, PackagesId};
+use prepare::PackageZygotes;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,9 +38,6 @@ const AGE: Duration = Duration::from_secs(15 * 60);
 const FORKS: u32 = 10_000;
 /// How often it is looked whether the interpreter is still the same.
 const LOOK: Duration = Duration::from_secs(1);
-/// When the next one is hatched after one that ended, doubled for each that ended in a row, and at most.
-const REST: Duration = Duration::from_secs(1);
-const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
 /// How many forks may fail in a row before a zygote is ended for it.
 const FAILURES: u32 = 3;
 /// How much of what happens to zygotes waits for whoever listens; what is more is not told.
@@ -39,6 +48,8 @@ const EVENTS: usize = 64;
 pub struct ZygoteEnded {
     /// The language whose programs it was for.
     pub language: Language,
+    /// The packages that it had loaded, or was to load; `None` for the one that all share.
+    pub packages: Option<PackagesId>,
     /// Why, for people: "it used more memory than a zygote may".
     pub reason: &'static str,
     /// When another one is hatched.
@@ -47,8 +58,12 @@ pub struct ZygoteEnded {
 
 impl fmt::Display for ZygoteEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { language, reason, again_in } = self;
-        write!(f, "the zygote of {language} ended: {reason}; there will be another one in {again_in:?} at the earliest")
+        let Self { language, packages, reason, again_in } = self;
+        write!(f, "the zygote of {language}")?;
+        if let Some(packages) = packages {
+            write!(f, " for the packages {packages}")?;
+        }
+        write!(f, " ended: {reason}; there will be another one in {again_in:?} at the earliest")
     }
 }
 
@@ -59,6 +74,7 @@ pub(crate) struct Zygotes {
     changed: Notify,
     events: mpsc::Sender<ZygoteEnded>,
     heard: Mutex<Option<mpsc::Receiver<ZygoteEnded>>>,
+    packages: PackageZygotes,
 }
 
 #[derive(Debug)]
@@ -70,10 +86,7 @@ struct State {
     hatching: Option<(u32, Option<Identity>)>,
     /// Those that serve nobody any more.
     retiring: Vec<u32>,
-    /// How many ended in a row.
-    ended: u32,
-    /// None is hatched until then.
-    rests: Option<Instant>,
+    countdown: Countdown,
 }
 
 #[derive(Debug)]
@@ -113,9 +126,11 @@ impl Zygotes {
     /// None, until they are [wanted](Zygotes::want).
     pub(crate) fn new() -> Self {
         let (events, heard) = mpsc::channel(EVENTS);
-        let (interpreter, serving, hatching, retiring, rests) = (None, None, None, Vec::new(), None);
-        let state = State { interpreter, next: 1, serving, hatching, retiring, ended: 0, rests };
-        Self { state: Mutex::new(state), changed: Notify::new(), events, heard: Mutex::new(Some(heard)) }
+        let (interpreter, serving, hatching, retiring) = (None, None, None, Vec::new());
+        let state = State { interpreter, next: 1, serving, hatching, retiring, countdown: Countdown::default() };
+        let packages = PackageZygotes::new(events.clone());
+        let heard = Mutex::new(Some(heard));
+        Self { state: Mutex::new(state), changed: Notify::new(), events, heard, packages }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -133,6 +148,23 @@ impl Zygotes {
     /// What happens to them from here on, for one listener.
     pub(crate) fn events(&self) -> Option<mpsc::Receiver<ZygoteEnded>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// From here on there are at most so many that have loaded packages.
+    pub(crate) fn want_packages(&self, most: u32) {
+        self.packages.want(most);
+    }
+
+    /// The one from which a sandbox of this spec gets its runner.
+    pub(crate) fn serving_for(&self, spec: &SandboxSpec) -> Option<u32> {
+        let loaded = self.packages.started(spec, || self.interpreter());
+        loaded.or_else(|| self.serving(spec.language))
+    }
+
+    /// The host's interpreter, as it is now.
+    fn interpreter(&self) -> Option<Identity> {
+        let path = self.state().interpreter.clone();
+        path.as_deref().and_then(identity)
     }
 
     /// The one from which a sandbox of this language gets its runner.
@@ -164,12 +196,15 @@ impl Zygotes {
 
     /// A runner was forked from it, or not.
     pub(crate) fn forked(&self, zygote: u32, worked: bool) {
+        if is_of_packages(zygote) {
+            return self.packages.forked(zygote, worked);
+        }
         let mut state = self.state();
         let Some(one) = state.serving.as_mut().filter(|one| one.zygote == zygote) else { return };
         one.failures = if worked { 0 } else { one.failures + 1 };
         let failures = one.failures;
         if worked {
-            state.ended = 0;
+            state.countdown.worked();
         }
         if failures >= FAILURES {
             state.serving = None;
@@ -180,6 +215,9 @@ impl Zygotes {
 
     /// It serves from now on, and the one before it no more.
     pub(crate) fn hatched(&self, zygote: u32) {
+        if is_of_packages(zygote) {
+            return self.packages.hatched(zygote);
+        }
         let mut state = self.state();
         let Some((_, interpreter)) = state.hatching.take_if(|(hatching, _)| *hatching == zygote) else { return };
         let now = Instant::now();
@@ -191,6 +229,9 @@ impl Zygotes {
 
     /// It is gone.
     pub(crate) fn ended(&self, zygote: u32, cause: ZygoteEnd) {
+        if is_of_packages(zygote) {
+            return self.packages.ended(zygote, cause);
+        }
         let mut state = self.state();
         let served = state.serving.take_if(|one| one.zygote == zygote).is_some();
         let hatched = state.hatching.take_if(|(hatching, _)| *hatching == zygote).is_some();
@@ -201,11 +242,9 @@ impl Zygotes {
 
     /// None is hatched for a while, and whoever listens is told why.
     fn rest(&self, state: &mut State, reason: &'static str) {
-        state.ended += 1;
-        let rest = REST.saturating_mul(1 << (state.ended - 1).min(16)).min(LONGEST_REST);
-        state.rests = Some(Instant::now() + rest);
+        let again_in = state.countdown.rest(Instant::now());
         // Whoever does not listen misses it.
-        let _ = self.events.try_send(ZygoteEnded { language: Language::Python, reason, again_in: rest });
+        let _ = self.events.try_send(ZygoteEnded { language: Language::Python, packages: None, reason, again_in });
         self.changed.notify_one();
     }
 
@@ -217,7 +256,7 @@ impl Zygotes {
         }
         let Some(interpreter) = state.interpreter.clone() else { return Next::Wait(None) };
         let due = state.serving.as_ref().is_none_or(|one| one.is_due(now));
-        match state.rests {
+        match state.countdown.until() {
             _ if state.hatching.is_some() => Next::Wait(None),
             _ if !due => Next::Wait(state.serving.as_ref().map(|one| one.since + AGE)),
             Some(rests) if rests > now => Next::Wait(Some(rests)),
@@ -268,7 +307,8 @@ pub(crate) async fn keep(link: Arc<Link>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{AGE, FORKS, Next, REST, Zygotes};
+    use super::countdown::REST;
+    use super::{AGE, FORKS, Next, Zygotes};
     use faas_protocol::launcher::ZygoteEnd;
     use faas_types::Language;
     use std::path::PathBuf;

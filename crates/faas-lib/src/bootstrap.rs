@@ -12,7 +12,7 @@ use faas_executor_process::{Launcher, MOST_SANDBOXES, ProcessExecutor, Settings,
 use faas_orchestrator::{Logs, WarmSettings};
 use faas_store_api::{MemoryStore, Retention};
 use faas_types::{ByteSize, NodeId};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub struct Bootstrap {
     warm: WarmSettings,
     spares: SpareLimits,
     zygotes: bool,
+    packages: Option<PathBuf>,
+    package_zygotes: u32,
     cold_start_timeout: Duration,
 }
 
@@ -60,6 +62,9 @@ impl Bootstrap {
         let (max_sandboxes, spares) = (config.max_sandboxes.value, server.spares.value);
         // Executions have all of theirs while dependencies are fetched.
         let builds = if packages.is_some() { MAX_BUILDS } else { 0 };
+        let package_zygotes = if packages.is_some() && server.zygotes.value { server.package_zygotes.value } else { 0 };
+        // Their packages are loaded in a sandbox, in one at a time.
+        let builds = builds + package_zygotes.min(1);
         // None goes for one that nobody asked for yet, nor while one that is of no use ends.
         let spares = spares.min(MOST_SANDBOXES.saturating_sub(max_sandboxes + builds) / 2);
         let settings = Settings {
@@ -80,6 +85,8 @@ impl Bootstrap {
             warm,
             spares: SpareLimits { most: spares, memory: server.spares_memory.value },
             zygotes: server.zygotes.value,
+            packages: packages.map(Path::to_owned),
+            package_zygotes,
             cold_start_timeout: server.cold_start_timeout.value,
         })
     }
@@ -87,7 +94,7 @@ impl Bootstrap {
     /// Makes nothing before it is asked for: no sandbox and no zygote.
     #[must_use]
     pub fn without_spares(self) -> Self {
-        Self { spares: SpareLimits { most: 0, ..self.spares }, zygotes: false, ..self }
+        Self { spares: SpareLimits { most: 0, ..self.spares }, zygotes: false, package_zygotes: 0, ..self }
     }
 
     /// Has a zygote, or none.
@@ -126,7 +133,12 @@ impl Bootstrap {
             retention: EMBEDDED_HISTORY,
             log_retention_bytes: EMBEDDED_LOGS.as_bytes(),
         };
-        let executor = Arc::new(executor(self.launcher, self.spares, self.zygotes)?);
+        let executor = Arc::new(executor(
+            self.launcher,
+            self.spares,
+            self.zygotes,
+            self.packages.map(|root| (self.package_zygotes, root)),
+        )?);
         let store = Arc::new(MemoryStore::new(EMBEDDED_HISTORY));
         Platform::on_process_executor(executor, store, None, Logs::memory(), settings).await
     }
@@ -153,7 +165,12 @@ impl Bootstrap {
             },
             log_retention_bytes: server.logs_bytes.value.as_bytes(),
         };
-        let executor = Arc::new(executor(self.launcher, self.spares, self.zygotes)?);
+        let executor = Arc::new(executor(
+            self.launcher,
+            self.spares,
+            self.zygotes,
+            self.packages.map(|root| (self.package_zygotes, root)),
+        )?);
         let builds: Arc<dyn Executor> = Arc::new(WithoutSpares(Arc::clone(&executor)));
         let packages = data.join("packages");
         let builder = Builder::open(builds, Indexes::of_host()?, &packages, Limits::default())?;
@@ -163,7 +180,16 @@ impl Bootstrap {
     }
 }
 
-fn executor(launcher: Launcher, spares: SpareLimits, zygotes: bool) -> Result<ProcessExecutor, StartError> {
+fn executor(
+    launcher: Launcher,
+    spares: SpareLimits,
+    zygotes: bool,
+    packages: Option<(u32, PathBuf)>,
+) -> Result<ProcessExecutor, StartError> {
     let executor = launcher.into_executor()?.with_spares(spares);
-    Ok(if zygotes { executor.with_zygotes() } else { executor })
+    Ok(match packages {
+        _ if !zygotes => executor,
+        None => executor.with_zygotes(),
+        Some((most, root)) => executor.with_zygotes().with_package_zygotes(most, root),
+    })
 }

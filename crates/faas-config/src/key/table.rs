@@ -137,6 +137,12 @@ keys! {
         default: "true",
         about: "Whether Python programs begin in a copy of an interpreter that has loaded what they need, instead of one that loads it for each.",
     }
+    PackageZygotes {
+        name: "zygotes.packages", env: "FAAS_ZYGOTES_PACKAGES", flag: "--zygotes-packages",
+        accepted: "a whole number from 0 to 16",
+        default: "4",
+        about: "How many such interpreters, beside the one that all share, may have loaded the packages of a function: each is of one tenant and one lock, is made when that was started twice within ten minutes, and takes up to 256 MiB. 0 makes none.",
+    }
     ColdStartTimeout {
         name: "cold_start.timeout", env: "FAAS_COLD_START_TIMEOUT", flag: "--cold-start-timeout",
         accepted: "a duration such as 30s, 500ms, 5m or 1h, from 1ms to 24h; a bare number is seconds",

@@ -16,4 +16,4 @@ pub(crate) use end::{End, exit, finish, outcome, stats};
 pub(crate) use plan::{CallPlan, pieces, request_head};
 pub(crate) use resident::{Parts, Resident};
 pub(crate) use start::{ask, start};
-pub(crate) use waiting::Waiting;
+pub(crate) use waiting::{Preparing, Waiting};

@@ -13,16 +13,22 @@ use super::plan::{CallPlan, runner_command};
 use super::start::{Program, refused, send, spawn};
 use crate::link::Forked;
 use crate::packets::peek;
-use crate::sandbox::{Shared, lost};
+use crate::sandbox::{ProcessSandbox, Shared, lost};
 use faas_executor_api::{CallError, SandboxSpec};
+use faas_protocol::call::ToRunner;
 use faas_protocol::control::{FromInit, ToInit};
 use faas_protocol::launcher::Host;
 use faas_types::{ByteSize, Language};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 
 /// The least memory with which a runner waits: it takes 10 MiB for modules that the program may not need.
 const LEAST_MEMORY: ByteSize = ByteSize::mib(64);
+
+/// How long init may take to say that a program ended that has ended.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -62,14 +68,17 @@ impl Waiting {
         Ok(Some(Self { argv, started_by: call, program }))
     }
 
+    /// Returns when it says something, which is its Hello, or has ended; whether it is the former.
+    pub(crate) async fn greeting(&self) -> bool {
+        let Some(socket) = &self.program.call_socket else { return false };
+        socket.readable().await.is_ok() && peek(socket).is_ok_and(|length| length > 0)
+    }
+
     /// Returns when it waits, however long that takes; from then on what it uses is its call's. What it said stays to
     /// be read by whoever has it run something.
     pub(crate) async fn settle(&self, shared: &Shared) -> Result<(), CallError> {
-        let socket = self.program.call_socket.as_ref().ok_or_else(|| lost("init sent no call socket"))?;
-        socket.readable().await.map_err(|error| lost(&error.to_string()))?;
-        match peek(socket) {
-            Ok(length) if length > 0 => {}
-            _ => return Err(lost("its runner ended before it waited for a call")),
+        if !self.greeting().await {
+            return Err(lost("its runner ended before it waited for a call"));
         }
         shared.remember(shared.link.usage(shared.id).await.ok_or_else(|| lost("it ended"))?);
         Ok(())
@@ -81,6 +90,14 @@ impl Waiting {
         shared.control.is_silent()
             && self.program.stdout.waiting() + self.program.stderr.waiting() == 0
             && self.program.call_socket.as_ref().is_some_and(is_open)
+    }
+
+    /// Tells it to load packages in place of a call.
+    pub(crate) async fn prepare_packages(mut self, distributions: Vec<String>) -> Result<Preparing, CallError> {
+        let frame = ToRunner::Prepare { distributions }.encode().map_err(|error| lost(&error.to_string()))?;
+        let socket = self.program.call_socket.as_mut().ok_or_else(|| lost("init sent no call socket"))?;
+        socket.write_all(&frame).await.map_err(|error| lost(&error.to_string()))?;
+        Ok(Preparing(self))
     }
 
     /// Whether it can run what a call asks for.
@@ -123,6 +140,25 @@ impl Waiting {
         match shared.hear().await?.0 {
             Some(FromInit::Exited { call, .. }) if call == self.started_by => Ok(()),
             _ => Err(lost("init broke the protocol")),
+        }
+    }
+}
+
+/// A runner that loads packages, and takes no call.
+#[derive(Debug)]
+pub(crate) struct Preparing(Waiting);
+
+impl Preparing {
+    /// Whether anything was written to its streams.
+    pub(crate) fn has_printed(&self) -> bool {
+        self.0.program.stdout.waiting() + self.0.program.stderr.waiting() > 0
+    }
+
+    /// What it ended with, where init says so.
+    pub(crate) async fn exit_code(&self, sandbox: &ProcessSandbox) -> Option<u8> {
+        match tokio::time::timeout(END_TIMEOUT, sandbox.hear()).await.ok()?? {
+            FromInit::Exited { call, code, signal: 0 } if call == self.0.started_by => Some(code),
+            _ => None,
         }
     }
 }
