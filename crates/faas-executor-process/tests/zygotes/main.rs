@@ -5,6 +5,7 @@
 
 mod found;
 mod lost;
+mod packages;
 #[path = "../running/mod.rs"]
 mod running;
 

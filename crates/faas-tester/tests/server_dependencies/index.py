@@ -192,6 +192,7 @@ if __name__ == "__main__":
     PORT = SERVER.server_address[1]
     Index.files.update([
         wheel("words", "1.0", {"words.py": "HELLO = 'hello'\n"}),
+        wheel("marked", "1.0", {"marked.py": "import uuid\nMARK = str(uuid.uuid4())\n"}),
         wheel("slow", "1.0", {"slow.py": "NUMBER = 1\n"}),
         wheel("slower", "1.0", {"slower.py": "NUMBER = 2\n"}),
         wheel("setuptools", "68.0", {"setuptools/__init__.py": "", "setuptools/build_meta.py": BACKEND}),

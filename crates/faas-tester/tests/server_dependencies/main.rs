@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::LocalSet;
 
 /// How long anything may take that is bound to happen.
@@ -242,6 +242,36 @@ fn a_dependency_that_does_not_exist_fails_its_deploy_and_nothing_else() -> Resul
         let said = (last.name.as_str(), &last.data["code"], &last.data["status"]);
         ensure!(said == ("error", &json!("dependency_not_found"), &json!(422)), "{last:?}");
         // It ends after everything else.
+        drop(index);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_function_that_is_started_again_finds_its_packages_loaded() -> Result<()> {
+    on_server("a_function_that_is_started_again_finds_its_packages_loaded", |address, index| async move {
+        let mut connection = Connection::open(address).await?;
+        for (name, code) in
+            [("marks", "import marked; return marked.MARK"), ("looks", "import sys; return 'marked' in sys.modules")]
+        {
+            let mut body = python(name, code, &["marked"]);
+            body["mode"] = json!("ephemeral");
+            done(&mut connection, "POST", FUNCTIONS, body).await?;
+        }
+        // What was loaded once has the same mark in every program.
+        let until = Instant::now() + SOON;
+        let mut before = called(&mut connection, "marks").await?;
+        loop {
+            let now = called(&mut connection, "marks").await?;
+            if now == before {
+                break;
+            }
+            ensure!(Instant::now() < until, "{now} and {before} were loaded anew within {SOON:?}");
+            before = now;
+        }
+        // It is the lock's: another function with the same has it, and sees nothing of what it does not import.
+        ensure!(called(&mut connection, "looks").await? == false);
+        ensure!(called(&mut connection, "marks").await? == before);
         drop(index);
         Ok(())
     })
