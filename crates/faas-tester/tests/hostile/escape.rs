@@ -1,6 +1,6 @@
 //! Rows 1 to 22: ways out of the sandbox, and what can be seen of the host from inside.
 
-use crate::launch::{NO_NODE, Scene};
+use crate::launch::Scene;
 use crate::suite;
 use crate::trial::{Outcome, Row, Verdict};
 use std::fs;
@@ -77,8 +77,8 @@ fn row_02(scene: &Scene<'_>) -> Outcome {
     if listed.split_whitespace().collect::<Vec<_>>() != ["0", "1", "2", "3"] {
         return Err(format!("a command was born with descriptors {listed:?}"));
     }
-    if !scene.has_node() {
-        return Ok(Verdict::PassExcept(NO_NODE.into()));
+    if let Some(reason) = scene.why_not_javascript() {
+        return Ok(Verdict::PassExcept(reason.into()));
     }
     let report = scene.program("row_02_descriptors_at_start.js").run()?.report()?;
     report.demand("foreign", &["none"])?;

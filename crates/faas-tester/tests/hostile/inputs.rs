@@ -1,6 +1,6 @@
 //! Rows 54 to 59: hostile requests, programs that break their own runtime, and what is left of them for others.
 
-use crate::launch::{Launch, NO_NODE, Scene, replied_within};
+use crate::launch::{Launch, Scene, replied_within};
 use crate::start::Start;
 use crate::trial::{Outcome, Row, Verdict};
 use std::collections::BTreeSet;
@@ -158,8 +158,8 @@ fn row_58(scene: &Scene<'_>) -> Outcome {
 
 fn row_59(scene: &Scene<'_>) -> Outcome {
     nothing_shared(scene, "row_59_find_what_another_left.py", 11)?;
-    if !scene.has_node() {
-        return Ok(Verdict::PassExcept(NO_NODE.into()));
+    if let Some(reason) = scene.why_not_javascript() {
+        return Ok(Verdict::PassExcept(reason.into()));
     }
     nothing_shared(scene, "row_59_find_what_another_left.js", 8)?;
     Ok(Verdict::Pass)

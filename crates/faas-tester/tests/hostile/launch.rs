@@ -31,9 +31,6 @@ pub(crate) struct Scene<'a> {
     runs: AtomicU32,
 }
 
-/// For the table.
-pub(crate) const NO_NODE: &str = "JavaScript: there is no /usr/bin/node";
-
 /// How long after the reply the last process may live.
 const TEARDOWN: Duration = Duration::from_millis(1500);
 
@@ -76,9 +73,16 @@ impl<'a> Scene<'a> {
         &self.mark
     }
 
-    /// Whether JavaScript can be tried; [`NO_NODE`] where it cannot.
-    pub(crate) fn has_node(&self) -> bool {
-        Path::new("/usr/bin/node").exists()
+    /// Why JavaScript cannot be tried.
+    pub(crate) fn why_not_javascript(&self) -> Option<&'static str> {
+        if !Path::new("/usr/bin/node").exists() {
+            Some("JavaScript: there is no /usr/bin/node")
+        } else if self.start == Start::Spare && self.pace().factor() > 1 {
+            // The platform keeps no spares of what takes it longer.
+            Some("JavaScript: so slow a machine has no runner of it ready within 2 s")
+        } else {
+            None
+        }
     }
 
     /// Fails when the mark was left, or the server is not as well as it was.
