@@ -207,6 +207,11 @@ async fn a_package_that_forks_without_end_loses_no_call() {
 }
 
 #[tokio::test]
+async fn a_package_that_never_ends_loses_no_call() {
+    harms("while True: pass", &["it did not load its packages in time"]).await;
+}
+
+#[tokio::test]
 async fn a_package_that_takes_all_memory_loses_no_call() {
     // The whole sandbox may be gone with it.
     let why = ["it used more memory than a zygote may", "it ended before it stopped itself", "a signal ended it"];
