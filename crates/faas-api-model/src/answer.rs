@@ -20,8 +20,8 @@ pub use instance::InstanceAnswer;
 pub use invoke::{InvokeAnswer, InvokeRefusal};
 pub use page::ExecutionPage;
 pub use platform::{
-    CapabilitiesAnswer, FunctionStatsAnswer, KeptAnswer, LatencyAnswer, LimitsAnswer, RuntimeAnswer, SparesAnswer,
-    StatsAnswer,
+    CapabilitiesAnswer, FunctionStatsAnswer, KeptAnswer, LaneAnswer, LatencyAnswer, LimitsAnswer, RuntimeAnswer,
+    SparesAnswer, StatsAnswer,
 };
 pub use problem::ProblemBody;
 pub use stream::{OutputText, StreamEvent, StreamName};

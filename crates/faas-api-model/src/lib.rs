@@ -10,9 +10,9 @@ pub mod schema;
 
 pub use answer::{
     AliasesAnswer, CapabilitiesAnswer, EventPage, ExecutionPage, FailedCall, FunctionAnswer, FunctionPage,
-    FunctionStatsAnswer, HealthAnswer, InstanceAnswer, InvokeAnswer, InvokeRefusal, KeptAnswer, LatencyAnswer,
-    LimitsAnswer, NotDeployedAnswer, OutputText, PlatformEventAnswer, ProblemBody, ProgressEvent, RuntimeAnswer,
-    SparesAnswer, StatsAnswer, StreamEvent, StreamName, VersionAnswer, VersionPage,
+    FunctionStatsAnswer, HealthAnswer, InstanceAnswer, InvokeAnswer, InvokeRefusal, KeptAnswer, LaneAnswer,
+    LatencyAnswer, LimitsAnswer, NotDeployedAnswer, OutputText, PlatformEventAnswer, ProblemBody, ProgressEvent,
+    RuntimeAnswer, SparesAnswer, StatsAnswer, StreamEvent, StreamName, VersionAnswer, VersionPage,
 };
 pub use request::{
     AliasBody, BodyError, ClientFrame, Content, ExecuteBody, FileBody, FunctionBody, InvokeBody, MAX_ENTRIES,

@@ -220,19 +220,20 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant, slot: &Slot) -> Ov
         _ if vacated.condition == Condition::Spent => Fate::Destroy(DestroyReason::Unhealthy),
         _ => Fate::Destroy(reason),
     };
+    let asked = tokio::time::Instant::now();
     match start.start(request).await {
         Ok(started) => {
             if !loads {
                 slot.serves();
             }
-            let began_run = Instant::now();
-            let times = Times { created: live.created, turn, started: began_run };
+            let there = tokio::time::Instant::now();
+            let times = Times { created: live.created, turn, started: Instant::now() };
             let began = started.began;
             let patience = tokio::time::Instant::now().checked_add(timeout).unwrap_or_else(tokio::time::Instant::now);
             let is_warm = started.is_loaded || started.kind == WARM;
             let Ran { record, held, reason, load, loaded } = run.run(started, input, times, patience).await;
             if let Some(serving) = serving {
-                serving.over(took(&record, (!is_warm).then_some(began), loaded.unwrap_or(began_run)));
+                serving.over(took(&record, (!is_warm).then_some(asked), loaded.unwrap_or(there)));
             }
             if let Some(served) = served {
                 let why = || record.error.as_deref().unwrap_or_default();
@@ -283,7 +284,7 @@ async fn execute(house: &Arc<House>, job: Job, turn: Instant, slot: &Slot) -> Ov
 }
 
 /// What a call took whose program was there at that moment, and where it was started for it, from when on.
-fn took(record: &ExecutionRecord, started: Option<Instant>, there: Instant) -> Took {
+fn took(record: &ExecutionRecord, started: Option<tokio::time::Instant>, there: tokio::time::Instant) -> Took {
     Took {
         service: there.elapsed(),
         start: started.map(|began| there.saturating_duration_since(began)),

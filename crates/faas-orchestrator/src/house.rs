@@ -5,6 +5,7 @@ mod slot;
 use crate::driver;
 use crate::events::{EventKind, Events, Seldom};
 use crate::function::{Cache, Called, Routes, Sourceless};
+use crate::lane::Lane;
 use crate::live::{CancelReason, End, Live};
 use crate::queue::State;
 use crate::settings::Settings;
@@ -52,6 +53,7 @@ pub(crate) struct House {
     pub(crate) warmth: Arc<Warmth>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) starts: Starts,
+    pub(crate) lane: Lane,
     /// Instances that answer several calls at once.
     pub(crate) shared: Arc<Pool>,
     /// Functions that were called.
@@ -110,6 +112,7 @@ impl House {
             warmth,
             standing,
             starts: Starts::default(),
+            lane: Lane::new(settings.concurrency),
             shared: Arc::default(),
             functions: Cache::default(),
             sourceless: Sourceless::default(),

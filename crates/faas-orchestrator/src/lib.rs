@@ -21,6 +21,7 @@ mod events;
 mod function;
 mod house;
 mod instances;
+mod lane;
 mod live;
 mod loader;
 mod log;
@@ -52,6 +53,7 @@ pub use function::{
     RowTarget, Version,
 };
 pub use instances::{KeptWorker, Worker};
+pub use lane::LaneStats;
 pub use live::Canceller;
 pub use log::{Logs, StreamName};
 pub use orchestrator::Orchestrator;

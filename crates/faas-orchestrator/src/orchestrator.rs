@@ -4,7 +4,7 @@ use crate::events::{EventFeed, EventKind};
 use crate::function::load_routes;
 use crate::house::House;
 use crate::settings::{Parts, Settings};
-use crate::{CallStats, Readiness, StartError, Stats, loader, standing, upkeep};
+use crate::{CallStats, LaneStats, Readiness, StartError, Stats, loader, standing, upkeep};
 use faas_executor_api::{Capabilities, SpareStats};
 use faas_types::TenantId;
 use std::sync::Arc;
@@ -54,6 +54,7 @@ impl Orchestrator {
         load_routes(&house).await?;
         house.spawn(loader::run(Arc::downgrade(&house), Arc::clone(&house.load)));
         house.spawn(upkeep::run(Arc::downgrade(&house)));
+        house.spawn(upkeep::sample_lane(Arc::downgrade(&house)));
         house.spawn(upkeep::review_warm(Arc::downgrade(&house)));
         house.spawn(standing::run(Arc::downgrade(&house), Arc::clone(&house.standing)));
         if house.builder.is_some() {
@@ -109,6 +110,14 @@ impl Orchestrator {
         let mut spares = self.house.executor.spares();
         spares.retain(|stats| stats.spec.tenant == tenant);
         spares
+    }
+
+    /// How loaded the lanes are that sandboxes are made in: so far this host.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<LaneStats> {
+        let house = &self.house;
+        let sandboxes = house.state().running().saturating_add(house.warm.changes().sandboxes());
+        house.lane.stats(u32::try_from(sandboxes).unwrap_or(u32::MAX))
     }
 
     /// What became of all executions since the start of the process.

@@ -3,8 +3,9 @@
 use crate::events::EventKind;
 use crate::function::packages_in_use;
 use crate::house::House;
+use crate::lane::Sampler;
 use crate::warm::Warm;
-use faas_scheduler::PRICE_EVERY;
+use faas_scheduler::{PRICE_EVERY, SAMPLE_EVERY};
 use faas_types::Timestamp;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -52,6 +53,18 @@ pub(crate) async fn review_warm(house: Weak<House>) {
         ticks.tick().await;
         let Some(house) = house.upgrade() else { return };
         house.warm.review();
+    }
+}
+
+/// Looks how loaded this host is, as long as the orchestrator is there.
+pub(crate) async fn sample_lane(house: Weak<House>) {
+    let mut sampler = Sampler::default();
+    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(house) = house.upgrade() else { return };
+        house.lane.sample(&mut sampler);
     }
 }
 

@@ -22,6 +22,8 @@ const PLACES: usize = 4096;
 /// What a start is taken to cost until one was measured: an interpreter with a program, on a host that is not idle.
 const START: Duration = Duration::from_millis(30);
 const MEMORY: ByteSize = ByteSize::mib(16);
+/// No start is taken to cost less: what costs nothing would be worth nothing.
+const LEAST_START: Duration = Duration::from_millis(1);
 
 /// A version, and how many calls it serves beside.
 type Place = (Served, u32);
@@ -128,7 +130,7 @@ impl Serving {
         let decisions = &mut known.decisions;
         decisions.served(&self.place, service);
         if let Some(start) = start {
-            decisions.started(&self.place, start);
+            decisions.started(&self.place, start.max(LEAST_START));
         }
         if let Some(memory) = memory {
             decisions.weighed(&self.place, memory);

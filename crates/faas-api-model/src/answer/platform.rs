@@ -114,8 +114,30 @@ pub struct StatsAnswer {
     /// For how long instances of this tenant's functions are kept that wait for a call, where the platform decides.
     #[serde(default)]
     pub kept: Vec<KeptAnswer>,
+    /// How loaded the lanes are that sandboxes are made in.
+    #[serde(default)]
+    pub lanes: Vec<LaneAnswer>,
     /// Milliseconds since the server began.
     pub uptime_ms: u64,
+}
+
+/// How loaded a lane is: a part of a host or a host, in which sandboxes are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneAnswer {
+    /// Its name.
+    pub lane: String,
+    /// How many sandboxes it may hold.
+    pub capacity: u32,
+    /// How many it holds.
+    pub in_use: u32,
+    /// The part of its processors in use, smoothed; `null` before the first samples.
+    pub cpu_percent: Option<u32>,
+    /// The part of its memory.
+    pub memory_percent: Option<u32>,
+    /// The part of the time in which something waited for input or output.
+    pub io_percent: Option<u32>,
+    /// The three, weighted; a sandbox goes where it is lowest.
+    pub score_percent: Option<u32>,
 }
 
 /// For how long an instance of a version is kept after its last call.

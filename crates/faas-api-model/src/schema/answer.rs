@@ -14,6 +14,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         ("Stats", stats()),
         ("Spares", spares()),
         ("Kept", kept()),
+        ("Lane", lane()),
         ("Latency", latency()),
         ("FunctionStats", function_stats()),
         ("PlatformEvent", platform_event()),
@@ -103,6 +104,7 @@ fn stats() -> Value {
             "log_bytes": count("Output of ended executions that is kept."),
             "spares": {"type": "array", "items": reference("Spares")},
             "kept": {"type": "array", "items": reference("Kept")},
+            "lanes": {"type": "array", "items": reference("Lane")},
             "uptime_ms": count("Milliseconds since the server began."),
         }),
         &[],
@@ -129,6 +131,24 @@ fn spares() -> Value {
             "unused": count("How many ended without."),
             "start_us": or_null(count("Microseconds that it took to make the last one.")),
             "memory_bytes": or_null(count("The memory that it took until it waited.")),
+        }),
+        &[],
+    )
+}
+
+fn lane() -> Value {
+    let share = |description: &str| or_null(count(description));
+    exact(
+        "How loaded a lane is in which sandboxes are made, sampled twice a second and smoothed; so far the one lane is this \
+         host.",
+        json!({
+            "lane": text("Its name."),
+            "capacity": count("How many sandboxes it may hold for calls."),
+            "in_use": count("How many it holds: of calls that run, and those that wait warm."),
+            "cpu_percent": share("The part of its processors in use; null before the first samples."),
+            "memory_percent": share("The part of its memory that is not available."),
+            "io_percent": share("The part of the time in which something waited for input or output."),
+            "score_percent": share("0.5 of the first, 0.3 of the second and 0.2 of the third: the lower, the better."),
         }),
         &[],
     )

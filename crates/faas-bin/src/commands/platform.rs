@@ -94,6 +94,17 @@ fn stats_table(stats: &StatsAnswer) -> Table {
         row(&format!("spares of {language}, wanted"), spares.wanted);
         row(&format!("spares of {language}, ready"), spares.ready);
     }
+    for lane in &stats.lanes {
+        let shares = [
+            ("cpu", lane.cpu_percent),
+            ("memory", lane.memory_percent),
+            ("io", lane.io_percent),
+            ("score", lane.score_percent),
+        ];
+        for (name, share) in shares.into_iter().filter_map(|(name, share)| Some((name, share?))) {
+            row(&format!("lane {}, {name} %", lane.lane), share.into());
+        }
+    }
     for kept in &stats.kept {
         row(&format!("instances of {}@{} are kept, ms", kept.function, kept.version), kept.keep_ms);
     }

@@ -13,12 +13,13 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use faas_api_model::{
-    CapabilitiesAnswer, FunctionStatsAnswer, HealthAnswer, KeptAnswer, LatencyAnswer, LimitsAnswer, MAX_ENTRIES,
-    MAX_INPUT_BYTES, MAX_LABELS, RuntimeAnswer, SparesAnswer, StatsAnswer,
+    CapabilitiesAnswer, FunctionStatsAnswer, HealthAnswer, KeptAnswer, LaneAnswer, LatencyAnswer, LimitsAnswer,
+    MAX_ENTRIES, MAX_INPUT_BYTES, MAX_LABELS, RuntimeAnswer, SparesAnswer, StatsAnswer,
 };
 use faas_executor_api::{Capabilities, MAX_ARGUMENT_BYTES, MAX_CODE_BYTES, SpareStats, Verb};
 use faas_orchestrator::{
-    CallStats, FunctionStats, INLINE_BYTES, KeepReason, KeptWorker, LONGEST_TIMEOUT, Latency, Readiness, Settings,
+    CallStats, FunctionStats, INLINE_BYTES, KeepReason, KeptWorker, LONGEST_TIMEOUT, LaneStats, Latency, Readiness,
+    Settings,
 };
 use faas_telemetry::Ended;
 use faas_types::{ByteSize, Contract, ErrorCode, FunctionName, Mode, TenantId};
@@ -105,7 +106,21 @@ pub(crate) fn stats(state: &Gateway, tenant: TenantId) -> StatsAnswer {
         log_bytes: stats.log_bytes,
         spares: state.orchestrator.spares(tenant).iter().map(spares).collect(),
         kept: state.orchestrator.kept_workers(tenant).iter().map(kept).collect(),
+        lanes: state.orchestrator.lanes().iter().map(lane).collect(),
         uptime_ms: milliseconds(stats.uptime),
+    }
+}
+
+fn lane(stats: &LaneStats) -> LaneAnswer {
+    let LaneStats { name, capacity, in_use, shares, score } = stats;
+    LaneAnswer {
+        lane: (*name).to_owned(),
+        capacity: *capacity,
+        in_use: *in_use,
+        cpu_percent: shares.map(|shares| percent(shares.cpu)),
+        memory_percent: shares.map(|shares| percent(shares.memory)),
+        io_percent: shares.map(|shares| percent(shares.io)),
+        score_percent: score.map(percent),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Ran {
     pub(super) reason: DestroyReason,
     pub(super) load: Load,
     /// When its program was loaded, where that was heard of.
-    pub(super) loaded: Option<std::time::Instant>,
+    pub(super) loaded: Option<Instant>,
 }
 
 /// What a run needs.
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
                 Some(Event::Loaded) => {
                     self.loads = false;
                     self.slot.serves();
-                    heard_loaded = Some(std::time::Instant::now());
+                    heard_loaded = Some(Instant::now());
                 }
                 Some(Event::Stdout(bytes)) => {
                     self.recorder.stdout(&bytes);
