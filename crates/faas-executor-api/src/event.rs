@@ -70,6 +70,11 @@ impl EventSender {
         self.sender.send(event.into()).await.is_ok()
     }
 
+    /// The same where that is possible at once, as it is of a stream that has nothing yet.
+    pub fn send_now(&self, event: OutputEvent) -> bool {
+        self.sender.try_send(event.into()).is_ok()
+    }
+
     /// Ends the stream.
     pub async fn done(self, done: Done) {
         // Nobody reading is fine: the call ended all the same.

@@ -174,13 +174,13 @@ impl ProcessSandbox {
     /// Waits until init runs, or somebody says why it does not.
     async fn wait_ready(&mut self) -> Result<(), Failure> {
         let mut state = self.state();
-        let mut buffer = INIT_FRAME;
-        let heard = tokio::select! {
+        let message = tokio::select! {
             biased;
-            received = self.control().receive(&mut buffer) => received.ok().map(|received| received.length),
+            heard = self.control().read::<INIT_FRAME, _>(|frame| FromInit::decode(frame).ok()) => {
+                heard.ok().and_then(|(message, _)| message)
+            }
             _ = state.wait_for(|state| *state != State::Alive) => None,
         };
-        let message = heard.and_then(|length| FromInit::decode(buffer.get(..length)?).ok());
         match message {
             Some(FromInit::Ready { version }) if version == faas_protocol::VERSION => Ok(()),
             Some(FromInit::AssemblyFailed { step, errno }) => Err(Failure::Step { step: Step::from_u8(step), errno }),

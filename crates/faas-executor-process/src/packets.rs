@@ -53,6 +53,20 @@ impl Packets {
             .map_err(|error| errno_of(&error))
     }
 
+    /// Receives one message of at most `ROOM` bytes and reads it where it is; with what came beside it. The room is
+    /// there for that moment only: in a task it would be moved and kept with whoever waits.
+    pub(crate) async fn read<const ROOM: usize, T>(
+        &self,
+        read: impl Fn(&[u8]) -> T,
+    ) -> Result<(T, Vec<OwnedFd>), Errno> {
+        let attempt = || {
+            let mut room = [0; ROOM];
+            let received = packet::receive(self.socket.as_fd(), &mut room)?;
+            Ok((read(room.get(..received.length).unwrap_or_default()), received.descriptors))
+        };
+        self.socket.async_io(Interest::READABLE, attempt).await.map_err(|error| errno_of(&error))
+    }
+
     /// Tells the other side that nothing more will come.
     pub(crate) fn close_sending(&self) {
         // A side that is already gone needs not be told.

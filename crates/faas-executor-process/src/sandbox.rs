@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 /// Room for the longest frame init sends: a file's path of 4096 bytes and its head. A longer one is a
 /// breach of the protocol.
-pub(crate) const INIT_FRAME: [u8; 4096 + 256] = [0; 4096 + 256];
+pub(crate) const INIT_FRAME: usize = 4096 + 256;
 
 /// How long it may take until a shared program has read what it was told.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,10 +102,8 @@ impl Shared {
 
     /// The next message of init, `None` for one that cannot be read, and the descriptors that came with it.
     pub(crate) async fn hear(&self) -> Result<(Option<FromInit>, Vec<OwnedFd>), CallError> {
-        let mut buffer = INIT_FRAME;
-        let received = self.control.receive(&mut buffer).await.map_err(|errno| lost(&errno.to_string()))?;
-        let message = FromInit::decode(buffer.get(..received.length).unwrap_or_default()).ok();
-        Ok((message, received.descriptors))
+        let heard = self.control.read::<INIT_FRAME, _>(|frame| FromInit::decode(frame).ok()).await;
+        heard.map_err(|errno| lost(&errno.to_string()))
     }
 
     /// What ends a running call from outside.

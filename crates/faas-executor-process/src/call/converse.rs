@@ -152,10 +152,7 @@ impl Converse<'_> {
         // The first call of a connection may always begin; a later one has begun already.
         let credit = match &opening {
             Opening::Load(plan) => heard.frames.begin(call, if plan.is_ahead() { 0 } else { WINDOW }).ok().flatten(),
-            Opening::Rest(_) => {
-                self.events.send(OutputEvent::Loaded).await;
-                None
-            }
+            Opening::Rest(_) => None,
         };
         let (from, to) = socket.split();
         let (credits, due) = mpsc::unbounded_channel();

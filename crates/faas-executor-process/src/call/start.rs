@@ -7,7 +7,9 @@ use super::resident::Resident;
 use crate::link::State;
 use crate::pipes::{OutputPipe, StdinPipe};
 use crate::sandbox::{Running, Shared, Unfinished, lost};
-use faas_executor_api::{CallError, ExecSession, Invocation, Stay, StayingProgram, event_channel, input_channel};
+use faas_executor_api::{
+    CallError, ExecSession, Invocation, OutputEvent, Stay, StayingProgram, event_channel, input_channel,
+};
 use faas_protocol::control::FromInit;
 use faas_protocol::frame::FrameError;
 use rustix::fd::OwnedFd;
@@ -107,6 +109,8 @@ pub(crate) fn ask(
     })?;
     unfinished.finished();
     let (events, stream) = event_channel(EVENTS);
+    // Said here, so that whoever listens is not woken for it.
+    events.send_now(OutputEvent::Loaded);
     let (sink, input) = input_channel(INPUTS);
     let Resident { program, started_by, conversation, stdout, stderr } = resident;
     let drive = Drive {

@@ -57,7 +57,6 @@ impl Asked {
         };
         let ignoring = ignore(input, ended.clone());
         let listening = async {
-            events.send(OutputEvent::Loaded).await;
             loop {
                 let is_over = tokio::select! {
                     biased;

@@ -12,8 +12,8 @@ use crate::sandbox::{Shared, lost};
 use async_trait::async_trait;
 use bytes::Bytes;
 use faas_executor_api::{
-    CallError, ExecSession, Health, Interrupt, Interrupter, Invocation, ResponseHead, SharedCall, SharedProgram,
-    StayingProgram, check_shared, event_channel, input_channel,
+    CallError, ExecSession, Health, Interrupt, Interrupter, Invocation, OutputEvent, ResponseHead, SharedCall,
+    SharedProgram, StayingProgram, check_shared, event_channel, input_channel,
 };
 use faas_protocol::call::{BeginError, FromRunner, RunnerFrames, RunnerFramesError, ToRunner};
 use faas_protocol::launcher::Counters;
@@ -273,6 +273,8 @@ impl SharedProgram for Caller {
             call
         };
         let (events, stream) = event_channel(EVENTS);
+        // Said here, so that whoever listens is not woken for it.
+        events.send_now(OutputEvent::Loaded);
         let (sink, input) = input_channel(EVENTS);
         let (interrupter, interrupted) = interrupter();
         let asked = Asked {
