@@ -24,7 +24,9 @@ FAILED, CHANGED, THREADS, OPEN = 81, 82, 83, 84
 # Nobody imports these on purpose, and wheels bring them by mistake.
 NOT_IMPORTED = "docs", "examples", "test", "tests"
 # Of the interpreter's modules, and what changes in them as modules are loaded.
-RESTLESS = "__main__", "_frozen_importlib", "_frozen_importlib_external", "importlib._bootstrap", "sys", "atexit", "builtins"
+RESTLESS = """
+__main__ _frozen_importlib _frozen_importlib_external importlib._bootstrap sys atexit builtins
+""".split()
 LEFT_BEHIND = "__warningregistry__", "last_type", "last_value", "last_traceback"
 FOLDERS = "/workspace", "/tmp", "/code", "/dev/shm"
 

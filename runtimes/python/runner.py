@@ -331,7 +331,8 @@ def begin_again(host, frames):
     """Has an interpreter of its own, in this process, for a call that would not find here what it would find there."""
     call, data = posix.memfd_create("call", 0), b""
     for kind, number, body in frames:
-        data += len(body).to_bytes(4, "little") + bytes((kind, 0, 0, 0)) + number.to_bytes(4, "little") + bytes(4) + body
+        data += len(body).to_bytes(4, "little") + bytes((kind, 0, 0, 0)) + number.to_bytes(4, "little")
+        data += bytes(4) + body
     rest = memoryview(data + host.ahead)
     while rest:
         rest = rest[posix.write(call, rest) :]
