@@ -15,6 +15,7 @@ use bytes::Bytes;
 use faas_executor_api::{DestroyReason, Done, Event, Interrupt};
 use faas_types::{Contract, ExecutionRecord, ExecutionState, Outcome, OutputStats, StartRecord, Timestamp, Usage};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 /// How long after its deadline a program's last words are waited for, where its reader is slow.
@@ -139,6 +140,7 @@ impl<'a> Run<'a> {
                 Some(Event::Done(done)) => break done,
                 None => break lost(),
             }
+            pass_on_now(self.response.as_ref(), &mut part);
         };
         let reason = destroy_reason(done.outcome);
         let load = match done.outcome {
@@ -202,6 +204,16 @@ impl<'a> Run<'a> {
             record.stderr_truncated |= record.stderr_bytes > 0;
         }
         record
+    }
+}
+
+/// Passes a part of the response on, where there is room for it at once or nobody to read it: nearly always, and then
+/// nothing else is looked at in between.
+fn pass_on_now(response: Option<&ResponseSender>, part: &mut Option<ResponsePart>) {
+    if let (Some(given), Some(response)) = (part.take(), response)
+        && let Err(TrySendError::Full(given)) = response.try_send(given)
+    {
+        *part = Some(given);
     }
 }
 

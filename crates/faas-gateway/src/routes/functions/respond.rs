@@ -200,10 +200,9 @@ fn mark(headers: &mut HeaderMap, id: ExecutionId) {
 
 /// The answer with what there is of its body at once, or with a body that follows.
 async fn whole_or_streamed(answer: Response, mut response: ResponseStream, watch: Watch) -> Response {
-    // A short answer is whole by now, as a rule: it was written at once.
-    tokio::task::yield_now().await;
-    let first = response.try_next();
-    let second = if matches!(first, Some(ResponsePart::Body(_))) { response.try_next() } else { None };
+    // A short answer is whole by now, or in a moment, as a rule: it was written at once.
+    let first = soon(&mut response).await;
+    let second = if matches!(first, Some(ResponsePart::Body(_))) { soon(&mut response).await } else { None };
     match (first, second) {
         (Some(ResponsePart::End), _) => {
             watch.let_go();
@@ -219,6 +218,15 @@ async fn whole_or_streamed(answer: Response, mut response: ResponseStream, watch
             answer.map(|_| Body::from_stream(stream::unfold(body, Following::next)))
         }
     }
+}
+
+/// The next part, where it is there when others had their turn.
+async fn soon(response: &mut ResponseStream) -> Option<ResponsePart> {
+    if let Some(part) = response.try_next() {
+        return Some(part);
+    }
+    tokio::task::yield_now().await;
+    response.try_next()
 }
 
 /// A body that follows. Dropping it before its end cancels the call.
